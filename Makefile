@@ -1,0 +1,38 @@
+# Needs Python 3.11 or newer and make. Everything is installed into .venv; repeated calls reuse it.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+
+.PHONY: demo test test-slow check format clean
+
+demo: .venv/installed  ## train the digits WGAN and draw estimated against exact W1
+	$(BIN)/wgan-lip fit -c configs/gan/digits.yaml
+
+test: .venv/test  ## the default test suite
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: .venv/test  ## the tests that take minutes
+	$(BIN)/python -m pytest -m slow
+
+check: .venv/check  ## format, lint, types, import floors
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/check
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf .venv
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/installed: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	touch $@
+
+.venv/test .venv/check: .venv/%: pyproject.toml .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$*]'
+	touch $@

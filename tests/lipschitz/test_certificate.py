@@ -1,0 +1,119 @@
+"""The certificate: true for what it accepts, an error for what it cannot bound."""
+
+import copy
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from wgan_lip.lipschitz import Cayley, FullSort, GroupSort, MaxMin, OrthogonalLinear, Scale, certify
+from wgan_lip.networks import MLPCritic
+
+
+@given(
+    widths=st.lists(st.integers(1, 9), min_size=2, max_size=5),
+    activation=st.sampled_from([FullSort, nn.ReLU, nn.Tanh, nn.Sigmoid, nn.Identity, lambda: nn.LeakyReLU(-1.5)]),
+    factor=st.floats(0.1, 10),
+    seed=st.integers(0, 999),
+)
+def test_bound_holds_between_any_two_points_and_against_the_jacobian(widths, activation, factor, seed):
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        layers: list[nn.Module] = []
+        for inputs, outputs in zip(widths, widths[1:], strict=False):
+            layers += [nn.Linear(inputs, outputs), activation()]
+        network = nn.Sequential(nn.Sequential(*layers), Scale(-factor)).double()
+        bound = certify(network).bound
+        x, y = 3 * torch.randn(2, 50, widths[0], dtype=torch.float64)
+        jacobian = torch.autograd.functional.jacobian(network, x[:1]).reshape(widths[-1], widths[0])
+    assert ((network(x) - network(y)).norm(dim=1) <= bound * (x - y).norm(dim=1) * (1 + 1e-12) + 1e-13).all()
+    assert torch.linalg.svdvals(jacobian).max() <= bound * (1 + 1e-12)
+
+
+def test_bound_of_orthogonal_critic_is_one_and_of_a_scaled_one_its_factor():
+    assert 1 - 1e-6 <= certify(MLPCritic((1, 8, 8), width=64, depth=4)).bound <= 1 + 1e-5
+    assert certify(MLPCritic((5,), width=8, lipschitz_constant=3.0)).bound == pytest.approx(3, rel=1e-5)
+
+
+def test_certificate_lists_its_factors_and_their_product():
+    network = nn.Sequential(nn.Flatten(), nn.Sequential(OrthogonalLinear(4, 6), GroupSort(3)), Scale(2.0))
+    certificate = certify(network)
+    assert [(layer.name, layer.kind) for layer in certificate.layers] == [
+        ("0", "Flatten"),
+        ("1.0", "OrthogonalLinear"),
+        ("1.1", "GroupSort"),
+        ("2", "Scale"),
+    ]
+    assert certificate.norm == "l2"
+    assert certificate.bound >= math.prod(layer.bound for layer in certificate.layers)
+    assert certify(OrthogonalLinear(3, 2, constraint=Cayley())).layers[0].kind == "OrthogonalLinear"
+
+
+def test_certifying_changes_nothing():
+    network = nn.Sequential(nn.utils.parametrizations.spectral_norm(nn.Linear(5, 5)), nn.Dropout()).train()
+    before = copy.deepcopy(network.state_dict())
+    certify(network)
+    assert network.training
+    assert network[0].training
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+class DoublingLinear(nn.Linear):
+    """Looks like a linear layer, and is twice as steep."""
+
+    def forward(self, x):
+        return 2 * super().forward(x)
+
+
+class SkippingSequential(nn.Sequential):
+    """Looks like a composition, and is a sum."""
+
+    def forward(self, x):
+        return x + super().forward(x)
+
+
+def hooked() -> nn.Module:
+    layer = nn.Linear(3, 3)
+    layer.register_forward_hook(lambda module, args, output: 10 * output)
+    return layer
+
+
+def overwritten() -> nn.Module:
+    layer = nn.Linear(3, 3)
+    layer.forward = lambda x: 10 * x  # type: ignore[method-assign]
+    return layer
+
+
+@pytest.mark.parametrize(
+    ("layer", "kind"),
+    [
+        (nn.Bilinear(3, 3, 3), "Bilinear"),
+        (nn.LayerNorm(3), "LayerNorm"),
+        (nn.BatchNorm1d(3), "BatchNorm1d"),
+        (nn.Softplus(), "Softplus"),
+        (DoublingLinear(3, 3), "DoublingLinear"),
+        (SkippingSequential(nn.Linear(3, 3)), "SkippingSequential"),
+        (hooked(), "Linear"),
+        (overwritten(), "Linear"),
+    ],
+)
+def test_a_layer_that_cannot_be_bounded_is_named(layer, kind):
+    with pytest.raises(ValueError, match=rf"cannot certify layer '1\.0' \({kind}\)"):
+        certify(nn.Sequential(nn.Linear(3, 3), nn.Sequential(layer)))
+
+
+def test_a_diverged_weight_is_named():
+    layer = nn.Linear(3, 3)
+    with torch.no_grad():
+        layer.weight[0, 0] = float("nan")
+    with pytest.raises(ValueError, match="layer '1'.*NaN"):
+        certify(nn.Sequential(MaxMin(), layer))
+
+
+def test_scale_needs_a_finite_factor():
+    for factor in (float("nan"), float("inf"), 0.0):
+        with pytest.raises(ValueError, match="Scale needs a finite factor"):
+            Scale(factor)

@@ -1,0 +1,217 @@
+"""The command line: ``wgan-lip fit | validate | test``."""
+
+import logging
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import Any, NoReturn
+
+import wandb
+import yaml
+from jsonargparse.typing import NonNegativeInt
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from pytorch_lightning import LightningDataModule, LightningModule, Trainer
+from pytorch_lightning.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from pytorch_lightning.loggers import Logger, WandbLogger
+from rich.console import Console
+
+from wgan_lip.report import read_history, save_figure, w1_figure, w1_table
+from wgan_lip.training import (
+    ExactW1,
+    MetricsCSV,
+    SampleGrid,
+    SaveCheckpoint,
+    StepProgress,
+    log_picture,
+    wandb_logger,
+)
+from wgan_lip.training.loggers import WandbMode
+from wgan_lip.training.progress import describe
+from wgan_lip.training.run_folder import check_checkpoint, find_checkpoint, folder_of_checkpoint, new_run_folder
+from wgan_lip.training.wgan import CHECKPOINT_KEY
+
+_TRACEBACK = "WGAN_LIP_TRACEBACK"
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the command line; what the user can mend is one line on standard error and exit status 2.
+
+    Args:
+        args: the arguments; those of the process if None.
+    """
+    # Devices found and seeds set are in the config; tips are not wanted.
+    for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    try:
+        WganLipCLI(args=args)
+    except (ValueError, OSError, MisconfigurationException) as error:
+        if os.environ.get(_TRACEBACK):
+            raise
+        _fail(str(error))
+    finally:
+        # An open run would otherwise be found and continued by whatever this process does next.
+        if wandb.run is not None:
+            wandb.finish(exit_code=int(sys.exc_info()[0] is not None))
+
+
+def _fail(message: str) -> NoReturn:
+    line = " ".join(message.split())
+    sys.stderr.write(f"wgan-lip: error: {line} (set {_TRACEBACK}=1 for the traceback)\n")
+    raise SystemExit(2)
+
+
+class _Parser(LightningArgumentParser):
+    """A parser whose errors are one line, without the usage."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        if os.environ.get(_TRACEBACK) and ex is not None:
+            raise ex
+        _fail(message)
+
+
+class _SaveConfig(SaveConfigCallback):
+    """Saves the resolved config in the run folder, in every checkpoint, and to Weights & Biases."""
+
+    def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        for logger in trainer.loggers:
+            if isinstance(logger, WandbLogger):
+                logger.experiment.config.update(yaml.safe_load(self._text()), allow_val_change=True)
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        checkpoint.setdefault(CHECKPOINT_KEY, {})["config"] = self._text()
+
+    def _text(self) -> str:
+        return self.parser.dump(self.config, skip_none=False)
+
+
+class WganLipCLI(LightningCLI):
+    """LightningCLI with run folders, the exact W1 beside the critic's, and the report at the end.
+
+    Args:
+        args: the arguments; those of the process if None.
+    """
+
+    def __init__(self, args: list[str] | None = None) -> None:
+        self.run_folder: Path | None = None
+        self.console = Console()
+        super().__init__(
+            model_class=LightningModule,
+            datamodule_class=LightningDataModule,
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            save_config_callback=_SaveConfig,
+            # A resumed run writes to the folder that it began in.
+            save_config_kwargs={"overwrite": True},
+            trainer_defaults={"max_epochs": -1, "num_sanity_val_steps": 0, "logger": True},
+            parser_class=_Parser,
+            auto_configure_optimizers=False,
+            load_from_checkpoint_support=False,
+            args=args,
+        )
+
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        data = {"model", "train_dataloaders", "val_dataloaders", "dataloaders", "datamodule", "weights_only"}
+        return {"fit": data, "validate": data, "test": data}
+
+    def add_default_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_argument(
+            "--seed_everything",
+            type=NonNegativeInt,
+            default=0,
+            help="Seed of the weights, the noise and the order of the data: the same seed gives the same run.",
+        )
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_argument("--name", type=str, default="run", help="Name of the experiment, and of its folder.")
+        parser.add_argument("--runs_dir", type=str, default="runs", help="Runs go to RUNS_DIR/NAME/TIME/.")
+        parser.add_argument(
+            "--wandb.mode",
+            type=WandbMode,
+            default="auto",
+            help="auto is online where there is an API key, offline otherwise; it never asks.",
+        )
+        parser.add_argument("--wandb.project", type=str, default="wgan-lip", help="Project in W&B.")
+        parser.add_argument("--wandb.entity", type=str | None, default=None, help="User or team in W&B.")
+        parser.add_argument("--wandb.group", type=str | None, default=None, help="Group of runs in W&B.")
+        parser.add_lightning_class_args(ExactW1, "exact_w1")
+        parser.add_lightning_class_args(SampleGrid, "sample_grid")
+        parser.add_lightning_class_args(SaveCheckpoint, "checkpoint")
+        for part in ("model", "data"):
+            parser.link_arguments("seed_everything", f"{part}.init_args.seed")
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        super().parse_arguments(parser, args)
+        config = self.config[self.config.subcommand]
+        if config.ckpt_path is not None:
+            path = find_checkpoint(config.ckpt_path, config.runs_dir, config.name)
+            check_checkpoint(path)
+            config.ckpt_path = str(path)
+
+    def before_instantiate_classes(self) -> None:
+        # Lightning warns that manual optimisation and few workers might be oversights; here they are not.
+        warnings.filterwarnings("ignore", ".*does not have many workers.*")
+        if self.subcommand == "fit":
+            config = self.config["fit"]
+            if config.ckpt_path is not None:
+                self.run_folder = folder_of_checkpoint(Path(config.ckpt_path))
+            if self.run_folder is None:
+                self.run_folder = new_run_folder(config.runs_dir, config.name)
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        config = self._get(self.config_init, "trainer")
+        kwargs["callbacks"] = [*_listed(config["callbacks"]), StepProgress()]
+        kwargs["enable_model_summary"] = False
+        if self.run_folder is None:
+            return super().instantiate_trainer(logger=False, **kwargs)
+        loggers: list[Logger] = [MetricsCSV(self.run_folder / "metrics.csv")]
+        if config["logger"] is True:
+            options = self._get(self.config_init, "wandb")
+            name = f"{self._get(self.config_init, 'name')}-{self.run_folder.name}"
+            loggers.extend(_listed(wandb_logger(self.run_folder, name, name, **options)))
+        elif config["logger"]:
+            loggers.extend(_listed(config["logger"]))
+        kwargs["logger"] = loggers
+        kwargs["default_root_dir"] = str(self.run_folder)
+        return super().instantiate_trainer(**kwargs)
+
+    def before_fit(self) -> None:
+        # The exact evaluation is by generator step; Lightning's validation loop has nothing to add.
+        self.trainer.limit_val_batches = 0
+
+    def after_fit(self) -> None:
+        folder = Path(self.trainer.default_root_dir)
+        rows = read_history(folder / "metrics.csv")
+        save_figure(w1_figure(rows, self._get(self.config_init, "name")), folder / "w1.png")
+        log_picture(self.trainer.loggers, "report/w1", folder / "w1.png", rows[-1].generator_step)
+        self.console.print(w1_table(rows))
+        self.console.print("Written:")
+        for pattern in (
+            "w1.png",
+            "samples/*.png",
+            "metrics.csv",
+            "config.yaml",
+            "checkpoints/last.ckpt",
+            "wandb/*run-*",
+        ):
+            found = sorted(folder.glob(pattern))
+            if found:
+                self.console.print(f"  {found[-1]}", soft_wrap=True, highlight=False)
+
+    def after_validate(self) -> None:
+        self._print_evaluation()
+
+    def after_test(self) -> None:
+        self._print_evaluation()
+
+    def _print_evaluation(self) -> None:
+        for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, ExactW1) and callback.last is not None:
+                self.console.print(describe(callback.last), highlight=False)
+
+
+def _listed(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list) else [value]

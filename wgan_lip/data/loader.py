@@ -1,0 +1,92 @@
+"""A data loader whose order is a function of the seed, so that a resumed run sees the same batches."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from wgan_lip.randomness import keyed_generator
+
+
+class TensorSamples(Dataset[Tensor]):
+    """Samples that lie in memory as one tensor of shape ``(n, ...)``."""
+
+    def __init__(self, samples: Tensor) -> None:
+        self.samples = samples
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index: int) -> Tensor:
+        return self.samples[index]
+
+
+class ShuffledBatches(Sampler[list[int]]):
+    """An endless stream of batches, handed out in epochs of ``size // batch_size``.
+
+    Batch k is slice ``k % len`` of a permutation drawn from ``(seed, k // len)``: every sample comes
+    at most once an epoch, every batch is full, and the stream can be entered anywhere.
+
+    Args:
+        size: number of samples.
+        batch_size: samples in a batch, at most ``size``.
+        seed: what the permutations are drawn from.
+    """
+
+    def __init__(self, size: int, batch_size: int, seed: int) -> None:
+        if not 1 <= batch_size <= size:
+            raise ValueError(
+                f"batch_size must be between 1 and the {size} training samples; got batch_size={batch_size}"
+            )
+        self.size = size
+        self.batch_size = batch_size
+        self.seed = seed
+        self.position = 0
+
+    def __len__(self) -> int:
+        return self.size // self.batch_size
+
+    def __iter__(self) -> Iterator[list[int]]:
+        epoch, order = -1, torch.empty(0)
+        for k in range(self.position, self.position + len(self)):
+            if k // len(self) != epoch:
+                epoch = k // len(self)
+                order = torch.randperm(self.size, generator=keyed_generator(self.seed, "order", epoch))
+            start = k % len(self) * self.batch_size
+            yield order[start : start + self.batch_size].tolist()
+
+
+class ResumableLoader(DataLoader[Tensor]):
+    """A shuffling ``DataLoader`` that can be saved and resumed between any two batches.
+
+    Lightning keeps its ``state_dict`` in every checkpoint. The position is counted in batches
+    handed out, so those that workers have read ahead are not lost.
+
+    Args:
+        dataset: map-style, with a length.
+        batch_size: samples in a batch.
+        seed: what the order is drawn from.
+        num_workers: processes that read ahead; 0 reads in this one.
+
+    Raises:
+        ValueError: a batch larger than the data.
+    """
+
+    def __init__(self, dataset: Dataset[Tensor], batch_size: int, seed: int = 0, num_workers: int = 0) -> None:
+        self._stream = ShuffledBatches(len(dataset), batch_size, seed)  # type: ignore[arg-type]
+        super().__init__(
+            dataset, batch_sampler=self._stream, num_workers=num_workers, persistent_workers=num_workers > 0
+        )
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        for batch in super().__iter__():
+            self._stream.position += 1
+            yield batch
+
+    def state_dict(self) -> dict[str, int]:
+        return {"position": self._stream.position}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        self._stream.position = state["position"]

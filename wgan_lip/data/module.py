@@ -1,0 +1,107 @@
+"""What every data module offers: a training split, and a held-out split that trains nothing."""
+
+from abc import ABC, abstractmethod
+from typing import Literal
+
+import torch
+from pytorch_lightning import LightningDataModule
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from wgan_lip.data.loader import ResumableLoader
+
+Split = Literal["train", "heldout"]
+
+
+class SampleDataModule(LightningDataModule, ABC):
+    """Samples of a distribution in two fixed splits.
+
+    The training split is shuffled by ``seed``; the held-out split serves evaluation only, as both
+    the validation and the test set, since no choice is made on it.
+
+    Args:
+        batch_size: samples in a training batch.
+        num_workers: processes that read ahead.
+        seed: what the order of the training batches is drawn from; the splits do not depend on it.
+    """
+
+    def __init__(self, batch_size: int = 64, num_workers: int = 0, seed: int = 0) -> None:
+        super().__init__()
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1; got batch_size={batch_size}")
+        self.batch_size = batch_size
+        self.num_workers = num_workers
+        self.seed = seed
+        self._splits: dict[Split, Dataset[Tensor]] = {}
+
+    @property
+    @abstractmethod
+    def sample_shape(self) -> tuple[int, ...]:
+        """Shape of one sample, without the batch axis."""
+
+    @abstractmethod
+    def load(self) -> dict[Split, Dataset[Tensor]]:
+        """Read the data and return both splits as map-style datasets of tensors."""
+
+    def setup(self, stage: str | None = None) -> None:
+        if not self._splits:
+            self._splits = self.load()
+
+    def split(self, name: Split) -> Dataset[Tensor]:
+        """The split as a map-style dataset.
+
+        Args:
+            name: "train" or "heldout".
+        """
+        self.setup()
+        return self._splits[name]
+
+    def size(self, name: Split) -> int:
+        """Number of samples in a split."""
+        return len(self.split(name))  # type: ignore[arg-type]
+
+    def draw(self, name: Split, n: int, generator: torch.Generator) -> Tensor:
+        """``n`` samples of a split, drawn without replacement.
+
+        Args:
+            name: "train" or "heldout".
+            n: how many, at most ``size(name)``.
+            generator: a CPU generator.
+
+        Returns:
+            Shape ``(n, *sample_shape)``.
+
+        Raises:
+            ValueError: the split holds fewer than n samples.
+        """
+        size = self.size(name)
+        if not 1 <= n <= size:
+            raise ValueError(
+                f"{type(self).__name__} has {size} samples in its {name} split; cannot draw n={n} without replacement"
+            )
+        dataset = self.split(name)
+        return torch.stack([dataset[i] for i in torch.randperm(size, generator=generator)[:n].tolist()])
+
+    def train_dataloader(self) -> ResumableLoader:
+        return ResumableLoader(self.split("train"), self.batch_size, self.seed, self.num_workers)
+
+    def val_dataloader(self) -> DataLoader[Tensor]:
+        return DataLoader(self.split("heldout"), self.batch_size, num_workers=self.num_workers)
+
+    def test_dataloader(self) -> DataLoader[Tensor]:
+        return self.val_dataloader()
+
+
+def check_samples(name: str, samples: Tensor) -> None:
+    """Raise ValueError unless ``samples`` are finite.
+
+    Args:
+        name: what they are, for the error.
+        samples: shape ``(n, ...)``.
+    """
+    bad = ~torch.isfinite(samples.flatten(1)).all(dim=1)
+    if bad.any():
+        raise ValueError(
+            f"{name} holds NaN or infinity in {int(bad.sum())} of {len(samples)} samples; "
+            f"the first is sample {int(bad.nonzero()[0])}"
+        )

@@ -1,0 +1,111 @@
+"""Fully connected critic and generator."""
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import nn
+
+from wgan_lip.lipschitz import MaxMin, OrthogonalLinear, Scale
+
+# ``linear(in_features, out_features)`` and ``activation()`` build one layer each.
+LinearFactory = Callable[[int, int], nn.Module]
+ActivationFactory = Callable[[], nn.Module]
+
+
+class MLPCritic(nn.Sequential):
+    """A K-Lipschitz critic ``f: R^shape -> R`` of orthogonal layers with GroupSort between them.
+
+    Flatten, ``depth`` times (linear, activation), linear to one output, and Scale(K) if K is not 1.
+
+    Args:
+        input_shape: shape of one input, without the batch axis.
+        width: channels of every hidden layer.
+        depth: number of hidden layers.
+        linear: builds a linear layer from its sizes.
+        activation: builds an activation.
+        lipschitz_constant: K, the constant that the layers' 1-Lipschitz composition is scaled to.
+
+    Shape:
+        ``(N, *input_shape) -> (N, 1)``.
+
+    Raises:
+        ValueError: a size below 1, or an activation that cannot act on ``width`` channels.
+
+    Source:
+        Anil, Lucas, Grosse, "Sorting out Lipschitz function approximation", ICML 2019, section 4.
+    """
+
+    def __init__(
+        self,
+        input_shape: Sequence[int],
+        width: int = 128,
+        depth: int = 3,
+        linear: LinearFactory = OrthogonalLinear,
+        activation: ActivationFactory = MaxMin,
+        lipschitz_constant: float = 1.0,
+    ) -> None:
+        layers: list[nn.Module] = [nn.Flatten()]
+        layers += _hidden(_numel("input_shape", input_shape), width, depth, linear, activation)
+        layers.append(linear(width, 1))
+        if lipschitz_constant != 1:
+            layers.append(Scale(lipschitz_constant))
+        super().__init__(*layers)
+        self.input_shape = tuple(input_shape)
+        self.lipschitz_constant = lipschitz_constant
+
+
+class MLPGenerator(nn.Sequential):
+    """A generator ``G: R^noise_dim -> [-1, 1]^shape`` of linear layers, with tanh at its end.
+
+    Args:
+        output_shape: shape of one sample, without the batch axis.
+        noise_dim: dimension of the noise z ~ N(0, I).
+        width: channels of every hidden layer.
+        depth: number of hidden layers.
+        linear: builds a linear layer from its sizes.
+        activation: builds an activation.
+
+    Shape:
+        ``(N, noise_dim) -> (N, *output_shape)``.
+
+    Raises:
+        ValueError: a size below 1, or an activation that cannot act on ``width`` channels.
+    """
+
+    def __init__(
+        self,
+        output_shape: Sequence[int],
+        noise_dim: int = 64,
+        width: int = 256,
+        depth: int = 2,
+        linear: LinearFactory = nn.Linear,
+        activation: ActivationFactory = nn.ReLU,
+    ) -> None:
+        numel = _numel("output_shape", output_shape)
+        if noise_dim < 1:
+            raise ValueError(f"noise_dim must be at least 1; got noise_dim={noise_dim}")
+        layers = _hidden(noise_dim, width, depth, linear, activation)
+        super().__init__(*layers, linear(width, numel), nn.Tanh(), nn.Unflatten(1, tuple(output_shape)))
+        self.noise_dim = noise_dim
+        self.output_shape = tuple(output_shape)
+
+
+def _hidden(
+    inputs: int, width: int, depth: int, linear: LinearFactory, activation: ActivationFactory
+) -> list[nn.Module]:
+    if width < 1 or depth < 1:
+        raise ValueError(f"width and depth must be at least 1; got width={width}, depth={depth}")
+    # Sizes that do not fit are found here, not in the middle of a training step.
+    activation()(torch.zeros(1, width))
+    layers: list[nn.Module] = []
+    for _ in range(depth):
+        layers += [linear(inputs, width), activation()]
+        inputs = width
+    return layers
+
+
+def _numel(name: str, shape: Sequence[int]) -> int:
+    if not shape or min(shape) < 1:
+        raise ValueError(f"{name} must be a non-empty list of sizes of at least 1; got {list(shape)}")
+    return math.prod(shape)

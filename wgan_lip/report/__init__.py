@@ -1,0 +1,7 @@
+"""Figures and tables of a run."""
+
+from wgan_lip.report.figures import save_figure, w1_figure
+from wgan_lip.report.history import Row, read_history
+from wgan_lip.report.table import w1_table
+
+__all__ = ["Row", "read_history", "save_figure", "w1_figure", "w1_table"]

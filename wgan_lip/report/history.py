@@ -1,0 +1,47 @@
+"""A run's evaluations, read back from its metrics.csv."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Row:
+    """One evaluation, as logged by ``ExactW1``; the fields are those of its ``Evaluation``."""
+
+    generator_step: int
+    exact: float
+    critic: float
+    gap_relative: float
+    noise_floor: float
+    certified: float
+    seconds: float
+
+
+def read_history(metrics_csv: Path) -> list[Row]:
+    """The evaluations of a run, in the order of their generator steps.
+
+    Args:
+        metrics_csv: the file that ``MetricsCSV`` wrote.
+
+    Raises:
+        ValueError: the file holds no evaluation.
+        OSError: it cannot be read.
+    """
+    with metrics_csv.open(newline="") as file:
+        rows = [
+            Row(
+                generator_step=int(record["generator_step"]),
+                exact=float(record["w1/exact"]),
+                critic=float(record["w1/critic"]),
+                gap_relative=float(record["w1/gap_relative"]),
+                noise_floor=float(record["w1/noise_floor"]),
+                certified=float(record["lipschitz/certified"]),
+                seconds=float(record["w1/seconds"]),
+            )
+            for record in csv.DictReader(file)
+            if record.get("w1/exact")
+        ]
+    if not rows:
+        raise ValueError(f"{metrics_csv} holds no evaluation: w1/exact was never logged")
+    return sorted(rows, key=lambda row: row.generator_step)

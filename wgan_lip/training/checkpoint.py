@@ -1,0 +1,104 @@
+"""Checkpoints by generator step, from which a run resumes exactly."""
+
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning.callbacks import Checkpoint
+
+from wgan_lip.training.loggers import MetricsCSV
+from wgan_lip.training.wgan import CHECKPOINT_KEY, WassersteinGAN
+
+
+class SaveCheckpoint(Checkpoint):
+    """Saves ``last.ckpt`` every ``every`` generator steps, and at the end.
+
+    Beside Lightning's own state (weights, optimisers, loops, data order) it keeps the global random
+    states, for dropout and the like, and the length of metrics.csv, which is cut back to it on
+    resume. The file is replaced in one step, so a run that is killed while saving keeps the last good one.
+
+    Args:
+        every: generator steps between two checkpoints.
+        folder: where ``last.ckpt`` goes; ``checkpoints/`` in the trainer's ``default_root_dir`` if None.
+
+    Raises:
+        ValueError: ``every < 1``.
+    """
+
+    def __init__(self, every: int = 500, folder: str | None = None) -> None:
+        if every < 1:
+            raise ValueError(f"every must be at least 1; got every={every}")
+        self.every = every
+        self.folder = folder
+        self._last_step = 0
+        self._random_states: dict[str, Any] | None = None
+        self._rows: int | None = None
+
+    def path(self, trainer: Trainer) -> Path:
+        """Where the checkpoint is kept."""
+        return Path(self.folder or Path(trainer.default_root_dir) / "checkpoints") / "last.ckpt"
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # Set up only now, lest anything between loading and training drew or logged.
+        if self._random_states is not None:
+            _set_random_states(self._random_states)
+            self._random_states = None
+        if self._rows is not None:
+            for logger in trainer.loggers:
+                if isinstance(logger, MetricsCSV):
+                    logger.truncate(self._rows)
+            self._rows = None
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+        if isinstance(pl_module, WassersteinGAN) and pl_module.generator_step % self.every == 0:
+            self._save(trainer, pl_module)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if isinstance(pl_module, WassersteinGAN):
+            self._save(trainer, pl_module)
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        rows = [logger.rows for logger in trainer.loggers if isinstance(logger, MetricsCSV)]
+        checkpoint.setdefault(CHECKPOINT_KEY, {}).update(
+            random_states=_random_states(), metrics_rows=rows[0] if rows else None, saved_at=self._last_step
+        )
+
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        self._random_states = checkpoint[CHECKPOINT_KEY]["random_states"]
+        self._rows = checkpoint[CHECKPOINT_KEY]["metrics_rows"]
+        self._last_step = checkpoint[CHECKPOINT_KEY]["saved_at"]
+
+    def _save(self, trainer: Trainer, module: WassersteinGAN) -> None:
+        if module.generator_step == self._last_step:
+            return
+        self._last_step = module.generator_step
+        path = self.path(trainer)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(".tmp")
+        trainer.save_checkpoint(temporary)
+        if trainer.is_global_zero:
+            temporary.replace(path)
+
+
+def _random_states() -> dict[str, Any]:
+    _, keys, position, has_gauss, gauss = np.random.get_state()
+    version, internal, gauss_next = random.getstate()
+    return {
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "numpy": (torch.from_numpy(np.asarray(keys, dtype=np.int64)), int(position), int(has_gauss), float(gauss)),
+        "python": (version, list(internal), gauss_next),
+    }
+
+
+def _set_random_states(states: dict[str, Any]) -> None:
+    torch.set_rng_state(states["torch"])
+    if states["cuda"] and torch.cuda.device_count() == len(states["cuda"]):
+        torch.cuda.set_rng_state_all(states["cuda"])
+    keys, position, has_gauss, gauss = states["numpy"]
+    np.random.set_state(("MT19937", keys.numpy().astype(np.uint32), position, has_gauss, gauss))
+    version, internal, gauss_next = states["python"]
+    random.setstate((version, tuple(internal), gauss_next))

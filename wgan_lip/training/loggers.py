@@ -1,0 +1,166 @@
+"""Where the numbers go: a metrics.csv that survives a resume, and Weights & Biases."""
+
+import csv
+import netrc
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlparse
+
+import wandb
+from pytorch_lightning.loggers import Logger, WandbLogger
+from pytorch_lightning.utilities import rank_zero_only
+from torch import Tensor
+
+WandbMode = Literal["auto", "online", "offline", "disabled"]
+
+
+class MetricsCSV(Logger):
+    """Writes one row a record to a CSV file; a value that a record lacks is an empty cell.
+
+    Rows are on the disk when ``log_metrics`` returns. A new name adds a column.
+
+    Args:
+        path: the file; an existing one is continued.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+        self.rows = 0
+        self._columns: list[str] = []
+        if path.exists():
+            columns, rows = self._read()
+            self._columns, self.rows = columns, len(rows)
+
+    @property
+    def save_dir(self) -> str:
+        return str(self.path.parent)
+
+    @property
+    def name(self) -> str:
+        return "metrics"
+
+    @property
+    def version(self) -> str:
+        return ""
+
+    @rank_zero_only
+    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
+        """Nothing: the run's folder holds its config."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: dict[str, Any], step: int | None = None) -> None:
+        row = {name: value.item() if isinstance(value, Tensor) else value for name, value in metrics.items()}
+        new = [name for name in row if name not in self._columns]
+        if new:
+            self._rewrite(self._columns + new, self._read()[1] if self.rows else [])
+        with self.path.open("a", newline="") as file:
+            csv.DictWriter(file, self._columns).writerow(row)
+        self.rows += 1
+
+    @rank_zero_only
+    def truncate(self, rows: int) -> None:
+        """Drop all but the first ``rows`` rows: what was written after the checkpoint that is resumed."""
+        if self.rows > rows:
+            self._rewrite(self._columns, self._read()[1][:rows])
+            self.rows = rows
+
+    def _read(self) -> tuple[list[str], list[dict[str, str]]]:
+        with self.path.open(newline="") as file:
+            reader = csv.DictReader(file)
+            return list(reader.fieldnames or []), list(reader)
+
+    def _rewrite(self, columns: list[str], rows: Iterable[dict[str, str]]) -> None:
+        # Through a temporary file, so that a run killed here loses nothing.
+        temporary = self.path.with_suffix(".tmp")
+        with temporary.open("w", newline="") as file:
+            writer = csv.DictWriter(file, columns)
+            writer.writeheader()
+            writer.writerows(rows)
+        temporary.replace(self.path)
+        self._columns = columns
+
+
+class StepWandbLogger(WandbLogger):
+    """Lightning's ``WandbLogger`` with this package's metrics drawn over ``generator_step``."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        # Lightning passes it on always, W&B warns of it always.
+        self._wandb_init.pop("anonymous", None)
+
+    @property
+    @rank_zero_only
+    def experiment(self) -> Any:
+        fresh = self._experiment is None
+        run = super().experiment
+        if fresh:
+            for names in ("w1/*", "lipschitz/*", "train/*", "samples/*"):
+                run.define_metric(names, step_metric="generator_step")
+        return run
+
+
+def wandb_logger(
+    folder: Path, run_name: str, run_id: str, mode: WandbMode = "auto", project: str = "wgan-lip", **init: Any
+) -> WandbLogger | None:
+    """A logger that never asks: online where there is an API key, offline otherwise.
+
+    Args:
+        folder: the run's folder; W&B's own files go to ``folder/wandb``.
+        run_name: shown by W&B.
+        run_id: the id under which a resumed run goes on.
+        mode: "auto" looks for a key (environment or netrc) and respects WANDB_MODE; the others are W&B's.
+        project: W&B's project.
+        init: further arguments of ``wandb.init``: entity, group, tags.
+
+    Returns:
+        The logger, or None if W&B is disabled.
+    """
+    if mode == "auto":
+        mode = _auto_mode()
+    if mode == "disabled":
+        return None
+    return StepWandbLogger(
+        name=run_name,
+        save_dir=folder,
+        id=run_id,
+        project=project,
+        mode=mode,
+        settings=wandb.Settings(console="off", silent=mode == "offline"),
+        **init,
+    )
+
+
+def log_picture(loggers: Iterable[Logger], key: str, path: Path, generator_step: int) -> None:
+    """Send a picture to Weights & Biases, where that is among the loggers.
+
+    Args:
+        loggers: the trainer's.
+        key: its name there.
+        path: a PNG file.
+        generator_step: when it was made.
+    """
+    for logger in loggers:
+        if isinstance(logger, WandbLogger):
+            logger.experiment.log({key: wandb.Image(str(path)), "generator_step": generator_step})
+
+
+def _auto_mode() -> WandbMode:
+    asked = os.environ.get("WANDB_MODE", "").lower()
+    if asked in ("online", "offline", "disabled"):
+        return asked  # type: ignore[return-value]
+    if asked == "dryrun":
+        return "offline"
+    return "online" if _has_api_key() else "offline"
+
+
+def _has_api_key() -> bool:
+    if os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):
+        return True
+    host = urlparse(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")).hostname or ""
+    try:
+        return netrc.netrc(os.environ.get("NETRC")).authenticators(host) is not None
+    except (OSError, netrc.NetrcParseError):
+        return False

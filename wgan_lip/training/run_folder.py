@@ -1,0 +1,95 @@
+"""A run's folder, ``<runs_dir>/<name>/<time>/``, and the checkpoint in it."""
+
+import os
+import pickle
+import re
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from wgan_lip.training.wgan import CHECKPOINT_KEY
+
+_CHECKPOINT = Path("checkpoints") / "last.ckpt"
+
+
+def new_run_folder(runs_dir: str, name: str) -> Path:
+    """Make a folder for a run that starts now.
+
+    Args:
+        runs_dir: where all runs live.
+        name: the experiment's name: letters, digits, ``.``, ``_``, ``-``.
+
+    Raises:
+        ValueError: a name that is not a plain folder name.
+        OSError: the folder cannot be made or written.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", name):
+        raise ValueError(f"name must consist of letters, digits, '.', '_' and '-'; got name={name!r}")
+    parent = Path(runs_dir).absolute() / name
+    parent.mkdir(parents=True, exist_ok=True)
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    for attempt in range(1000):
+        folder = parent / (stamp if attempt == 0 else f"{stamp}-{attempt}")
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(f"cannot write to the run folder {folder}")
+        return folder
+    raise FileExistsError(f"{parent / stamp} exists a thousand times")
+
+
+def folder_of_checkpoint(checkpoint: Path) -> Path | None:
+    """The run folder that a checkpoint lies in, or None if it lies elsewhere."""
+    folder = checkpoint.absolute().parent.parent
+    return folder if checkpoint.absolute() == folder / _CHECKPOINT and (folder / "config.yaml").is_file() else None
+
+
+def find_checkpoint(ckpt_path: str, runs_dir: str, name: str) -> Path:
+    """The checkpoint that ``--ckpt_path`` means.
+
+    Args:
+        ckpt_path: a file, a run folder, or "last": the newest run of this name that has a checkpoint.
+        runs_dir: where all runs live.
+        name: the experiment's name.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if ckpt_path == "last":
+        found = sorted((Path(runs_dir) / name).glob(f"*/{_CHECKPOINT}"))
+        if not found:
+            raise ValueError(f"--ckpt_path last: no run under {Path(runs_dir) / name} has a checkpoint")
+        return found[-1]
+    path = Path(ckpt_path)
+    if path.is_dir():
+        path = path / _CHECKPOINT
+    if not path.is_file():
+        raise ValueError(f"--ckpt_path {ckpt_path}: there is no such file")
+    return path
+
+
+def check_checkpoint(path: Path) -> dict[str, Any]:
+    """Load a checkpoint, safely, and see that it is one of this package.
+
+    Args:
+        path: the file; only tensors and plain Python values are loaded from it, never code.
+
+    Returns:
+        What the package keeps in it: version, step counters and more.
+
+    Raises:
+        ValueError: truncated, not a checkpoint, or not one of this package.
+    """
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, KeyError, zipfile.BadZipFile, pickle.UnpicklingError, ValueError):
+        raise ValueError(f"{path} is truncated, damaged, or not a checkpoint of wgan-lip") from None
+    kept = checkpoint.get(CHECKPOINT_KEY) if isinstance(checkpoint, dict) else None
+    if not isinstance(kept, dict):
+        raise ValueError(f"{path} is not a checkpoint of wgan-lip")
+    return kept

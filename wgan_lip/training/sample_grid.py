@@ -1,0 +1,85 @@
+"""Pictures of generated samples during training, from fixed noise."""
+
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.utilities import rank_zero_only
+from torch import Tensor
+from torch.nn.functional import interpolate
+from torchvision.utils import make_grid, save_image
+
+from wgan_lip.data import SampleDataModule
+from wgan_lip.randomness import keyed_generator
+from wgan_lip.training.loggers import log_picture
+from wgan_lip.training.wgan import WassersteinGAN
+
+
+class SampleGrid(Callback):
+    """Saves a grid of generated images, from the same noise each time, and one of real images.
+
+    ``samples/<generator_step>.png`` and ``samples/real.png`` (held-out) in ``folder``; both also go to
+    Weights & Biases. Pixels in [-1, 1] become black to white.
+
+    Args:
+        every: generator steps between two grids.
+        n: images in a grid.
+        folder: where the pictures go; the trainer's ``default_root_dir`` if None.
+        seed: what the noise and the real images are drawn from.
+
+    Raises:
+        ValueError: a count below 1, or samples that are not images of 1 or 3 channels.
+    """
+
+    def __init__(self, every: int = 500, n: int = 64, folder: str | None = None, seed: int = 0) -> None:
+        if every < 1 or n < 1:
+            raise ValueError(f"every and n must be at least 1; got every={every}, n={n}")
+        self.every = every
+        self.n = n
+        self.folder = folder
+        self.seed = seed
+        self._last_step = -1
+
+    @rank_zero_only
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        if not isinstance(data, SampleDataModule) or not isinstance(pl_module, WassersteinGAN):
+            raise ValueError("SampleGrid draws the samples of a WassersteinGAN beside those of a SampleDataModule")
+        if len(data.sample_shape) != 3 or data.sample_shape[0] not in (1, 3):
+            raise ValueError(f"SampleGrid draws images of shape (1 or 3, height, width); got {data.sample_shape}")
+        if pl_module.generator_step == 0:
+            n = min(self.n, data.size("heldout"))
+            self._save(trainer, "real", data.draw("heldout", n, keyed_generator(self.seed, "real grid")), pl_module)
+            self._draw(trainer, pl_module)
+
+    @rank_zero_only
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+        if isinstance(pl_module, WassersteinGAN) and pl_module.generator_step % self.every == 0:
+            self._draw(trainer, pl_module)
+
+    @rank_zero_only
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if isinstance(pl_module, WassersteinGAN):
+            self._draw(trainer, pl_module)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"last_step": self._last_step}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._last_step = state_dict["last_step"]
+
+    def _draw(self, trainer: Trainer, module: WassersteinGAN) -> None:
+        if module.generator_step != self._last_step:
+            self._last_step = module.generator_step
+            images = module.sample(module.noise(self.n, "grid", self.seed))
+            self._save(trainer, f"{module.generator_step:07d}", images, module)
+
+    def _save(self, trainer: Trainer, name: str, images: Tensor, module: WassersteinGAN) -> None:
+        # Small images are enlarged to about 64 pixels, without smoothing.
+        factor = max(1, 64 // images.shape[-1])
+        grid = make_grid(interpolate(images.float().cpu(), scale_factor=factor), normalize=True, value_range=(-1, 1))
+        path = Path(self.folder or trainer.default_root_dir) / "samples" / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_image(grid, path)
+        key = "samples/real" if name == "real" else "samples/generated"
+        log_picture(trainer.loggers, key, path, module.generator_step)
