@@ -103,7 +103,7 @@ class WganLipCLI(LightningCLI):
             save_config_callback=_SaveConfig,
             # A resumed run writes to the folder that it began in.
             save_config_kwargs={"overwrite": True},
-            trainer_defaults={"max_epochs": -1, "num_sanity_val_steps": 0, "logger": True},
+            trainer_defaults={"max_epochs": -1, "num_sanity_val_steps": 0, "logger": True, "log_every_n_steps": 1},
             parser_class=_Parser,
             auto_configure_optimizers=False,
             load_from_checkpoint_support=False,
@@ -150,8 +150,9 @@ class WganLipCLI(LightningCLI):
             config.ckpt_path = str(path)
 
     def before_instantiate_classes(self) -> None:
-        # Lightning warns that manual optimisation and few workers might be oversights; here they are not.
+        # Not the user's: data in memory want no workers, and Lightning uses a deprecated PyTorch name.
         warnings.filterwarnings("ignore", ".*does not have many workers.*")
+        warnings.filterwarnings("ignore", ".*LeafSpec.*is deprecated.*")
         if self.subcommand == "fit":
             config = self.config["fit"]
             if config.ckpt_path is not None:

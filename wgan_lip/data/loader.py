@@ -77,7 +77,12 @@ class ResumableLoader(DataLoader[Tensor]):
     def __init__(self, dataset: Dataset[Tensor], batch_size: int, seed: int = 0, num_workers: int = 0) -> None:
         self._stream = ShuffledBatches(len(dataset), batch_size, seed)  # type: ignore[arg-type]
         super().__init__(
-            dataset, batch_sampler=self._stream, num_workers=num_workers, persistent_workers=num_workers > 0
+            dataset,
+            batch_sampler=self._stream,
+            num_workers=num_workers,
+            persistent_workers=num_workers > 0,
+            # A loader without its own generator draws from the global one whenever it is iterated.
+            generator=keyed_generator(seed, "workers"),
         )
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]

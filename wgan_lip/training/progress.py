@@ -80,7 +80,9 @@ class StepProgress(ProgressBar):
             self._progress.update(self._progress.task_ids[0], completed=module.generator_step, description=text)
         elif last is not None and last is not self._shown:
             self._console.print(
-                f"generator step {module.generator_step}/{module.generator_steps}: {describe(last)}", highlight=False
+                f"generator step {module.generator_step}/{module.generator_steps}: {describe(last)}",
+                highlight=False,
+                soft_wrap=True,
             )
         self._shown = last
 

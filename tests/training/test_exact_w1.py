@@ -1,0 +1,122 @@
+"""The comparison of estimate and truth, and the alarm when it cannot be."""
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+from tests.training.builders import fit, tiny_gan, tiny_trainer
+from wgan_lip.data import Digits
+from wgan_lip.lipschitz import OrthogonalLinear
+from wgan_lip.networks import MLPCritic, MLPGenerator
+from wgan_lip.training import BrokenBoundError, ExactW1, WassersteinGAN, evaluate, exact_w1
+from wgan_lip.transport import wasserstein1
+
+
+class LinearCritic(nn.Sequential):
+    """f(x) = K <x, e_1>."""
+
+    def __init__(self, dimension: int, slope: float = 1.0) -> None:
+        super().__init__(nn.Linear(dimension, 1, bias=False))
+        with torch.no_grad():
+            self[0].weight.zero_()[0, 0] = slope
+
+
+@pytest.mark.parametrize("slope", [1.0, 5.0])
+def test_an_optimal_critic_has_no_gap(slope):
+    # A shift along e_1 by 2: <x, e_1> is an optimal potential, whatever K it is scaled to.
+    x = torch.randn(80, 4)
+    y = x - 2 * torch.eye(4)[0]
+    evaluation = evaluate(LinearCritic(4, slope), x, y[torch.randperm(80)], torch.randn(80, 4))
+    assert evaluation.exact == pytest.approx(2, rel=1e-6)
+    assert evaluation.critic == pytest.approx(2, rel=1e-6)
+    assert 0 <= evaluation.gap + 1e-12
+    assert evaluation.gap_relative < 1e-6
+    assert evaluation.certified == pytest.approx(slope)
+
+
+@pytest.mark.parametrize("trial", range(20))
+def test_the_estimate_is_a_lower_bound_and_the_floor_is_real_against_real(trial):
+    torch.manual_seed(trial)
+    real, fake, other = torch.randn(60, 1, 3, 3), 2 * torch.randn(60, 1, 3, 3) + trial / 10, torch.randn(60, 1, 3, 3)
+    critic = MLPCritic((1, 3, 3), width=8, depth=2, lipschitz_constant=3.0)
+    evaluation = evaluate(critic, real, fake, other)
+    assert evaluation.exact == wasserstein1(real, fake).value
+    assert evaluation.noise_floor == wasserstein1(real, other).value
+    with torch.no_grad():
+        estimate = float(critic(real).mean() - critic(fake).mean()) / evaluation.certified
+    assert evaluation.critic == pytest.approx(estimate, abs=1e-6)
+    assert evaluation.critic <= evaluation.exact
+
+
+def test_identical_samples_have_no_relative_gap():
+    x = torch.randn(20, 3)
+    evaluation = evaluate(LinearCritic(3), x, x, torch.randn(20, 3))
+    assert (evaluation.exact, evaluation.gap_relative) == (0, 0)
+
+
+def test_a_broken_certificate_fails_loudly(monkeypatch):
+    certify = exact_w1.certify
+
+    def half(network):
+        certificate = certify(network)
+        return type(certificate)(certificate.bound / 2, certificate.norm, certificate.layers)
+
+    monkeypatch.setattr(exact_w1, "certify", half)
+    x = torch.randn(50, 2)
+    with pytest.raises(BrokenBoundError, match="please report"):
+        evaluate(LinearCritic(2), x, x - 2 * torch.eye(2)[0], x)
+
+
+def test_a_critic_that_cannot_be_certified_is_an_error():
+    x = torch.randn(5, 2)
+    with pytest.raises(ValueError, match="cannot certify layer '0' \\(BatchNorm1d\\)"):
+        evaluate(nn.Sequential(nn.BatchNorm1d(2), OrthogonalLinear(2, 1)), x, x, x)
+
+
+def test_a_critic_with_several_outputs_is_an_error():
+    x = torch.randn(5, 2)
+    with pytest.raises(ValueError, match=r"one value a sample; got shape \(10, 3\)"):
+        evaluate(nn.Sequential(OrthogonalLinear(2, 3)), x, x, x)
+
+
+def test_the_critic_itself_is_not_changed():
+    critic = MLPCritic((2,), width=4).train()
+    evaluate(critic, *torch.randn(3, 5, 2))
+    assert critic.training
+    assert critic[1].weight.dtype == torch.float32
+
+
+@pytest.mark.parametrize("run", ["validate", "test"])
+def test_validate_and_test_evaluate_once(run, tmp_path):
+    gan = tiny_gan()
+    trainer = tiny_trainer(tmp_path, limit_val_batches=None, logger=False)
+    getattr(trainer, run)(gan, datamodule=Digits(), verbose=False)
+    last = next(c.last for c in trainer.callbacks if isinstance(c, ExactW1))
+    assert last is not None
+    assert last.exact > last.noise_floor > 0
+
+
+def test_n_larger_than_a_split_is_named(tmp_path):
+    trainer = tiny_trainer(tmp_path, callbacks=[ExactW1(n=598)])
+    with pytest.raises(ValueError, match="n=598 samples of the heldout split; Digits has 597: lower n"):
+        trainer.fit(tiny_gan(), datamodule=Digits())
+
+
+def test_plain_dataloaders_are_named(tmp_path):
+    trainer, loader = tiny_trainer(tmp_path, callbacks=[ExactW1()]), DataLoader(torch.zeros(9, 1, 8, 8))
+    with pytest.raises(ValueError, match="got plain dataloaders"):
+        trainer.fit(tiny_gan(), loader, loader)
+
+
+def test_shapes_that_do_not_fit_are_found_before_training(tmp_path):
+    generator = MLPGenerator((1, 8, 8), noise_dim=2)
+    with pytest.raises(ValueError, match=r"critic takes samples of shape \(3, 8, 8\); Digits's are \(1, 8, 8\)"):
+        fit(tmp_path, gan=WassersteinGAN(MLPCritic((3, 8, 8)), generator))
+    with pytest.raises(ValueError, match=r"generator makes samples of shape \(64,\); Digits's are \(1, 8, 8\)"):
+        fit(tmp_path, gan=WassersteinGAN(MLPCritic((1, 8, 8)), MLPGenerator((64,))))
+
+
+def test_bad_counts_are_named():
+    with pytest.raises(ValueError, match="every=0, n=500"):
+        ExactW1(every=0)

@@ -1,0 +1,107 @@
+"""A run that was cut off anywhere ends with exactly the numbers of one that was not."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytorch_lightning as pl
+import torch
+
+from tests.training.builders import DropoutGenerator, fit, tiny_gan
+
+
+class CutOffError(Exception):
+    """Stands in for a kill: nothing gets to clean up that matters."""
+
+
+class CutOff(pl.Callback):
+    """Raises at a batch, or in the middle of the step after it."""
+
+    def __init__(self, critic_step: int) -> None:
+        self.critic_step = critic_step
+
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
+        if pl_module.critic_step == self.critic_step:
+            raise CutOffError
+
+
+def rows(folder: Path) -> list[dict[str, str]]:
+    """metrics.csv without what depends on the clock."""
+    with (folder / "metrics.csv").open(newline="") as file:
+        return [{k: v for k, v in row.items() if k != "w1/seconds"} for row in csv.DictReader(file)]
+
+
+def same_state(a: Any, b: Any) -> bool:
+    """Equality of nested state dicts."""
+    if isinstance(a, torch.Tensor):
+        return torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same_state(a[k], b[k]) for k in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(map(same_state, a, b))
+    return a == b
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    with torch.random.fork_rng():
+        gan = fit(folder, gan=tiny_gan(generator=DropoutGenerator))
+    return folder, gan
+
+
+# Twelve batches an epoch, a checkpoint every ten: before and at both, and in the last steps.
+@pytest.mark.parametrize("critic_step", [11, 12, 20, 23, 24, 25, 47, 50, 59])
+def test_resumed_run_equals_the_uninterrupted_one(critic_step, uninterrupted, tmp_path):
+    folder, expected = uninterrupted
+    with pytest.raises(CutOffError):
+        fit(tmp_path, CutOff(critic_step), gan=tiny_gan(generator=DropoutGenerator))
+    # Other weights and another random state: whatever matters comes from the checkpoint.
+    fresh = tiny_gan(generator=DropoutGenerator)
+    for parameter in fresh.parameters():
+        torch.nn.init.zeros_(parameter)
+    torch.manual_seed(12345)
+    resumed = fit(tmp_path, gan=fresh, ckpt_path=tmp_path / "checkpoints" / "last.ckpt")
+    assert (resumed.critic_step, resumed.generator_step) == (60, 30)
+    assert rows(tmp_path) == rows(folder)
+    assert same_state(resumed.state_dict(), expected.state_dict())
+    for ours, theirs in zip(resumed.trainer.optimizers, expected.trainer.optimizers, strict=True):
+        assert same_state(ours.state_dict(), theirs.state_dict())
+
+
+def test_cut_off_twice(uninterrupted, tmp_path):
+    folder, expected = uninterrupted
+    with pytest.raises(CutOffError):
+        fit(tmp_path, CutOff(33), gan=tiny_gan(generator=DropoutGenerator))
+    checkpoint = tmp_path / "checkpoints" / "last.ckpt"
+    with pytest.raises(CutOffError):
+        fit(tmp_path, CutOff(36), gan=tiny_gan(generator=DropoutGenerator), ckpt_path=checkpoint)
+    resumed = fit(tmp_path, gan=tiny_gan(generator=DropoutGenerator), ckpt_path=checkpoint)
+    assert rows(tmp_path) == rows(folder)
+    assert same_state(resumed.state_dict(), expected.state_dict())
+
+
+def test_a_finished_run_that_is_resumed_changes_nothing(tmp_path):
+    first = fit(tmp_path, gan=tiny_gan(generator_steps=10))
+    before = rows(tmp_path)
+    again = fit(tmp_path, gan=tiny_gan(generator_steps=10), ckpt_path=tmp_path / "checkpoints" / "last.ckpt")
+    assert again.critic_step == 20
+    assert rows(tmp_path) == before
+    assert same_state(again.state_dict(), first.state_dict())
+
+
+def test_a_finished_run_can_be_made_longer(tmp_path):
+    fit(tmp_path, gan=tiny_gan(generator_steps=10, linear_decay=False))
+    longer = tiny_gan(generator_steps=20, linear_decay=False)
+    longer = fit(tmp_path, gan=longer, ckpt_path=tmp_path / "checkpoints" / "last.ckpt")
+    straight = fit(tmp_path / "straight", gan=tiny_gan(generator_steps=20, linear_decay=False))
+    assert same_state(longer.state_dict(), straight.state_dict())
+    assert rows(tmp_path) == rows(tmp_path / "straight")
+
+
+def test_the_checkpoint_is_replaced_at_once_and_loads_without_code(tmp_path):
+    fit(tmp_path, gan=tiny_gan(generator_steps=10))
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["last.ckpt"]
+    checkpoint = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
+    assert checkpoint["wgan_lip"]["critic_step"] == 20
