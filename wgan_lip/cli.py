@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import sys
 import warnings
 from pathlib import Path
@@ -32,6 +33,14 @@ from wgan_lip.training.run_folder import check_checkpoint, find_checkpoint, fold
 from wgan_lip.training.wgan import CHECKPOINT_KEY
 
 _TRACEBACK = "WGAN_LIP_TRACEBACK"
+_DESCRIPTION = (
+    "Train Wasserstein GANs with a certified 1-Lipschitz critic, set against the exact Wasserstein-1 distance."
+)
+_COMMANDS = {
+    "fit": "Train: wgan-lip fit -c configs/gan/digits.yaml",
+    "validate": "Set a checkpoint's critic against the exact W1 of held-out samples.",
+    "test": "The same as validate: nothing was chosen on the held-out samples.",
+}
 
 
 def main(args: list[str] | None = None) -> None:
@@ -48,7 +57,7 @@ def main(args: list[str] | None = None) -> None:
     except (ValueError, OSError, MisconfigurationException) as error:
         if os.environ.get(_TRACEBACK):
             raise
-        _fail(str(error))
+        _fail(f"{_essence(str(error))} (set {_TRACEBACK}=1 for the traceback)")
     finally:
         # An open run would otherwise be found and continued by whatever this process does next.
         if wandb.run is not None:
@@ -56,8 +65,7 @@ def main(args: list[str] | None = None) -> None:
 
 
 def _fail(message: str) -> NoReturn:
-    line = " ".join(message.split())
-    sys.stderr.write(f"wgan-lip: error: {line} (set {_TRACEBACK}=1 for the traceback)\n")
+    sys.stderr.write(f"wgan-lip: error: {' '.join(message.split())}\n")
     raise SystemExit(2)
 
 
@@ -67,7 +75,17 @@ class _Parser(LightningArgumentParser):
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         if os.environ.get(_TRACEBACK) and ex is not None:
             raise ex
-        _fail(message)
+        _fail(_essence(message))
+
+
+def _essence(message: str) -> str:
+    """What went wrong, out of jsonargparse's list of all the types that a value might have had."""
+    reasons = re.findall(r"^\s*- (.+)$", message, re.MULTILINE)
+    reasons = [reason for reason in reasons if not reason.startswith("Expected a <class 'NoneType'>")]
+    if "Union subtypes" not in message or not reasons:
+        return message
+    key = re.match(r'Parser key "[^"]+": ', message)
+    return (key.group() if key else "") + "; ".join(reasons)
 
 
 class _SaveConfig(SaveConfigCallback):
@@ -93,7 +111,6 @@ class WganLipCLI(LightningCLI):
     """
 
     def __init__(self, args: list[str] | None = None) -> None:
-        self.run_folder: Path | None = None
         self.console = Console()
         super().__init__(
             model_class=LightningModule,
@@ -105,6 +122,7 @@ class WganLipCLI(LightningCLI):
             save_config_kwargs={"overwrite": True},
             trainer_defaults={"max_epochs": -1, "num_sanity_val_steps": 0, "logger": True, "log_every_n_steps": 1},
             parser_class=_Parser,
+            parser_kwargs={"description": _DESCRIPTION, **{name: {"description": t} for name, t in _COMMANDS.items()}},
             auto_configure_optimizers=False,
             load_from_checkpoint_support=False,
             args=args,
@@ -153,33 +171,46 @@ class WganLipCLI(LightningCLI):
         # Not the user's: data in memory want no workers, and Lightning uses a deprecated PyTorch name.
         warnings.filterwarnings("ignore", ".*does not have many workers.*")
         warnings.filterwarnings("ignore", ".*LeafSpec.*is deprecated.*")
-        if self.subcommand == "fit":
-            config = self.config["fit"]
-            if config.ckpt_path is not None:
-                self.run_folder = folder_of_checkpoint(Path(config.ckpt_path))
-            if self.run_folder is None:
-                self.run_folder = new_run_folder(config.runs_dir, config.name)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         config = self._get(self.config_init, "trainer")
         kwargs["callbacks"] = [*_listed(config["callbacks"]), StepProgress()]
         kwargs["enable_model_summary"] = False
-        if self.run_folder is None:
-            return super().instantiate_trainer(logger=False, **kwargs)
-        loggers: list[Logger] = [MetricsCSV(self.run_folder / "metrics.csv")]
-        if config["logger"] is True:
-            options = self._get(self.config_init, "wandb")
-            name = f"{self._get(self.config_init, 'name')}-{self.run_folder.name}"
-            loggers.extend(_listed(wandb_logger(self.run_folder, name, name, **options)))
-        elif config["logger"]:
-            loggers.extend(_listed(config["logger"]))
-        kwargs["logger"] = loggers
-        kwargs["default_root_dir"] = str(self.run_folder)
-        return super().instantiate_trainer(**kwargs)
+        kwargs["logger"] = False
+        if self.subcommand == "fit":
+            folder = self._run_folder()
+            kwargs["default_root_dir"] = str(folder)
+            kwargs["logger"] = self._loggers(folder, config["logger"])
+        try:
+            return super().instantiate_trainer(**kwargs)
+        except MisconfigurationException as error:
+            raise ValueError(f"trainer with accelerator={config['accelerator']}: {error}") from error
+
+    def _run_folder(self) -> Path:
+        """That of the checkpoint that is resumed, or a new one."""
+        config = self.config["fit"]
+        folder = folder_of_checkpoint(Path(config.ckpt_path)) if config.ckpt_path else None
+        return folder or new_run_folder(config.runs_dir, config.name)
+
+    def _loggers(self, folder: Path, chosen: Any) -> list[Logger]:
+        """metrics.csv always; W&B unless the config chooses another logger, or none."""
+        loggers: list[Logger] = [MetricsCSV(folder / "metrics.csv")]
+        if chosen is True:
+            name = f"{self._get(self.config_init, 'name')}-{folder.name}"
+            return loggers + _listed(wandb_logger(folder, name, name, **self._get(self.config_init, "wandb")))
+        return loggers + _listed(chosen or None)
 
     def before_fit(self) -> None:
         # The exact evaluation is by generator step; Lightning's validation loop has nothing to add.
         self.trainer.limit_val_batches = 0
+
+    def fit(self, **kwargs: Any) -> None:
+        """Train; on Ctrl-C, Lightning's exit comes after the report of what there is."""
+        try:
+            self.trainer.fit(weights_only=True, **kwargs)
+        except SystemExit:
+            self.after_fit()
+            raise
 
     def after_fit(self) -> None:
         folder = Path(self.trainer.default_root_dir)
@@ -190,7 +221,7 @@ class WganLipCLI(LightningCLI):
         self.console.print("Written:")
         for pattern in (
             "w1.png",
-            "samples/*.png",
+            "samples/[0-9]*.png",
             "metrics.csv",
             "config.yaml",
             "checkpoints/last.ckpt",

@@ -78,7 +78,7 @@ def test_resumes_between_any_two_batches(stop, workers):
     resumed = build()
     resumed.load_state_dict(interrupted.state_dict())
     while len(seen) < len(expected):
-        seen += [batch for batch in resumed][: len(expected) - len(seen)]
+        seen += list(resumed)[: len(expected) - len(seen)]
     assert all(torch.equal(a, b) for a, b in zip(seen, expected, strict=True))
 
 

@@ -21,9 +21,10 @@ from wgan_lip.lipschitz.bounds import gamma, product_upper_bound
 )
 def test_bound_encloses_the_largest_singular_value(m, n, rank, exponent, seed):
     generator = torch.Generator().manual_seed(seed)
-    weight = torch.randn(m, min(rank, m), generator=generator).double() @ torch.randn(
-        min(rank, m), n, generator=generator
-    ).double()
+    weight = (
+        torch.randn(m, min(rank, m), generator=generator).double()
+        @ torch.randn(min(rank, m), n, generator=generator).double()
+    )
     weight = weight * 10.0**exponent
     # Scaled by a power of two, lest the reference itself over- or underflow.
     scale = 2.0 ** math.frexp(max(float(weight.abs().max()), 1e-308))[1]

@@ -1,6 +1,7 @@
 """The certificate: true for what it accepts, an error for what it cannot bound."""
 
 import copy
+import itertools
 import math
 
 import pytest
@@ -23,7 +24,7 @@ def test_bound_holds_between_any_two_points_and_against_the_jacobian(widths, act
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         layers: list[nn.Module] = []
-        for inputs, outputs in zip(widths, widths[1:], strict=False):
+        for inputs, outputs in itertools.pairwise(widths):
             layers += [nn.Linear(inputs, outputs), activation()]
         network = nn.Sequential(nn.Sequential(*layers), Scale(-factor)).double()
         bound = certify(network).bound
@@ -109,7 +110,7 @@ def test_a_diverged_weight_is_named():
     layer = nn.Linear(3, 3)
     with torch.no_grad():
         layer.weight[0, 0] = float("nan")
-    with pytest.raises(ValueError, match="layer '1'.*NaN"):
+    with pytest.raises(ValueError, match=r"layer '1'.*NaN"):
         certify(nn.Sequential(MaxMin(), layer))
 
 

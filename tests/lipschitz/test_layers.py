@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.lipschitz.cases import LAYERS, LayerCase
+from tests.lipschitz.cases import LAYERS
 from wgan_lip.lipschitz import Cayley, OrthogonalLinear, certify, on_manifold, orthogonality_error, project_
 
 

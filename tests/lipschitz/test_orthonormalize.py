@@ -13,7 +13,9 @@ def svd_polar(weight: torch.Tensor) -> torch.Tensor:
     return u @ vt
 
 
-@given(m=st.integers(1, 40), n=st.integers(1, 40), scale=st.sampled_from([1e-20, 1e-3, 1.0, 1e6]), seed=st.integers(0, 99))
+@given(
+    m=st.integers(1, 40), n=st.integers(1, 40), scale=st.sampled_from([1e-20, 1e-3, 1.0, 1e6]), seed=st.integers(0, 99)
+)
 def test_polar_factor_is_that_of_the_svd(m, n, scale, seed):
     weight = scale * torch.randn(m, n, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
     polar = polar_factor(weight)

@@ -55,7 +55,11 @@ def tiny_trainer(folder: Path, *extra: pl.Callback, every: int = 5, **arguments:
 
 
 def fit(
-    folder: Path, *extra: pl.Callback, gan: WassersteinGAN | None = None, ckpt_path: Path | None = None, **arguments: Any
+    folder: Path,
+    *extra: pl.Callback,
+    gan: WassersteinGAN | None = None,
+    ckpt_path: Path | None = None,
+    **arguments: Any,
 ) -> WassersteinGAN:
     """Train a small GAN in ``folder`` and return it."""
     folder.mkdir(parents=True, exist_ok=True)

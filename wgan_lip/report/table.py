@@ -14,9 +14,9 @@ def w1_table(rows: Sequence[Row]) -> Table:
         rows: at least one evaluation.
     """
     shown = sorted({0, len(rows) // 4, len(rows) // 2, 3 * len(rows) // 4, len(rows) - 1})
-    table = Table(title="Wasserstein-1: generated against held-out real samples")
-    for heading in ("generator step", "exact W1", "noise floor", "exact / floor", "critic ≥", "gap", "certified L"):
-        table.add_column(heading, justify="right")
+    table = Table(title="W1 of generated against held-out real samples, by generator step")
+    for heading in ("step", "exact W1", "noise floor", "exact/floor", "critic ≥", "gap", "certified L"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for row in (rows[i] for i in shown):
         table.add_row(
             f"{row.generator_step}",

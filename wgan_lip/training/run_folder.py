@@ -1,6 +1,5 @@
 """A run's folder, ``<runs_dir>/<name>/<time>/``, and the checkpoint in it."""
 
-import os
 import pickle
 import re
 import time
@@ -29,18 +28,20 @@ def new_run_folder(runs_dir: str, name: str) -> Path:
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", name):
         raise ValueError(f"name must consist of letters, digits, '.', '_' and '-'; got name={name!r}")
     parent = Path(runs_dir).absolute() / name
-    parent.mkdir(parents=True, exist_ok=True)
     stamp = time.strftime("%Y%m%d-%H%M%S")
     for attempt in range(1000):
         folder = parent / (stamp if attempt == 0 else f"{stamp}-{attempt}")
         try:
-            folder.mkdir()
+            folder.mkdir(parents=True)
         except FileExistsError:
-            continue
-        if not os.access(folder, os.W_OK):
-            raise PermissionError(f"cannot write to the run folder {folder}")
+            # Another run that began in the same second; or a file where the folder should be.
+            if parent.is_dir():
+                continue
+            raise OSError(f"cannot make the run folder {folder}: {parent} is a file") from None
+        except OSError as error:
+            raise OSError(f"cannot make the run folder {folder}: {error.strerror}") from error
         return folder
-    raise FileExistsError(f"{parent / stamp} exists a thousand times")
+    raise OSError(f"cannot make a run folder: {parent / stamp} exists a thousand times")
 
 
 def folder_of_checkpoint(checkpoint: Path) -> Path | None:
@@ -87,7 +88,7 @@ def check_checkpoint(path: Path) -> dict[str, Any]:
     """
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, KeyError, zipfile.BadZipFile, pickle.UnpicklingError, ValueError):
+    except (RuntimeError, EOFError, KeyError, OSError, ValueError, zipfile.BadZipFile, pickle.UnpicklingError):
         raise ValueError(f"{path} is truncated, damaged, or not a checkpoint of wgan-lip") from None
     kept = checkpoint.get(CHECKPOINT_KEY) if isinstance(checkpoint, dict) else None
     if not isinstance(kept, dict):

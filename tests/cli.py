@@ -1,0 +1,33 @@
+"""Running the command line in this process, on the shipped digits config made small."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from wgan_lip.cli import main
+
+CONFIGS = Path(__file__).parent.parent / "configs"
+DIGITS = CONFIGS / "gan" / "digits.yaml"
+SMALL = [
+    "--model.init_args.critic.init_args.width=16",
+    "--model.init_args.generator.init_args.width=16",
+    "--model.init_args.generator_steps=20",
+    "--model.init_args.log_every=10",
+    "--exact_w1.every=5",
+    "--exact_w1.n=50",
+    "--sample_grid.every=10",
+    "--checkpoint.every=5",
+]
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> None:
+    """``wgan-lip ARGUMENTS``."""
+    monkeypatch.setattr(sys, "argv", ["wgan-lip", *map(str, arguments)])
+    main()
+
+
+def fit(monkeypatch: pytest.MonkeyPatch, runs: Path, *arguments: object) -> Path:
+    """A small run of the digits config; returns its folder, the newest there is."""
+    run(monkeypatch, "fit", "-c", DIGITS, *SMALL, f"--runs_dir={runs}", *arguments)
+    return max((runs / "digits").iterdir())

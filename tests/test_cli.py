@@ -1,0 +1,211 @@
+"""The command line as a user meets it: a run's folder, its overrides, and every kind of bad input."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from tests.cli import CONFIGS, DIGITS, SMALL, fit, run
+from wgan_lip.data import digits
+
+
+def rows(folder: Path) -> list[dict[str, str]]:
+    """metrics.csv without what depends on the clock."""
+    with (folder / "metrics.csv").open(newline="") as file:
+        return [{k: v for k, v in row.items() if k != "w1/seconds"} for row in csv.DictReader(file)]
+
+
+def test_a_run_writes_its_folder_and_prints_its_table(monkeypatch, tmp_path, capsys):
+    folder = fit(monkeypatch, tmp_path, "--wandb.mode=disabled")
+    printed = capsys.readouterr()
+    assert "exact/floor" in printed.out
+    assert [f"{step}" in printed.out for step in (0, 5, 10, 15, 20)] == 5 * [True]
+    for name in ("w1.png", "samples/0000020.png", "metrics.csv", "config.yaml", "checkpoints/last.ckpt"):
+        assert (folder / name).is_file()
+        assert str(folder / name) in printed.out
+    assert "generator step 20/20: W1 exact" in printed.err
+    assert sorted(path.name for path in (folder / "samples").iterdir()) == [
+        "0000000.png",
+        "0000010.png",
+        "0000020.png",
+        "real.png",
+    ]
+    # 8 x 8 grids of digits enlarged eight times, with two pixels between them.
+    assert Image.open(folder / "samples" / "0000020.png").size == (530, 530)
+    assert Image.open(folder / "w1.png").size == (1200, 675)
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    assert config["model"]["init_args"]["generator_steps"] == 20
+    assert len([row for row in rows(folder) if row["w1/exact"]]) == 5
+
+
+def test_the_saved_config_makes_the_same_run_again(monkeypatch, tmp_path):
+    first = fit(monkeypatch, tmp_path / "a", "--wandb.mode=disabled", "--seed_everything=3")
+    run(monkeypatch, "fit", "-c", first / "config.yaml", f"--runs_dir={tmp_path / 'b'}")
+    (second,) = (tmp_path / "b" / "digits").iterdir()
+    assert rows(first) == rows(second)
+    other = fit(monkeypatch, tmp_path / "c", "--wandb.mode=disabled", "--seed_everything=4")
+    assert rows(first) != rows(other)
+
+
+def test_print_config_is_complete_yaml(monkeypatch, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        run(monkeypatch, "fit", "-c", DIGITS, "--exact_w1.n=77", "--print_config")
+    assert exit_.value.code in (0, None)
+    config = yaml.safe_load(capsys.readouterr().out)
+    assert config["exact_w1"] == {"every": 200, "n": 77, "seed": 0}
+    assert config["model"]["class_path"] == "wgan_lip.training.WassersteinGAN"
+
+
+@pytest.mark.parametrize("command", ["validate", "test"])
+def test_validate_and_test_print_the_figures_of_a_checkpoint(command, monkeypatch, tmp_path, capsys):
+    folder = fit(monkeypatch, tmp_path, "--wandb.mode=disabled")
+    capsys.readouterr()
+    run(monkeypatch, command, "-c", DIGITS, *SMALL, "--ckpt_path", folder)
+    last = [row for row in rows(folder) if row["w1/exact"]][-1]
+    assert f"W1 exact {float(last['w1/exact']):.3f}" in capsys.readouterr().out
+    assert len(list((tmp_path / "digits").iterdir())) == 1
+
+
+@pytest.mark.parametrize("config", sorted(CONFIGS.rglob("*.yaml")), ids=lambda path: path.stem)
+def test_every_shipped_config_runs_two_steps_and_is_short(config, monkeypatch, tmp_path):
+    assert len(config.read_text().splitlines()) <= 40
+    run(
+        monkeypatch,
+        *("fit", "-c", config, "--model.init_args.generator_steps=2", "--exact_w1.n=20"),
+        *("--wandb.mode=disabled", f"--runs_dir={tmp_path}"),
+    )
+    assert len(list(tmp_path.glob("*/*/w1.png"))) == 1
+
+
+def wait_for_step(folder: Path, step: int, process: subprocess.Popen[bytes]) -> None:
+    """Until metrics.csv of the one run in ``folder`` has reached a generator step."""
+    for _ in range(2000):
+        written = [path.read_text() for path in folder.glob("digits/*/metrics.csv")]
+        if written and int((written[0].splitlines()[1:] or ["0"])[-1].split(",")[0] or 0) >= step:
+            return
+        assert process.poll() is None, "the run ended before it could be killed"
+        time.sleep(0.05)
+    pytest.fail(f"the run did not reach step {step}")
+
+
+def test_killed_and_resumed_equals_uninterrupted(monkeypatch, tmp_path):
+    # Long enough that the kill, which comes when it comes, finds it running.
+    long = ["--model.init_args.generator_steps=600", "--exact_w1.every=20", "--checkpoint.every=30"]
+    long += ["--wandb.mode=offline"]
+    straight = fit(monkeypatch, tmp_path / "straight", *long)
+    killed = tmp_path / "killed"
+    command = [sys.executable, "-m", "wgan_lip", "fit", "-c", str(DIGITS), *SMALL, *long, f"--runs_dir={killed}"]
+    # W&B's service of this process must not serve that one, which would outlive its kill there.
+    environment = {name: value for name, value in os.environ.items() if name != "WANDB_SERVICE"}
+    with (
+        (tmp_path / "log").open("wb") as log,
+        subprocess.Popen(command, stdout=log, stderr=log, env=environment) as process,
+    ):
+        wait_for_step(killed, 100, process)
+        process.send_signal(signal.SIGKILL)
+    (folder,) = (killed / "digits").iterdir()
+    assert 0 < len(rows(folder)) < len(rows(straight))
+    assert fit(monkeypatch, killed, *long, "--ckpt_path=last") == folder
+    assert rows(folder) == rows(straight)
+    ours, theirs = (torch.load(f / "checkpoints" / "last.ckpt", weights_only=True) for f in (folder, straight))
+    assert all(torch.equal(value, theirs["state_dict"][name]) for name, value in ours["state_dict"].items())
+    # Both parts of the run have one id, under which W&B will join them.
+    assert {path.name.split("-", 3)[3] for path in (folder / "wandb").glob("offline-run-*")} == {
+        f"digits-{folder.name}"
+    }
+
+
+def failure(capsys, monkeypatch, *arguments: object) -> str:
+    """The one line that a failing command prints."""
+    with pytest.raises(SystemExit) as exit_:
+        run(monkeypatch, *arguments)
+    assert exit_.value.code == 2
+    printed = capsys.readouterr().err
+    assert "Traceback" not in printed
+    lines = [line for line in printed.splitlines() if line.startswith("wgan-lip: error: ")]
+    assert lines == printed.splitlines()[-1:]
+    return lines[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--trainer.acelerator=cpu"], "--trainer.acelerator"),
+        (["--model.init_args.n_critics=3"], "'n_critics' is not accepted"),
+        (["--model.init_args.n_critic=five"], "\"n_critic\": Expected a <class 'int'>. Got value: five"),
+        (["--model.init_args.n_critic=0"], "n_critic must be at least 1; got n_critic=0"),
+        (
+            ["--model.init_args.critic.init_args.activation.init_args.group_size=7"],
+            "GroupSort needs channels divisible by group_size; got channels=128, group_size=7",
+        ),
+        (["--exact_w1.n=598"], "ExactW1 needs n=598 samples of the heldout split; Digits has 597: lower n"),
+        (["--data.init_args.batch_size=2000"], "batch_size must be between 1 and the 1200 training samples"),
+        (["--model.init_args.critic.init_args.input_shape=[3, 8, 8]"], "the critic takes samples of shape (3, 8, 8)"),
+        (["--trainer.accelerator=gpu"], "trainer with accelerator=gpu: No supported gpu backend found"),
+        (["--model.class_path=nowhere.Model"], "Problem with given class_path 'nowhere.Model'"),
+        (["--runs_dir={tmp}/file"], "cannot make the run folder {tmp}/file/digits"),
+        (["--runs_dir=/proc/1"], "cannot make the run folder /proc/1/digits"),
+        (["--name=../up"], "name must consist of letters, digits"),
+        (["--ckpt_path={tmp}/none.ckpt"], "{tmp}/none.ckpt: there is no such file"),
+        (["--ckpt_path=last"], "has a checkpoint"),
+        (["--ckpt_path={tmp}/foreign.ckpt"], "foreign.ckpt is not a checkpoint of wgan-lip"),
+        (["--ckpt_path={tmp}/file"], "file is truncated, damaged, or not a checkpoint"),
+        (["--ckpt_path={tmp}/code.ckpt"], "code.ckpt is truncated, damaged, or not a checkpoint"),
+        (["-c", "{tmp}/unknown.yaml"], "does not accept option 'modle'"),
+        (["-c", "{tmp}/missing.yaml"], "File does not exist"),
+    ],
+)
+def test_bad_input_is_one_line(arguments, message, monkeypatch, tmp_path, capsys):
+    (tmp_path / "file").write_text("not a folder, nor a checkpoint")
+    (tmp_path / "unknown.yaml").write_text("modle: 3")
+    torch.save({"state_dict": {}}, tmp_path / "foreign.ckpt")
+    torch.save({"wgan_lip": {}, "code": test_bad_input_is_one_line}, tmp_path / "code.ckpt")
+    arguments = [argument.replace("{tmp}", str(tmp_path)) for argument in arguments]
+    line = failure(
+        capsys, monkeypatch, "fit", "-c", DIGITS, "--wandb.mode=disabled", f"--runs_dir={tmp_path / 'runs'}", *arguments
+    )
+    assert message.replace("{tmp}", str(tmp_path)) in line
+    assert len(line) < 400
+
+
+def test_a_truncated_checkpoint_is_one_line(monkeypatch, tmp_path, capsys):
+    folder = fit(monkeypatch, tmp_path, "--wandb.mode=disabled")
+    checkpoint = folder / "checkpoints" / "last.ckpt"
+    whole = checkpoint.read_bytes()
+    for size in (0, 100, len(whole) // 2, len(whole) - 1):
+        checkpoint.write_bytes(whole[:size])
+        line = failure(capsys, monkeypatch, "fit", "-c", DIGITS, f"--runs_dir={tmp_path}", "--ckpt_path=last")
+        assert "last.ckpt is truncated, damaged" in line
+
+
+def test_nan_in_the_data_is_one_line(monkeypatch, tmp_path, capsys):
+    def broken():
+        bunch = load_digits()
+        bunch.images[7, 0, 0] = np.nan
+        return bunch
+
+    monkeypatch.setattr(digits, "load_digits", broken)
+    arguments = ("fit", "-c", DIGITS, "--wandb.mode=disabled", f"--runs_dir={tmp_path}")
+    assert "Digits holds NaN or infinity in 1 of 1797 samples" in failure(capsys, monkeypatch, *arguments)
+
+
+def test_a_diverged_training_is_one_line(monkeypatch, tmp_path, capsys):
+    arguments = ("fit", "-c", DIGITS, *SMALL, "--wandb.mode=disabled", f"--runs_dir={tmp_path}")
+    rate = "--model.init_args.critic_optimizer.init_args.lr=1e30"
+    assert "the optimiser's step diverged" in failure(capsys, monkeypatch, *arguments, rate)
+
+
+def test_the_traceback_is_there_for_who_asks(monkeypatch, tmp_path):
+    monkeypatch.setenv("WGAN_LIP_TRACEBACK", "1")
+    with pytest.raises(ValueError, match="n_critic=0"):
+        fit(monkeypatch, tmp_path, "--model.init_args.n_critic=0")

@@ -1,0 +1,99 @@
+"""What Weights & Biases gets, read back from its offline run by its own tool."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli import fit
+from wgan_lip.training import wandb_logger
+from wgan_lip.training.loggers import _auto_mode
+
+
+def read_back(folder: Path) -> list[dict[str, Any]]:
+    """Every record of the run's offline file."""
+    (path,) = folder.glob("wandb/offline-run-*/*.wandb")
+    command = [Path(sys.executable).with_name("wandb"), "leet", "inspect", "--json", path]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
+    return [json.loads(line) for line in printed.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("WANDB_MODE", "offline")
+        folder = fit(monkeypatch, tmp_path_factory.mktemp("runs"))
+    return folder, read_back(folder)
+
+
+def test_the_same_series_as_in_metrics_csv(recorded):
+    folder, records = recorded
+    history = [record["history"]["item"] for record in records if record["type"] == "history"]
+    with (folder / "metrics.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    names = [name for name in rows[0] if name.startswith(("w1/", "lipschitz/", "train/"))]
+    assert len(names) == 8
+    for name in names:
+        ours = [(int(row["generator_step"]), float(row[name])) for row in rows if row[name]]
+        theirs = [(item["generator_step"], item[name]) for item in history if name in item]
+        assert ours == theirs
+        assert len(ours) >= 5
+
+
+def test_metrics_are_drawn_over_the_generator_step(recorded):
+    defined = [record["metric"] for record in recorded[1] if record["type"] == "metric"]
+    over = {metric.get("glob_name", metric.get("name")): metric.get("step_metric") for metric in defined}
+    assert over["w1/*"] == over["samples/*"] == over["lipschitz/*"] == "generator_step"
+
+
+def test_the_resolved_config_is_there(recorded):
+    config: dict[str, Any] = {}
+    for record in recorded[1]:
+        if record["type"] == "config":
+            config.update(record["config"]["update"])
+    assert config["model"]["init_args"]["generator_steps"] == 20
+    assert config["model"]["init_args"]["critic"]["init_args"]["activation"]["init_args"]["group_size"] == 4
+    assert config["exact_w1"]["n"] == 50
+    assert config["seed_everything"] == 0
+
+
+def test_the_pictures_are_there(recorded):
+    folder, records = recorded
+    history = [record["history"]["item"] for record in records if record["type"] == "history"]
+    names = ("samples/real", "samples/generated", "report/w1")
+    keys = [name for item in history for name in names if f"{name}.path" in item]
+    assert sorted(keys) == ["report/w1", *3 * ["samples/generated"], "samples/real"]
+    (media,) = folder.glob("wandb/offline-run-*/files/media/images")
+    assert len(list(media.rglob("*.png"))) == 5
+
+
+def test_the_run_has_the_folder_s_id_and_ended_well(recorded):
+    folder, records = recorded
+    (run,) = (record["run"] for record in records if record["type"] == "run")
+    assert run["run_id"] == f"digits-{folder.name}"
+    (ended,) = (record["exit"] for record in records if record["type"] == "exit")
+    assert ended["exit_code"] == 0
+
+
+def test_mode_follows_the_key_and_the_environment(monkeypatch, tmp_path):
+    # conftest has taken away the key of whoever runs this.
+    assert _auto_mode() == "offline"
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine api.wandb.ai login user password 0123456789\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    assert _auto_mode() == "online"
+    monkeypatch.setenv("WANDB_BASE_URL", "https://wandb.example.org")
+    assert _auto_mode() == "offline"
+    monkeypatch.setenv("WANDB_API_KEY", "0123456789")
+    assert _auto_mode() == "online"
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    assert _auto_mode() == "disabled"
+    assert wandb_logger(tmp_path, "name", "id") is None
+    netrc.write_text("not a netrc file")
+    monkeypatch.delenv("WANDB_API_KEY")
+    monkeypatch.delenv("WANDB_MODE")
+    assert _auto_mode() == "offline"
