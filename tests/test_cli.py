@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from PIL import Image
+from matplotlib.image import imread
 from sklearn.datasets import load_digits
 
 from tests.cli import CONFIGS, DIGITS, SMALL, fit, run
@@ -41,8 +41,8 @@ def test_a_run_writes_its_folder_and_prints_its_table(monkeypatch, tmp_path, cap
         "real.png",
     ]
     # 8 x 8 grids of digits enlarged eight times, with two pixels between them.
-    assert Image.open(folder / "samples" / "0000020.png").size == (530, 530)
-    assert Image.open(folder / "w1.png").size == (1200, 675)
+    assert imread(folder / "samples" / "0000020.png").shape[:2] == (530, 530)
+    assert imread(folder / "w1.png").shape[:2] == (675, 1200)
     config = yaml.safe_load((folder / "config.yaml").read_text())
     assert config["model"]["init_args"]["generator_steps"] == 20
     assert len([row for row in rows(folder) if row["w1/exact"]]) == 5

@@ -7,17 +7,21 @@ from rich.table import Table
 from wgan_lip.report.history import Row
 
 
+def shown_rows(rows: Sequence[Row]) -> list[Row]:
+    """The evaluations at the start, each quarter, and the end of a run."""
+    return [rows[i] for i in sorted({quarter * (len(rows) - 1) // 4 for quarter in range(5)})]
+
+
 def w1_table(rows: Sequence[Row]) -> Table:
-    """First, middle and last evaluations of a run.
+    """The shown evaluations of a run, as a table for the terminal.
 
     Args:
         rows: at least one evaluation.
     """
-    shown = sorted({0, len(rows) // 4, len(rows) // 2, 3 * len(rows) // 4, len(rows) - 1})
     table = Table(title="W1 of generated against held-out real samples, by generator step")
-    for heading in ("step", "exact W1", "noise floor", "exact/floor", "critic ≥", "gap", "certified L"):
+    for heading in ("step", "exact W1", "noise floor", "exact/floor", "critic ≥", "gap", "L ≤"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for row in (rows[i] for i in shown):
+    for row in shown_rows(rows):
         table.add_row(
             f"{row.generator_step}",
             f"{row.exact:.4f}",

@@ -1,0 +1,69 @@
+"""The README says what is true: its code runs as written, its table is what a run gave, its commands parse."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from scripts.update_readme import markdown_table
+from tests.cli import run
+from wgan_lip.report import read_history
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    """The fenced blocks of a language."""
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_first_example_prints_an_estimate_beside_the_exact_value(capsys):
+    exec(compile(blocks("python")[0], "README.md", "exec"), {})  # noqa: S102
+    match = re.fullmatch(r"critic: at least (\d\.\d+)   exact W1: (\d\.\d+)\n", capsys.readouterr().out)
+    assert match
+    estimate, exact = map(float, match.groups())
+    assert 0.8 * exact < estimate <= exact
+
+
+def test_second_example_prints_the_constant(capsys):
+    exec(compile(blocks("python")[1], "README.md", "exec"), {})  # noqa: S102
+    assert float(capsys.readouterr().out) == pytest.approx(3, rel=1e-5)
+
+
+def test_the_table_is_the_committed_run_s():
+    rows = read_history(ROOT / "docs" / "demo" / "metrics.csv")
+    assert markdown_table(rows) in README
+    assert len(rows) >= 10
+    assert all(row.critic <= row.exact for row in rows)
+
+
+def test_pictures_and_make_targets_exist():
+    for path in re.findall(r"!\[.*?\]\((.*?)\)", README):
+        assert (ROOT / path).is_file()
+    makefile = (ROOT / "Makefile").read_text()
+    for target in re.findall(r"make ([a-z-]+)", README):
+        if target != "different":
+            assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+@pytest.mark.parametrize("command", [line for line in blocks("sh")[1].splitlines() if line])
+def test_every_command_parses(command, monkeypatch, tmp_path):
+    words = shlex.split(command, comments=True)
+    assert Path(words[0]).name == "wgan-lip"
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
+    small = [] if "--print_config" in words else ["--wandb.mode=disabled"]
+    if words[1] == "fit":
+        small.append("--model.init_args.generator_steps=1")
+    if "last" in words:
+        # A run to go on with.
+        run(monkeypatch, "fit", "-c", "configs/gan/digits.yaml", "--model.init_args.generator_steps=1", *small)
+    if "--print_config" in words:
+        with pytest.raises(SystemExit) as exit_:
+            run(monkeypatch, *words[1:])
+        assert not exit_.value.code
+    else:
+        run(monkeypatch, *words[1:], *small)
+        assert list(tmp_path.glob("runs/digits/*/w1.png"))
