@@ -164,7 +164,8 @@ class WganLipCLI(LightningCLI):
         config = self.config[self.config.subcommand]
         if config.ckpt_path is not None:
             path = find_checkpoint(config.ckpt_path, config.runs_dir, config.name)
-            check_checkpoint(path)
+            kept = check_checkpoint(path)
+            self.console.print(f"From {path}, generator step {kept.get('generator_step')}", soft_wrap=True)
             config.ckpt_path = str(path)
 
     def before_instantiate_classes(self) -> None:

@@ -1,11 +1,9 @@
 """The proof that travels with an exact W1: a lower and an upper bound that rounding cannot break."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
 
 from wgan_lip.transport.samples import FloatArray
 
@@ -15,18 +13,6 @@ from wgan_lip.transport.samples import FloatArray
 # within roundoff(d + 4) of the truth, relatively. The lower bound is taken under distances shrunk by that
 # much, the upper bound under distances stretched by it. Sums are taken by math.fsum, which rounds once.
 # Masses are integers, so that the plan's marginals are exact and can be checked for equality.
-
-
-@dataclass(frozen=True)
-class Bracketed:
-    """A solver's answer: value, proven bounds, potentials and plan, as in ``W1Result``."""
-
-    value: float
-    lower: float
-    upper: float
-    x_potential: FloatArray
-    y_potential: FloatArray
-    plan: coo_array
 
 
 def roundoff(n: int) -> float:

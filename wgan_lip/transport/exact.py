@@ -56,13 +56,4 @@ def wasserstein1(x: Samples, y: Samples, *, max_iterations: int = 100_000_000) -
             f"the proof of optimality does not close: lower bound {answer.lower!r}, upper bound {answer.upper!r} "
             f"({method}, {len(x_points)} and {len(y_points)} points)"
         )
-    return W1Result(
-        value=answer.value,
-        lower=answer.lower,
-        upper=answer.upper,
-        x_potential=answer.x_potential,
-        y_potential=answer.y_potential,
-        plan=answer.plan,
-        method=method,
-        seconds=time.perf_counter() - start,
-    )
+    return W1Result(**vars(answer), method=method, seconds=time.perf_counter() - start)

@@ -12,8 +12,8 @@ class UnprovenError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class W1Result:
-    """The exact Wasserstein-1 distance of two sample sets, with its proof.
+class Solution:
+    """A transport problem's solution, with its proof.
 
     Attributes:
         value: cost of ``plan``: the distance, in the units of the samples.
@@ -21,10 +21,8 @@ class W1Result:
             ``x_potential[i] + y_potential[j] <= |x_i - y_j|``, less what rounding can have added.
         upper: proven upper bound: the plan's cost, plus what rounding can have taken.
         x_potential: shape (n,); for a 1-Lipschitz critic f that is optimal, f(x) up to a constant.
-        y_potential: shape (m,); for that critic, -f(y).
+        y_potential: shape (m,); for that critic, -f(y) up to the same constant.
         plan: sparse, shape (n, m), with row sums 1 / n and column sums 1 / m; at most n + m - 1 entries.
-        method: the solver: "sort" or "network-simplex".
-        seconds: wall time of the whole call, the verification included.
     """
 
     value: float
@@ -33,5 +31,16 @@ class W1Result:
     x_potential: FloatArray
     y_potential: FloatArray
     plan: coo_array
+
+
+@dataclass(frozen=True)
+class W1Result(Solution):
+    """The exact Wasserstein-1 distance of two sample sets: a :class:`Solution`, and how it was found.
+
+    Attributes:
+        method: the solver: "sort" or "network-simplex".
+        seconds: wall time of the whole call, the verification included.
+    """
+
     method: str
     seconds: float

@@ -8,8 +8,8 @@ import ot
 from scipy.sparse import coo_array
 from scipy.spatial.distance import cdist
 
-from wgan_lip.transport.bracket import Bracketed, dual_lower_bound, plan_bounds, potentials_of_plan, repair
-from wgan_lip.transport.result import UnprovenError
+from wgan_lip.transport.bracket import dual_lower_bound, plan_bounds, potentials_of_plan, repair
+from wgan_lip.transport.result import Solution, UnprovenError
 from wgan_lip.transport.samples import FloatArray
 
 # POT's result code of an optimal solution; any other one comes with a value that is too low.
@@ -18,7 +18,7 @@ _OPTIMAL = 1
 _CLOSE = 1e-10
 
 
-def solve_network_simplex(x: FloatArray, y: FloatArray, max_iterations: int) -> Bracketed:
+def solve_network_simplex(x: FloatArray, y: FloatArray, max_iterations: int) -> Solution:
     """An optimal plan and optimal potentials by the network simplex on the full cost matrix.
 
     Args:
@@ -59,7 +59,7 @@ def solve_network_simplex(x: FloatArray, y: FloatArray, max_iterations: int) -> 
         x_potential = repair(distance, y_potential, dimension)
         lower = dual_lower_bound(x_potential, y_potential)
     plan = coo_array((mass / total, (rows, columns)), shape=(n, m))
-    return Bracketed(value * scale, lower * scale, upper * scale, x_potential * scale, y_potential * scale, plan)
+    return Solution(value * scale, lower * scale, upper * scale, x_potential * scale, y_potential * scale, plan)
 
 
 def _check_marginals(index: np.ndarray, mass: np.ndarray, wanted: np.ndarray) -> None:

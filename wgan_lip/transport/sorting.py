@@ -5,11 +5,12 @@ import math
 import numpy as np
 from scipy.sparse import coo_array
 
-from wgan_lip.transport.bracket import Bracketed, plan_bounds, roundoff
+from wgan_lip.transport.bracket import plan_bounds, roundoff
+from wgan_lip.transport.result import Solution
 from wgan_lip.transport.samples import FloatArray
 
 
-def solve_sorted(x: FloatArray, y: FloatArray) -> Bracketed:
+def solve_sorted(x: FloatArray, y: FloatArray) -> Solution:
     """An optimal plan and optimal potentials of two sample sets on the real line.
 
     The plan couples quantiles: the i-th smallest with the i-th smallest. The potential integrates
@@ -43,4 +44,4 @@ def solve_sorted(x: FloatArray, y: FloatArray) -> Bracketed:
     f -= f.mean()
     lower = math.fsum(np.abs(excess) * gaps) / (n * m) * (1 - roundoff(8))
     plan = coo_array((mass / (n * m), (rows, columns)), shape=(n, m))
-    return Bracketed(value, lower, upper, f[:n], -f[n:], plan)
+    return Solution(value, lower, upper, f[:n], -f[n:], plan)
