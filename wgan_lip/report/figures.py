@@ -11,8 +11,8 @@ from wgan_lip.report.history import Row
 def w1_figure(rows: Sequence[Row], title: str = "") -> Figure:
     """Estimated against exact W1 over training, with the noise floor.
 
-    The band between critic and exact value is the gap: what the critic does not yet see. Below the
-    noise floor lies what W1 of real samples against real samples costs at the same n.
+    The band between critic and exact value is the gap. The noise floor is the exact W1 of real
+    samples against real ones at the same n: what a perfect generator would score.
 
     Args:
         rows: at least one evaluation.
@@ -25,16 +25,17 @@ def w1_figure(rows: Sequence[Row], title: str = "") -> Figure:
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.add_subplot()
     axes.fill_between(steps, critic, exact, color="tab:blue", alpha=0.12, lw=0, label="gap")
+    axes.axhline(0, color="0.7", lw=0.8, zorder=0)
     axes.plot(steps, exact, color="tab:blue", marker="o", ms=3, label="exact W1 of the samples (proven)")
     axes.plot(steps, critic, color="tab:orange", marker="o", ms=3, label="critic's certified lower bound")
     axes.plot(steps, floor, color="0.35", ls="--", label="noise floor: real against real, same n")
     axes.set_xlabel("generator step")
     axes.set_ylabel("Wasserstein-1 distance")
-    axes.set_ylim(bottom=min(0.0, *critic) * 1.05)
+    axes.set_ylim(bottom=1.05 * min(0.0, *critic), top=1.05 * max(*exact, *floor))
     axes.margins(x=0.02)
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
     if title:
         axes.set_title(title, loc="left")
     return figure
