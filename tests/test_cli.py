@@ -70,9 +70,11 @@ def test_print_config_is_complete_yaml(monkeypatch, capsys):
 def test_validate_and_test_print_the_figures_of_a_checkpoint(command, monkeypatch, tmp_path, capsys):
     folder = fit(monkeypatch, tmp_path, "--wandb.mode=disabled")
     capsys.readouterr()
+    monkeypatch.chdir(tmp_path)
     run(monkeypatch, command, "-c", DIGITS, *SMALL, "--ckpt_path", folder)
     last = [row for row in rows(folder) if row["w1/exact"]][-1]
     assert f"W1 exact {float(last['w1/exact']):.3f}" in capsys.readouterr().out
+    assert [path.name for path in tmp_path.iterdir()] == ["digits"]
     assert len(list((tmp_path / "digits").iterdir())) == 1
 
 
@@ -150,14 +152,17 @@ def failure(capsys, monkeypatch, *arguments: object) -> str:
         ),
         (["--exact_w1.n=598"], "ExactW1 needs n=598 samples of the heldout split; Digits has 597: lower n"),
         (["--data.init_args.batch_size=2000"], "batch_size must be between 1 and the 1200 training samples"),
-        (["--model.init_args.critic.init_args.input_shape=[3, 8, 8]"], "the critic takes samples of shape (3, 8, 8)"),
-        (["--trainer.accelerator=gpu"], "trainer with accelerator=gpu: No supported gpu backend found"),
+        (
+            ["--model.init_args.critic.init_args.input_shape=[3, 8, 8]"],
+            "the critic does not take inputs of shape (1, 1, 8, 8)",
+        ),
+        (["--trainer.accelerator=gpu"], "trainer: No supported gpu backend found"),
         (["--model.class_path=nowhere.Model"], "Problem with given class_path 'nowhere.Model'"),
         (["--runs_dir={tmp}/file"], "cannot make the run folder {tmp}/file/digits"),
         (["--runs_dir=/proc/1"], "cannot make the run folder /proc/1/digits"),
         (["--name=../up"], "name must consist of letters, digits"),
         (["--ckpt_path={tmp}/none.ckpt"], "{tmp}/none.ckpt: there is no such file"),
-        (["--ckpt_path=last"], "has a checkpoint"),
+        (["--ckpt_path=last"], "there is no run under"),
         (["--ckpt_path={tmp}/foreign.ckpt"], "foreign.ckpt is not a checkpoint of wgan-lip"),
         (["--ckpt_path={tmp}/file"], "file is truncated, damaged, or not a checkpoint"),
         (["--ckpt_path={tmp}/code.ckpt"], "code.ckpt is truncated, damaged, or not a checkpoint"),

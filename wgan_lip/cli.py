@@ -3,6 +3,8 @@
 import logging
 import os
 import re
+import shutil
+import signal
 import sys
 import warnings
 from pathlib import Path
@@ -15,6 +17,7 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning import LightningDataModule, LightningModule, Trainer
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from pytorch_lightning.loggers import Logger, WandbLogger
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 from rich.console import Console
 
 from wgan_lip.report import read_history, save_figure, w1_figure, w1_table
@@ -31,8 +34,10 @@ from wgan_lip.training.loggers import WandbMode
 from wgan_lip.training.progress import describe
 from wgan_lip.training.run_folder import check_checkpoint, find_checkpoint, folder_of_checkpoint, new_run_folder
 from wgan_lip.training.wgan import CHECKPOINT_KEY
+from wgan_lip.transport import UnprovenError
 
 _TRACEBACK = "WGAN_LIP_TRACEBACK"
+_WRITTEN = ("w1.png", "samples/[0-9]*.png", "metrics.csv", "config.yaml", "checkpoints/last.ckpt", "wandb/*run-*")
 _DESCRIPTION = (
     "Train Wasserstein GANs with a certified 1-Lipschitz critic, set against the exact Wasserstein-1 distance."
 )
@@ -54,14 +59,21 @@ def main(args: list[str] | None = None) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     try:
         WganLipCLI(args=args)
-    except (ValueError, OSError, MisconfigurationException) as error:
+    except KeyboardInterrupt:
+        sys.stderr.write("wgan-lip: interrupted\n")
+        raise SystemExit(130) from None
+    except (ValueError, OSError, MisconfigurationException, UnprovenError) as error:
         if os.environ.get(_TRACEBACK):
             raise
         _fail(f"{_essence(str(error))} (set {_TRACEBACK}=1 for the traceback)")
     finally:
-        # An open run would otherwise be found and continued by whatever this process does next.
-        if wandb.run is not None:
-            wandb.finish(exit_code=int(sys.exc_info()[0] is not None))
+        _finish_wandb(exit_code=int(sys.exc_info()[0] is not None))
+
+
+def _finish_wandb(exit_code: int) -> None:
+    # An open run would be found and continued by whatever this process does next.
+    if wandb.run is not None:
+        wandb.finish(exit_code=exit_code)
 
 
 def _fail(message: str) -> NoReturn:
@@ -89,9 +101,19 @@ def _essence(message: str) -> str:
 
 
 class _SaveConfig(SaveConfigCallback):
-    """Saves the resolved config in the run folder, in every checkpoint, and to Weights & Biases."""
+    """Saves the resolved config in the run folder, in every checkpoint, and to Weights & Biases.
 
-    def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+    It does so when training starts, so that a start that fails changes nothing; and without
+    ``ckpt_path``, so that the saved config begins a run like this one, not this one again.
+    """
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Nothing: the stock callback would save here, before the checkpoint is loaded."""
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not trainer.is_global_zero:
+            return
+        (Path(trainer.default_root_dir) / "config.yaml").write_text(self._text())
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger):
                 logger.experiment.config.update(yaml.safe_load(self._text()), allow_val_change=True)
@@ -100,7 +122,9 @@ class _SaveConfig(SaveConfigCallback):
         checkpoint.setdefault(CHECKPOINT_KEY, {})["config"] = self._text()
 
     def _text(self) -> str:
-        return self.parser.dump(self.config, skip_none=False)
+        config = self.config.clone()
+        config.ckpt_path = None
+        return self.parser.dump(config, skip_none=False)
 
 
 class WganLipCLI(LightningCLI):
@@ -118,8 +142,6 @@ class WganLipCLI(LightningCLI):
             subclass_mode_model=True,
             subclass_mode_data=True,
             save_config_callback=_SaveConfig,
-            # A resumed run writes to the folder that it began in.
-            save_config_kwargs={"overwrite": True},
             trainer_defaults={"max_epochs": -1, "num_sanity_val_steps": 0, "logger": True, "log_every_n_steps": 1},
             parser_class=_Parser,
             parser_kwargs={"description": _DESCRIPTION, **{name: {"description": t} for name, t in _COMMANDS.items()}},
@@ -185,7 +207,7 @@ class WganLipCLI(LightningCLI):
         try:
             return super().instantiate_trainer(**kwargs)
         except MisconfigurationException as error:
-            raise ValueError(f"trainer with accelerator={config['accelerator']}: {error}") from error
+            raise ValueError(f"trainer: {error}") from error
 
     def _run_folder(self) -> Path:
         """That of the checkpoint that is resumed, or a new one."""
@@ -206,31 +228,47 @@ class WganLipCLI(LightningCLI):
         self.trainer.limit_val_batches = 0
 
     def fit(self, **kwargs: Any) -> None:
-        """Train; on Ctrl-C, Lightning's exit comes after the report of what there is."""
+        """Train; whoever interrupts gets the report of what there is, and the exit status of an interruption."""
+        folder = Path(self.trainer.default_root_dir)
         try:
             self.trainer.fit(weights_only=True, **kwargs)
+        except SIGTERMException:
+            self.after_fit()
+            raise SystemExit(128 + signal.SIGTERM) from None
         except SystemExit:
             self.after_fit()
+            raise SystemExit(128 + signal.SIGINT) from None
+        except Exception:
+            if not (folder / "config.yaml").exists():
+                # Training never started: leave nothing behind.
+                _finish_wandb(exit_code=1)
+                shutil.rmtree(folder, ignore_errors=True)
             raise
 
     def after_fit(self) -> None:
         folder = Path(self.trainer.default_root_dir)
+        if not (folder / "metrics.csv").is_file():
+            # Without loggers, as in fast_dev_run, or without a step.
+            return
         rows = read_history(folder / "metrics.csv")
         save_figure(w1_figure(rows, self._get(self.config_init, "name")), folder / "w1.png")
         log_picture(self.trainer.loggers, "report/w1", folder / "w1.png", rows[-1].generator_step)
         self.console.print(w1_table(rows))
         self.console.print("Written:")
-        for pattern in (
-            "w1.png",
-            "samples/[0-9]*.png",
-            "metrics.csv",
-            "config.yaml",
-            "checkpoints/last.ckpt",
-            "wandb/*run-*",
-        ):
+        for pattern in _WRITTEN:
             found = sorted(folder.glob(pattern))
             if found:
                 self.console.print(f"  {found[-1]}", soft_wrap=True, highlight=False)
+
+    def before_validate(self) -> None:
+        self._say_if_untrained("validate")
+
+    def before_test(self) -> None:
+        self._say_if_untrained("test")
+
+    def _say_if_untrained(self, subcommand: str) -> None:
+        if self.config[subcommand].ckpt_path is None:
+            self.console.print("No --ckpt_path: these are the figures of random initial weights.")
 
     def after_validate(self) -> None:
         self._print_evaluation()

@@ -48,7 +48,7 @@ def test_nan_in_the_data_is_named(monkeypatch):
         return bunch
 
     monkeypatch.setattr(digits, "load_digits", broken)
-    with pytest.raises(ValueError, match="Digits holds NaN or infinity in 1 of 1797 samples; the first is sample 7"):
+    with pytest.raises(ValueError, match="Digits holds NaN or infinity in 1 of 1797 samples"):
         Digits().setup()
 
 

@@ -45,7 +45,10 @@ class SampleDataModule(LightningDataModule, ABC):
 
     def setup(self, stage: str | None = None) -> None:
         if not self._splits:
-            self._splits = self.load()
+            splits = self.load()
+            if set(splits) != {"train", "heldout"}:
+                raise ValueError(f'{type(self).__name__}.load must return "train" and "heldout"; got {sorted(splits)}')
+            self._splits = splits
 
     def split(self, name: Split) -> Dataset[Tensor]:
         """The split as a map-style dataset.
@@ -72,7 +75,7 @@ class SampleDataModule(LightningDataModule, ABC):
             Shape ``(n, *sample_shape)``.
 
         Raises:
-            ValueError: the split holds fewer than n samples.
+            ValueError: the split holds fewer than n samples, or one of them NaN or infinity.
         """
         size = self.size(name)
         if not 1 <= n <= size:
@@ -80,7 +83,9 @@ class SampleDataModule(LightningDataModule, ABC):
                 f"{type(self).__name__} has {size} samples in its {name} split; cannot draw n={n} without replacement"
             )
         dataset = self.split(name)
-        return torch.stack([dataset[i] for i in torch.randperm(size, generator=generator)[:n].tolist()])
+        drawn = torch.stack([dataset[i] for i in torch.randperm(size, generator=generator)[:n].tolist()])
+        check_samples(f"{type(self).__name__}'s {name} split", drawn)
+        return drawn
 
     def train_dataloader(self) -> ResumableLoader:
         return ResumableLoader(self.split("train"), self.batch_size, self.seed, self.num_workers)
@@ -102,6 +107,5 @@ def check_samples(name: str, samples: Tensor) -> None:
     bad = ~torch.isfinite(samples.flatten(1)).all(dim=1)
     if bad.any():
         raise ValueError(
-            f"{name} holds NaN or infinity in {int(bad.sum())} of {len(samples)} samples; "
-            f"the first is sample {int(bad.nonzero()[0])}"
+            f"{name} holds NaN or infinity in {int(bad.sum())} of {len(samples)} samples that were looked at"
         )

@@ -67,7 +67,8 @@ def certify(network: nn.Module) -> LipschitzCertificate:
         try:
             bound = _rule_for(module)(module)
         except ValueError as error:
-            raise ValueError(f"cannot certify layer '{name}' ({_kind(module)}): {error}") from None
+            layer = f"layer '{name}'" if name else "the network"
+            raise ValueError(f"cannot certify {layer} ({_kind(module)}): {error}") from None
         layers.append(LayerBound(name, _kind(module), bound))
     return LipschitzCertificate(product_upper_bound([layer.bound for layer in layers]), "l2", tuple(layers))
 

@@ -45,6 +45,8 @@ class MLPCritic(nn.Sequential):
         activation: ActivationFactory = MaxMin,
         lipschitz_constant: float = 1.0,
     ) -> None:
+        if not lipschitz_constant > 0:
+            raise ValueError(f"lipschitz_constant must be positive; got lipschitz_constant={lipschitz_constant}")
         layers: list[nn.Module] = [nn.Flatten()]
         layers += _hidden(_numel("input_shape", input_shape), width, depth, linear, activation)
         layers.append(linear(width, 1))

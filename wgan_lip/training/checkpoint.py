@@ -14,7 +14,7 @@ from wgan_lip.training.wgan import CHECKPOINT_KEY, WassersteinGAN
 
 
 class SaveCheckpoint(Checkpoint):
-    """Saves ``last.ckpt`` every ``every`` generator steps, and at the end.
+    """Saves ``last.ckpt`` when training starts, every ``every`` generator steps, and when it is done.
 
     Beside Lightning's own state (weights, optimisers, loops, data order) it keeps the global random
     states, for dropout and the like, and the length of metrics.csv, which is cut back to it on
@@ -33,7 +33,7 @@ class SaveCheckpoint(Checkpoint):
             raise ValueError(f"every must be at least 1; got every={every}")
         self.every = every
         self.folder = folder
-        self._last_step = 0
+        self._last_step = -1
         self._random_states: dict[str, Any] | None = None
         self._rows: int | None = None
 
@@ -51,6 +51,9 @@ class SaveCheckpoint(Checkpoint):
                 if isinstance(logger, MetricsCSV):
                     logger.truncate(self._rows)
             self._rows = None
+        # So that a run can be resumed whenever it is cut off.
+        if isinstance(pl_module, WassersteinGAN) and pl_module.generator_step == 0:
+            self._save(trainer, pl_module)
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
         if isinstance(pl_module, WassersteinGAN) and pl_module.generator_step % self.every == 0:

@@ -133,21 +133,19 @@ class ExactW1(Callback):
                     f"ExactW1 needs n={self.n} samples of the {split} split; "
                     f"{type(data).__name__} has {data.size(split)}: lower n"
                 )
-        # A critic or generator for other samples is found here, not in the middle of a step.
-        shape = getattr(module.critic, "input_shape", data.sample_shape)
-        if tuple(shape) != tuple(data.sample_shape):
+        # Networks for other samples are found here, not in the middle of a step.
+        made = _try(module.generator, "generator", module.noise(1, "probe"))
+        if tuple(made.shape[1:]) != tuple(data.sample_shape):
             raise ValueError(
-                f"the critic takes samples of shape {shape}; {type(data).__name__}'s are {data.sample_shape}"
+                f"the generator makes samples of shape {tuple(made.shape[1:])}; "
+                f"{type(data).__name__}'s are {data.sample_shape}"
             )
-        fake = tuple(module.sample(torch.zeros(1, module.noise_dim, device=module.device)).shape[1:])
-        if fake != tuple(data.sample_shape):
-            raise ValueError(
-                f"the generator makes samples of shape {fake}; {type(data).__name__}'s are {data.sample_shape}"
-            )
+        _try(module.critic, "critic", torch.zeros(1, *data.sample_shape, dtype=made.dtype, device=made.device))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if _module(pl_module).generator_step == 0:
-            self._evaluate(trainer, _module(pl_module))
+        module = _module(pl_module)
+        if module.generator_step == 0 and self._last_step != 0:
+            self._evaluate(trainer, module)
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
         module = _module(pl_module)
@@ -179,6 +177,18 @@ class ExactW1(Callback):
         self.last = evaluate(module.critic, real, fake, other_real)
         self._last_step = step
         module.log_metrics(self.last.metrics())
+
+
+@torch.no_grad()
+def _try(network: nn.Module, name: str, inputs: Tensor) -> Tensor:
+    """A network's output in evaluation mode, or an error that says what it was given."""
+    training = network.training
+    try:
+        return network.eval()(inputs)
+    except RuntimeError as error:
+        raise ValueError(f"the {name} does not take inputs of shape {tuple(inputs.shape)}: {error}") from error
+    finally:
+        network.train(training)
 
 
 def _module(pl_module: LightningModule) -> WassersteinGAN:

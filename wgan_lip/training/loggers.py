@@ -10,7 +10,7 @@ from urllib.parse import urlparse
 
 import wandb
 from pytorch_lightning.loggers import Logger, WandbLogger
-from pytorch_lightning.utilities import rank_zero_only
+from pytorch_lightning.utilities import rank_zero_only, rank_zero_warn
 from torch import Tensor
 
 WandbMode = Literal["auto", "online", "offline", "disabled"]
@@ -84,10 +84,19 @@ class MetricsCSV(Logger):
 
 
 class StepWandbLogger(WandbLogger):
-    """Lightning's ``WandbLogger`` with this package's metrics drawn over ``generator_step``."""
+    """Lightning's ``WandbLogger`` with this package's metrics drawn over ``generator_step``.
 
-    def __init__(self, **kwargs: Any) -> None:
+    Args:
+        fall_back: go on offline, with a warning, if W&B cannot be reached or rejects the key.
+        kwargs: those of ``WandbLogger``.
+
+    Raises:
+        ValueError: W&B could not be started.
+    """
+
+    def __init__(self, fall_back: bool, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self._fall_back = fall_back
         # Lightning passes it on always, W&B warns of it always.
         self._wandb_init.pop("anonymous", None)
 
@@ -95,7 +104,14 @@ class StepWandbLogger(WandbLogger):
     @rank_zero_only
     def experiment(self) -> Any:
         fresh = self._experiment is None
-        run = super().experiment
+        try:
+            run = super().experiment
+        except (wandb.Error, TimeoutError) as error:
+            if not self._fall_back or self._wandb_init["mode"] == "offline":
+                raise ValueError(f"Weights & Biases: {error}; --wandb.mode offline does without a server") from error
+            rank_zero_warn(f"Weights & Biases: {error}; this run goes on offline")
+            self._wandb_init["mode"] = "offline"
+            run = super().experiment
         if fresh:
             for names in ("w1/*", "lipschitz/*", "train/*", "samples/*"):
                 run.define_metric(names, step_metric="generator_step")
@@ -118,17 +134,20 @@ def wandb_logger(
     Returns:
         The logger, or None if W&B is disabled.
     """
+    automatic = mode == "auto"
     if mode == "auto":
         mode = _auto_mode()
     if mode == "disabled":
         return None
     return StepWandbLogger(
+        fall_back=automatic,
         name=run_name,
         save_dir=folder,
         id=run_id,
         project=project,
         mode=mode,
-        settings=wandb.Settings(console="off", silent=mode == "offline"),
+        # A server that is away is given up after half a minute.
+        settings=wandb.Settings(console="off", silent=mode == "offline", init_timeout=30),
         **init,
     )
 
@@ -151,6 +170,8 @@ def _auto_mode() -> WandbMode:
     asked = os.environ.get("WANDB_MODE", "").lower()
     if asked in ("online", "offline", "disabled"):
         return asked  # type: ignore[return-value]
+    if asked not in ("", "dryrun", "shared", "run"):
+        raise ValueError(f"WANDB_MODE must be online, offline or disabled; got {asked}")
     if asked == "dryrun":
         return "offline"
     return "online" if _has_api_key() else "offline"

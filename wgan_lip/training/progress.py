@@ -41,11 +41,11 @@ class StepProgress(ProgressBar):
             return
         if self._console.is_terminal:
             self._progress = Progress(
-                TextColumn("generator step"),
-                BarColumn(),
+                TextColumn("step"),
+                BarColumn(bar_width=8),
                 MofNCompleteColumn(),
                 TimeElapsedColumn(),
-                TextColumn("left"),
+                TextColumn("<"),
                 TimeRemainingColumn(),
                 TextColumn("{task.description}"),
                 console=self._console,
@@ -76,7 +76,8 @@ class StepProgress(ProgressBar):
     def _update(self, trainer: Trainer, module: WassersteinGAN) -> None:
         last = next((c.last for c in trainer.callbacks if isinstance(c, ExactW1)), None)  # type: ignore[attr-defined]
         if self._progress is not None:
-            text = describe(last) if last else ""
+            # Short enough for a terminal of eighty columns.
+            text = f"W1 {last.exact:.3f} floor {last.noise_floor:.3f} critic {last.critic:.3f}" if last else ""
             self._progress.update(self._progress.task_ids[0], completed=module.generator_step, description=text)
         elif last is not None and last is not self._shown:
             self._console.print(

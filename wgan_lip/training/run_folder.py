@@ -54,7 +54,7 @@ def find_checkpoint(ckpt_path: str, runs_dir: str, name: str) -> Path:
     """The checkpoint that ``--ckpt_path`` means.
 
     Args:
-        ckpt_path: a file, a run folder, or "last": the newest run of this name that has a checkpoint.
+        ckpt_path: a file, a run folder, or "last": the newest run of this name.
         runs_dir: where all runs live.
         name: the experiment's name.
 
@@ -62,10 +62,16 @@ def find_checkpoint(ckpt_path: str, runs_dir: str, name: str) -> Path:
         ValueError: there is none.
     """
     if ckpt_path == "last":
-        found = sorted((Path(runs_dir) / name).glob(f"*/{_CHECKPOINT}"))
-        if not found:
-            raise ValueError(f"--ckpt_path last: no run under {Path(runs_dir) / name} has a checkpoint")
-        return found[-1]
+        runs = [path.parent for path in (Path(runs_dir) / name).glob("*/config.yaml")]
+        if not runs:
+            raise ValueError(f"--ckpt_path last: there is no run under {Path(runs_dir) / name}")
+        # Runs that began in the same second are numbered: TIME, TIME-1, ..., TIME-10.
+        newest = max(runs, key=lambda run: (run.name[:15], int("0" + run.name[16:])))
+        if not (newest / _CHECKPOINT).is_file():
+            raise ValueError(
+                f"--ckpt_path last: the newest run, {newest}, has no checkpoint; name an older run, or begin anew"
+            )
+        return newest / _CHECKPOINT
     path = Path(ckpt_path)
     if path.is_dir():
         path = path / _CHECKPOINT

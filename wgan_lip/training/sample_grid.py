@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
-from pytorch_lightning.utilities import rank_zero_only
+from pytorch_lightning.utilities import rank_zero_only, rank_zero_warn
 from torch import Tensor
 from torch.nn.functional import interpolate
 from torchvision.utils import make_grid, save_image
@@ -19,7 +19,8 @@ class SampleGrid(Callback):
     """Saves a grid of generated images, from the same noise each time, and one of real images.
 
     ``samples/<generator_step>.png`` and ``samples/real.png`` (held-out) in ``folder``; both also go to
-    Weights & Biases. Pixels in [-1, 1] become black to white.
+    Weights & Biases. Pixels in [-1, 1] become black to white. Samples that are not images of 1 or 3
+    channels are not drawn.
 
     Args:
         every: generator steps between two grids.
@@ -28,7 +29,7 @@ class SampleGrid(Callback):
         seed: what the noise and the real images are drawn from.
 
     Raises:
-        ValueError: a count below 1, or samples that are not images of 1 or 3 channels.
+        ValueError: a count below 1.
     """
 
     def __init__(self, every: int = 500, n: int = 64, folder: str | None = None, seed: int = 0) -> None:
@@ -39,15 +40,17 @@ class SampleGrid(Callback):
         self.folder = folder
         self.seed = seed
         self._last_step = -1
+        self._draws = True
 
     @rank_zero_only
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         data = trainer.datamodule  # type: ignore[attr-defined]
         if not isinstance(data, SampleDataModule) or not isinstance(pl_module, WassersteinGAN):
             raise ValueError("SampleGrid draws the samples of a WassersteinGAN beside those of a SampleDataModule")
-        if len(data.sample_shape) != 3 or data.sample_shape[0] not in (1, 3):
-            raise ValueError(f"SampleGrid draws images of shape (1 or 3, height, width); got {data.sample_shape}")
-        if pl_module.generator_step == 0:
+        self._draws = len(data.sample_shape) == 3 and data.sample_shape[0] in (1, 3)
+        if not self._draws:
+            rank_zero_warn(f"SampleGrid draws nothing: samples of shape {data.sample_shape} are not images")
+        elif pl_module.generator_step == 0 and self._last_step != 0:
             n = min(self.n, data.size("heldout"))
             self._save(trainer, "real", data.draw("heldout", n, keyed_generator(self.seed, "real grid")), pl_module)
             self._draw(trainer, pl_module)
@@ -69,7 +72,7 @@ class SampleGrid(Callback):
         self._last_step = state_dict["last_step"]
 
     def _draw(self, trainer: Trainer, module: WassersteinGAN) -> None:
-        if module.generator_step != self._last_step:
+        if self._draws and module.generator_step != self._last_step:
             self._last_step = module.generator_step
             images = module.sample(module.noise(self.n, "grid", self.seed))
             self._save(trainer, f"{module.generator_step:07d}", images, module)

@@ -8,7 +8,7 @@ from pytorch_lightning import LightningModule
 from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
-from torch.optim.lr_scheduler import LinearLR
+from torch.optim.lr_scheduler import LambdaLR
 
 from wgan_lip import __version__
 from wgan_lip.lipschitz import project_
@@ -39,7 +39,8 @@ class WassersteinGAN(LightningModule):
         critic_optimizer: builds the critic's optimiser from its parameters; None is Adam with
             learning rate 1e-3 and betas (0.5, 0.9).
         generator_optimizer: builds the generator's; None as above.
-        linear_decay: let both learning rates fall linearly to zero over ``generator_steps``.
+        linear_decay: let both learning rates fall linearly: step k of n is taken at ``1 - k / n`` of
+            the rate. A finished run that is resumed with more ``generator_steps`` takes up the new line.
         seed: what the noise is drawn from; a step's noise depends on the seed and the step only.
         log_every: critic steps between two logs of the training estimate.
 
@@ -81,6 +82,14 @@ class WassersteinGAN(LightningModule):
         self.noise_dim = cast(int, generator.noise_dim)
         self.critic_step = 0
         self.generator_step = 0
+        self._checkpoint_optimizers: list[str] | None = None
+
+    def setup(self, stage: str) -> None:
+        if self.trainer.world_size > 1:
+            raise ValueError(
+                f"WassersteinGAN trains on one device for now; got {self.trainer.world_size} processes: "
+                "set trainer.devices and trainer.num_nodes to 1"
+            )
 
     def forward(self, noise: Tensor) -> Tensor:
         """Generate: ``(N, noise_dim) -> (N, *shape)``."""
@@ -89,7 +98,8 @@ class WassersteinGAN(LightningModule):
     def noise(self, n: int, *key: int | str) -> Tensor:
         """``n`` draws of ``N(0, I)`` that depend on the seed, ``key`` and the rank only; shape (n, noise_dim)."""
         stream = keyed_generator(self.seed, "noise", *key, self.global_rank, device=self.device)
-        return torch.randn(n, self.noise_dim, generator=stream, device=self.device)
+        noise = torch.randn(n, self.noise_dim, generator=stream, device=self.device)
+        return noise.to(next(self.generator.parameters()).dtype)
 
     @torch.no_grad()
     def sample(self, noise: Tensor) -> Tensor:
@@ -111,7 +121,7 @@ class WassersteinGAN(LightningModule):
     def training_step(self, batch: Tensor, batch_idx: int) -> None:
         critic_optimizer, generator_optimizer = cast(list[LightningOptimizer], self.optimizers())
         decay = cast(list[Any], self.lr_schedulers()) if self.linear_decay else None
-        estimate = self._critic_update(batch, critic_optimizer)
+        estimate = self._critic_update(batch.to(self.dtype), critic_optimizer)
         self.critic_step += 1
         if decay:
             decay[0].step()
@@ -167,14 +177,17 @@ class WassersteinGAN(LightningModule):
             self.critic_optimizer(self.critic.parameters()),
             self.generator_optimizer(self.generator.parameters()),
         ]
+        kinds = [type(optimizer).__name__ for optimizer in optimizers]
+        if self._checkpoint_optimizers not in (None, kinds):
+            raise ValueError(
+                f"the checkpoint's optimisers (critic, generator) are {', '.join(self._checkpoint_optimizers)}; "
+                f"the config's are {', '.join(kinds)}"
+            )
         if not self.linear_decay:
             return optimizers
-        # The last step still moves: the rate reaches 1 / steps, not 0.
         return optimizers, [
-            LinearLR(optimizer, start_factor=1.0, end_factor=1 / steps, total_iters=steps)
-            for optimizer, steps in zip(
-                optimizers, (self.generator_steps * self.n_critic, self.generator_steps), strict=True
-            )
+            LambdaLR(optimizers[0], lambda k: max(0.0, 1 - k / (self.generator_steps * self.n_critic))),
+            LambdaLR(optimizers[1], lambda k: max(0.0, 1 - k / self.generator_steps)),
         ]
 
     def on_train_start(self) -> None:
@@ -183,9 +196,21 @@ class WassersteinGAN(LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint.setdefault(CHECKPOINT_KEY, {}).update(
-            version=__version__, critic_step=self.critic_step, generator_step=self.generator_step
+            version=__version__,
+            critic_step=self.critic_step,
+            generator_step=self.generator_step,
+            optimizers=[type(optimizer).__name__ for optimizer in self.trainer.optimizers],
         )
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        ours = {name: tuple(value.shape) for name, value in self.state_dict().items()}
+        theirs = {name: tuple(value.shape) for name, value in checkpoint["state_dict"].items()}
+        for name in sorted(ours.keys() | theirs.keys()):
+            if ours.get(name) != theirs.get(name):
+                raise ValueError(
+                    f"the checkpoint is of another network: its {name} has shape {theirs.get(name, 'none')}, "
+                    f"the config's has {ours.get(name, 'none')}"
+                )
+        self._checkpoint_optimizers = checkpoint[CHECKPOINT_KEY]["optimizers"] or None
         self.critic_step = checkpoint[CHECKPOINT_KEY]["critic_step"]
         self.generator_step = checkpoint[CHECKPOINT_KEY]["generator_step"]
