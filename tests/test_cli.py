@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from matplotlib.image import imread
 from sklearn.datasets import load_digits
 
 from tests.cli import CONFIGS, DIGITS, SMALL, fit, run
+from tests.training.builders import tiny_gan
 from wgan_lip.data import digits
 
 
@@ -125,6 +127,94 @@ def test_killed_and_resumed_equals_uninterrupted(monkeypatch, tmp_path):
     assert {path.name.split("-", 3)[3] for path in (folder / "wandb").glob("offline-run-*")} == {
         f"digits-{folder.name}"
     }
+
+
+def test_terminated_exits_with_the_status_of_a_signal(tmp_path):
+    command = [sys.executable, "-m", "wgan_lip", "fit", "-c", str(DIGITS), *SMALL, f"--runs_dir={tmp_path}"]
+    command += ["--model.init_args.generator_steps=100000", "--wandb.mode=disabled"]
+    with (tmp_path / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
+        wait_for_step(tmp_path, 20, process)
+        process.terminate()
+        assert process.wait(60) == 128 + signal.SIGTERM
+    # What there is was reported all the same.
+    assert len(list(tmp_path.glob("digits/*/w1.png"))) == 1
+
+
+POINTS = [
+    *("fit", "-c", DIGITS, *SMALL, "--wandb.mode=disabled", "--data=tests.points.Points"),
+    *("--model.init_args.critic.init_args.input_shape=[2]", "--model.init_args.generator.init_args.output_shape=[2]"),
+]
+
+
+@pytest.mark.filterwarnings("ignore:SampleGrid draws nothing")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_data_of_one_s_own_that_are_no_images(dtype, monkeypatch, tmp_path):
+    run(monkeypatch, *POINTS, f"--data.init_args.dtype={dtype}", f"--runs_dir={tmp_path}")
+    (folder,) = (tmp_path / "digits").iterdir()
+    assert len([row for row in rows(folder) if row["w1/exact"]]) == 5
+    assert not (folder / "samples").exists()
+
+
+@pytest.mark.filterwarnings("ignore:SampleGrid draws nothing")
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        ("nan", "Points's heldout split holds NaN or infinity"),
+        ("split", 'Points.load must return "train" and "heldout"; got [\'heldout\']'),
+    ],
+)
+def test_broken_data_of_one_s_own_is_one_line(broken, message, monkeypatch, tmp_path, capsys):
+    arguments = (*POINTS, f"--data.init_args.broken={broken}", "--exact_w1.n=300", f"--runs_dir={tmp_path}")
+    assert message in failure(capsys, monkeypatch, *arguments)
+
+
+@pytest.mark.parametrize("precision", ["64-true", "bf16-true"])
+def test_other_precisions_train_and_stay_certified(precision, monkeypatch, tmp_path):
+    folder = fit(monkeypatch, tmp_path, "--wandb.mode=disabled", f"--trainer.precision={precision}")
+    for row in rows(folder):
+        if row["w1/exact"]:
+            assert float(row["w1/gap"]) >= 0
+            # bfloat16 keeps eight bits, and the certificate says what that costs.
+            assert float(row["lipschitz/certified"]) <= (1.1 if precision == "bf16-true" else 1 + 1e-5)
+
+
+def test_a_failed_resume_changes_nothing(monkeypatch, tmp_path, capsys):
+    folder = fit(monkeypatch, tmp_path, "--wandb.mode=disabled")
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    arguments = ("fit", "-c", DIGITS, "--wandb.mode=disabled", f"--runs_dir={tmp_path}", "--ckpt_path=last")
+    assert "the checkpoint is of another network" in failure(capsys, monkeypatch, *arguments)
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_a_failed_start_leaves_no_folder(monkeypatch, tmp_path, capsys):
+    failure(capsys, monkeypatch, "fit", "-c", DIGITS, f"--runs_dir={tmp_path}", "--exact_w1.n=598")
+    assert list(tmp_path.glob("digits/*")) == []
+
+
+def test_fast_dev_run_passes(monkeypatch, tmp_path):
+    run(monkeypatch, "fit", "-c", DIGITS, *SMALL, f"--runs_dir={tmp_path}", "--trainer.fast_dev_run=true")
+
+
+def test_several_processes_are_refused_for_now(tmp_path):
+    gan = tiny_gan()
+    gan._trainer = SimpleNamespace(world_size=2)  # type: ignore[assignment]
+    with pytest.raises(ValueError, match="one device for now; got 2 processes"):
+        gan.setup("fit")
+
+
+def test_wandb_without_a_key_or_with_a_bad_mode_is_one_line(monkeypatch, tmp_path, capsys):
+    arguments = ("fit", "-c", DIGITS, f"--runs_dir={tmp_path}")
+    assert "Weights & Biases: " in failure(capsys, monkeypatch, *arguments, "--wandb.mode=online")
+    monkeypatch.setenv("WANDB_MODE", "foo")
+    assert "WANDB_MODE must be online, offline or disabled; got foo" in failure(capsys, monkeypatch, *arguments)
+
+
+@pytest.mark.filterwarnings("ignore:Weights & Biases")
+def test_wandb_that_rejects_the_key_leaves_an_offline_run(monkeypatch, tmp_path):
+    monkeypatch.setenv("WANDB_API_KEY", "too short")
+    folder = fit(monkeypatch, tmp_path)
+    assert len(list(folder.glob("wandb/offline-run-*"))) == 1
+    assert len([row for row in rows(folder) if row["w1/exact"]]) == 5
 
 
 def failure(capsys, monkeypatch, *arguments: object) -> str:

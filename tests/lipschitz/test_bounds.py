@@ -85,6 +85,11 @@ def test_product_is_rounded_up(factors):
     assert product <= float(exact) * (1 + 1e-14) + 1e-320
 
 
+def test_a_zero_factor_makes_zero_whatever_overflows():
+    assert product_upper_bound([1e200, 1e200, 0.0]) == 0
+    assert product_upper_bound([1e200, 1e200]) == math.inf
+
+
 def test_gamma_is_at_least_the_exact_value():
     for n in (1, 10, 10**6):
         u = Fraction(1, 2**53)

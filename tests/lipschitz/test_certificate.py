@@ -53,12 +53,24 @@ def test_certificate_lists_its_factors_and_their_product():
     assert certify(OrthogonalLinear(3, 2, constraint=Cayley())).layers[0].kind == "OrthogonalLinear"
 
 
+def test_a_layer_counts_as_often_as_it_is_applied():
+    double = nn.Linear(2, 2, bias=False)
+    with torch.no_grad():
+        double.weight.copy_(2 * torch.eye(2))
+    assert certify(nn.Sequential(double, nn.ReLU(), double)).bound >= 4
+    block = nn.Sequential(double, nn.ReLU())
+    assert certify(nn.Sequential(block, block, block)).bound >= 8
+    scale = Scale(3)
+    assert certify(nn.Sequential(scale, scale)).bound >= 9
+
+
 def test_certifying_changes_nothing():
     network = nn.Sequential(nn.utils.parametrizations.spectral_norm(nn.Linear(5, 5)), nn.Dropout()).train()
+    network[0].parametrizations.eval()
     before = copy.deepcopy(network.state_dict())
+    modes = [module.training for module in network.modules()]
     certify(network)
-    assert network.training
-    assert network[0].training
+    assert [module.training for module in network.modules()] == modes
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
 
 
@@ -67,6 +79,13 @@ class DoublingLinear(nn.Linear):
 
     def forward(self, x):
         return 2 * super().forward(x)
+
+
+class RepeatingSequential(nn.Sequential):
+    """Applies every layer twice."""
+
+    def __iter__(self):
+        return iter([layer for layer in self._modules.values() for _ in range(2)])
 
 
 class SkippingSequential(nn.Sequential):
@@ -97,6 +116,12 @@ def overwritten() -> nn.Module:
         (nn.Softplus(), "Softplus"),
         (DoublingLinear(3, 3), "DoublingLinear"),
         (SkippingSequential(nn.Linear(3, 3)), "SkippingSequential"),
+        (RepeatingSequential(nn.Linear(3, 3)), "RepeatingSequential"),
+        (nn.Linear(3, 3, dtype=torch.complex64), "Linear"),
+        (nn.LeakyReLU(float("nan")), "LeakyReLU"),
+        (FullSort(dim=0), "FullSort"),
+        (GroupSort(3, dim=-2), "GroupSort"),
+        (nn.Flatten(0), "Flatten"),
         (hooked(), "Linear"),
         (overwritten(), "Linear"),
     ],
@@ -112,6 +137,19 @@ def test_a_diverged_weight_is_named():
         layer.weight[0, 0] = float("nan")
     with pytest.raises(ValueError, match=r"layer '1'.*NaN"):
         certify(nn.Sequential(MaxMin(), layer))
+
+
+def test_a_bias_that_is_not_finite_is_named():
+    layer = nn.Linear(3, 3)
+    with torch.no_grad():
+        layer.bias[0] = float("inf")
+    with pytest.raises(ValueError, match="parameter or buffer holds NaN"):
+        certify(layer)
+
+
+def test_the_network_itself_is_named_as_such():
+    with pytest.raises(ValueError, match=r"cannot certify the network \(Bilinear\)"):
+        certify(nn.Bilinear(1, 1, 1))
 
 
 def test_scale_needs_a_finite_factor():

@@ -84,5 +84,12 @@ def test_other_bad_arguments_are_named():
         polar_factor(torch.full((3, 3), float("inf")))
 
 
+@pytest.mark.parametrize("size", [1e-30, 1e-23, 1e10, 1e30])
+def test_sizes_whose_squares_leave_float32(size):
+    weight = torch.randn(8, 5)
+    for orthogonal in (polar_factor(size * weight), bjorck_orthonormalize(size * weight, 2, 30)):
+        torch.testing.assert_close(orthogonal, svd_polar(weight).float(), atol=1e-5, rtol=0)
+
+
 def test_zero_matrix_has_some_orthogonal_factor():
     assert on_manifold(polar_factor(torch.zeros(3, 4)))

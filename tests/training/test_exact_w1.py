@@ -80,6 +80,34 @@ def test_a_critic_with_several_outputs_is_an_error():
         evaluate(nn.Sequential(OrthogonalLinear(2, 3)), x, x, x)
 
 
+def test_biases_that_cancel_are_no_broken_bound():
+    first, second = nn.Linear(1, 1), nn.Linear(1, 1)
+    with torch.no_grad():
+        for layer, bias in ((first, 1e9), (second, -1e9)):
+            layer.weight.fill_(1)
+            layer.bias.fill_(bias)
+    for _ in range(20):
+        real = torch.rand(30, 1)
+        fake = real - 0.3 * torch.rand(30, 1)
+        assert evaluate(nn.Sequential(first, second), real, fake, real).gap == pytest.approx(0, abs=1e-6)
+
+
+def test_a_critic_of_zero_says_nothing():
+    critic = LinearCritic(2, 0.0)
+    evaluation = evaluate(critic, *torch.randn(3, 9, 2))
+    assert (evaluation.certified, evaluation.critic) == (0, 0)
+    assert evaluation.gap == evaluation.exact
+
+
+def test_a_critic_that_cannot_be_copied_is_an_error():
+    layer = nn.Linear(2, 1)
+    # As old-style weight normalisation leaves it: a weight that is computed, not a leaf.
+    del layer._parameters["weight"]
+    layer.weight = 2 * torch.ones(1, 2, requires_grad=True)
+    with pytest.raises(ValueError, match="the critic cannot be copied"):
+        evaluate(layer, *torch.randn(3, 5, 2))
+
+
 def test_the_critic_itself_is_not_changed():
     critic = MLPCritic((2,), width=4).train()
     evaluate(critic, *torch.randn(3, 5, 2))

@@ -1,6 +1,7 @@
 """What a person sees while a run goes on."""
 
 import io
+import re
 
 from rich.console import Console
 
@@ -25,7 +26,8 @@ def test_without_a_terminal_there_is_a_line_for_each_evaluation(tmp_path):
 def test_on_a_terminal_there_is_a_bar_with_the_last_figures(tmp_path):
     shown = show(tmp_path, terminal=True)
     assert "10/10" in shown
-    assert "W1 exact" in shown
+    assert re.search(r"W1 \d\.\d{3} floor \d\.\d{3} critic -?\d\.\d{3}", shown)
+    assert max(len(re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", line)) for line in re.split(r"[\r\n]", shown)) <= 80
 
 
 def test_it_can_be_turned_off(tmp_path):

@@ -9,6 +9,9 @@ import pytorch_lightning as pl
 import torch
 
 from tests.training.builders import DropoutGenerator, fit, tiny_gan
+from wgan_lip.lipschitz import FullSort
+from wgan_lip.networks import MLPCritic
+from wgan_lip.training import WassersteinGAN
 
 
 class CutOffError(Exception):
@@ -52,7 +55,7 @@ def uninterrupted(tmp_path_factory):
 
 
 # Twelve batches an epoch, a checkpoint every ten: before and at both, and in the last steps.
-@pytest.mark.parametrize("critic_step", [11, 12, 20, 23, 24, 25, 47, 50, 59])
+@pytest.mark.parametrize("critic_step", [1, 9, 11, 12, 20, 23, 24, 25, 47, 50, 59])
 def test_resumed_run_equals_the_uninterrupted_one(critic_step, uninterrupted, tmp_path):
     folder, expected = uninterrupted
     with pytest.raises(CutOffError):
@@ -89,6 +92,33 @@ def test_a_finished_run_that_is_resumed_changes_nothing(tmp_path):
     assert again.critic_step == 20
     assert rows(tmp_path) == before
     assert same_state(again.state_dict(), first.state_dict())
+
+
+def test_a_longer_run_takes_up_the_new_line_of_its_rates(tmp_path):
+    fit(tmp_path, gan=tiny_gan(generator_steps=10))
+    seen = []
+
+    class Rates(pl.Callback):
+        def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+            seen.append(trainer.optimizers[0].param_groups[0]["lr"])
+
+    fit(tmp_path, Rates(), gan=tiny_gan(generator_steps=20), ckpt_path=tmp_path / "checkpoints" / "last.ckpt")
+    # The first step is taken at the rate that the checkpoint holds, those after it on the new line.
+    assert seen == pytest.approx([1e-3 * (1 - k / 40) for k in range(21, 41)])
+
+
+def test_another_network_or_optimiser_is_named(tmp_path):
+    fit(tmp_path, gan=tiny_gan(generator_steps=2))
+    checkpoint = tmp_path / "checkpoints" / "last.ckpt"
+    other = WassersteinGAN(MLPCritic((1, 8, 8), width=24, depth=2), tiny_gan().generator)
+    with pytest.raises(ValueError, match=r"its critic\.1\.bias has shape \(16,\), the config's has \(24,\)"):
+        fit(tmp_path, gan=other, ckpt_path=checkpoint)
+    deeper = WassersteinGAN(MLPCritic((1, 8, 8), width=16, depth=3, activation=FullSort), tiny_gan().generator)
+    with pytest.raises(ValueError, match=r"critic\.5\.bias has shape \(1,\), the config's has \(16,\)"):
+        fit(tmp_path, gan=deeper, ckpt_path=checkpoint)
+    sgd = tiny_gan(critic_optimizer=lambda p: torch.optim.SGD(p, lr=0.1))
+    with pytest.raises(ValueError, match="are Adam, Adam; the config's are SGD, Adam"):
+        fit(tmp_path, gan=sgd, ckpt_path=checkpoint)
 
 
 def test_a_finished_run_can_be_made_longer(tmp_path):

@@ -21,16 +21,28 @@ def test_runs_of_the_same_second_get_folders_of_their_own(tmp_path):
 
 def test_last_is_the_newest_run_that_has_a_checkpoint(tmp_path):
     first, second, third = sorted(new_run_folder(str(tmp_path), "name") for _ in range(3))
-    with pytest.raises(ValueError, match="no run under"):
+    with pytest.raises(ValueError, match="there is no run under"):
         find_checkpoint("last", str(tmp_path), "name")
     make_checkpoint(first)
     expected = make_checkpoint(second)
+    # The third never began; once it has, it is the newest, whether or not it has a checkpoint.
     assert third.exists()
     assert find_checkpoint("last", str(tmp_path), "name") == expected
     assert find_checkpoint(str(second), str(tmp_path), "name") == expected
     assert find_checkpoint(str(expected), str(tmp_path), "other") == expected
     assert folder_of_checkpoint(expected) == second
     assert check_checkpoint(expected) == {"version": "0"}
+
+
+def test_an_older_run_is_not_taken_for_the_newest(tmp_path):
+    folders = [tmp_path / "name" / f"20261123-031030{suffix}" for suffix in ("", "-2", "-10")]
+    for folder in folders:
+        folder.mkdir(parents=True)
+        make_checkpoint(folder)
+    assert find_checkpoint("last", str(tmp_path), "name").parent.parent == folders[-1]
+    (folders[-1] / "checkpoints" / "last.ckpt").unlink()
+    with pytest.raises(ValueError, match=r"the newest run, .*-10, has no checkpoint"):
+        find_checkpoint("last", str(tmp_path), "name")
 
 
 def test_a_checkpoint_elsewhere_has_no_run_folder(tmp_path):

@@ -152,6 +152,40 @@ def test_a_wrong_potential_is_repaired_or_found_out(monkeypatch):
     assert result.value == right
 
 
+def test_large_numbers_on_the_real_line_do_not_overflow():
+    result = wasserstein1(np.full(100, 1e308), np.zeros(100))
+    assert result.lower <= 1e308 <= result.upper
+    assert result.value == pytest.approx(1e308)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_little_mass_over_a_long_way_among_much_over_a_short_one(seed):
+    # One part in 9,900 crosses |v|; all else moves 1e-9: potentials are large, the value is small.
+    n, m, d = 99, 100, 784
+    rng = np.random.default_rng(0)
+    i = pow(m, -1, n)
+    v = rng.standard_normal(d)
+    x, y = np.zeros((n, d)), np.zeros((m, d))
+    x[i:] += v
+    y[(i * m - 1) // n :] += v
+    rng = np.random.default_rng(seed)
+    x += 1e-9 * rng.standard_normal((n, d))
+    y += 1e-9 * rng.standard_normal((m, d))
+    for first, second in ((x, y), (y, x)):
+        result = wasserstein1(first, second)
+        assert result.upper - result.lower <= 1e-9 * result.value
+
+
+def test_clusters_with_ties_take_no_longer_than_the_simplex_allows():
+    # Rounding-level negative cycles kept the shortest paths from ever settling.
+    rng = np.random.default_rng(0)
+    centers = 1e8 * rng.integers(0, 9, size=(20, 2))
+    x, y = (centers[rng.permutation(np.arange(600) % 20)] + rng.integers(0, 3, size=(600, 2)) for _ in range(2))
+    result = wasserstein1(x.astype(float), y.astype(float))
+    assert result.upper - result.lower <= 1e-9 * result.value
+    assert result.seconds < 20
+
+
 def test_result_is_frozen():
     result = wasserstein1(torch.zeros(1, 2), torch.ones(1, 2))
     assert result.value == pytest.approx(2**0.5)
@@ -181,8 +215,12 @@ NAN = np.array([[0.0, 1.0], [np.nan, 0.0]])
         (np.ones((2, 2)), np.full((2, 2), np.inf), ValueError, "y holds NaN or infinity"),
         (np.ones((2, 2)), np.ones((2, 3)), ValueError, "same dimension; got 2 and 3"),
         (np.ones((0, 2)), np.ones((2, 2)), ValueError, r"x must hold at least one point; got shape \(0, 2\)"),
-        (torch.ones(2, 2, dtype=torch.int64), torch.ones(2, 2), ValueError, "floating-point numbers; got dtype"),
-        (np.ones((2, 2), dtype=int), np.ones((2, 2)), ValueError, "floating-point numbers; got dtype int64"),
+        (torch.ones(2, 2, dtype=torch.int64), torch.ones(2, 2), ValueError, "at most 64 bits; got dtype torch.int64"),
+        (np.ones((2, 2), dtype=int), np.ones((2, 2)), ValueError, "at most 64 bits; got dtype int64"),
+        (np.ones((2, 2), np.longdouble), np.ones((2, 2)), ValueError, "at most 64 bits; got dtype"),
+        (np.ma.masked_array(np.ones((2, 2))), np.ones((2, 2)), ValueError, "x is a masked array"),
+        (np.full((2, 2), 1e308), np.full((2, 2), -1e308), ValueError, "overflow float64"),
+        (np.full(2, 1e308), np.full(2, -1e308), ValueError, "overflow float64"),
         ([[1.0]], np.ones((1, 1)), TypeError, "x must be a torch.Tensor or numpy.ndarray; got list"),
     ],
 )

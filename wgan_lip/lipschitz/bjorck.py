@@ -38,8 +38,10 @@ def bjorck_orthonormalize(weight: Tensor, order: int = 1, iterations: int = 20) 
     tall = weight.shape[0] >= weight.shape[1]
     w = weight if tall else weight.mT
     eye = torch.eye(w.shape[1], dtype=w.dtype, device=w.device)
-    scale = torch.linalg.matrix_norm((w.mT @ w).detach(), ord=float("inf")).sqrt()
-    w = w / scale.clamp_min(torch.finfo(w.dtype).tiny)
+    # First by the largest entry, so that the squares neither over- nor underflow.
+    tiny = torch.finfo(w.dtype).tiny
+    w = w / w.detach().abs().max().clamp_min(tiny)
+    w = w / torch.linalg.matrix_norm((w.mT @ w).detach(), ord=float("inf")).sqrt().clamp_min(tiny)
     for _ in range(iterations):
         q = eye - w.mT @ w
         # Horner's rule, so order p costs p - 1 products of the small square matrix.

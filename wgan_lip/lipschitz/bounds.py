@@ -23,6 +23,9 @@ def gamma(n: int) -> float:
 
 def product_upper_bound(factors: list[float]) -> float:
     """A float that is at least the exact product of non-negative ``factors``."""
+    if 0.0 in factors:
+        # Also where another factor overflowed: a constant layer makes a constant network.
+        return 0.0
     product = 1.0
     for factor in factors:
         rounded = product * factor

@@ -1,5 +1,6 @@
 """The Lipschitz certificate: a proven upper bound of a network's Lipschitz constant."""
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -65,6 +66,7 @@ def certify(network: nn.Module) -> LipschitzCertificate:
     layers = []
     for name, module in _leaves(network, ""):
         try:
+            _check_finite(module)
             bound = _rule_for(module)(module)
         except ValueError as error:
             layer = f"layer '{name}'" if name else "the network"
@@ -74,12 +76,26 @@ def certify(network: nn.Module) -> LipschitzCertificate:
 
 
 def _leaves(module: nn.Module, name: str) -> Iterator[tuple[str, nn.Module]]:
-    """The layers of a (nested) nn.Sequential in the order in which they are applied."""
-    if isinstance(module, nn.Sequential) and _inherits_forward(module, nn.Sequential) and not _is_hooked(module):
-        for child_name, child in module.named_children():
+    """The layers of a (nested) nn.Sequential as often and in the order in which they are applied."""
+    if (
+        isinstance(module, nn.Sequential)
+        and _inherits_forward(module, nn.Sequential)
+        and type(module).__iter__ is nn.Sequential.__iter__
+        and not _is_hooked(module)
+    ):
+        # Not named_children(), which leaves out a layer that comes a second time.
+        for child_name, child in module._modules.items():
+            if child is None:
+                raise ValueError(f"cannot certify layer '{name}': its child '{child_name}' is None")
             yield from _leaves(child, f"{name}.{child_name}" if name else child_name)
     else:
         yield name, module
+
+
+def _check_finite(module: nn.Module) -> None:
+    for tensor in (*module.parameters(), *module.buffers()):
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise ValueError("a parameter or buffer holds NaN or infinity")
 
 
 def _rule_for(module: nn.Module) -> Rule:
@@ -109,14 +125,16 @@ def _kind(module: nn.Module) -> str:
 
 
 def _linear_bound(module: nn.Module) -> float:
-    training = module.training
-    module.eval()
+    modes = [(part, part.training) for part in module.modules()]
     try:
+        for part, _ in modes:
+            part.training = False
         weight = module.weight
     finally:
-        module.train(training)
-    if not isinstance(weight, torch.Tensor):
-        raise ValueError("its weight is not a tensor")
+        for part, training in modes:
+            part.training = training
+    if not isinstance(weight, torch.Tensor) or not weight.is_floating_point() or weight.layout != torch.strided:
+        raise ValueError("its weight is not a dense tensor of floating-point numbers")
     return spectral_norm_upper_bound(weight)
 
 
@@ -124,20 +142,46 @@ def _at_most_one(module: nn.Module) -> float:
     return 1.0
 
 
+def _within_a_sample(axis: str) -> Rule:
+    """A bound of 1 for layers that must not act on axis 0, which would mix the samples of a batch."""
+
+    def rule(module: nn.Module) -> float:
+        dim = getattr(module, axis)
+        if not isinstance(dim, int) or not (dim >= 1 or dim == -1):
+            raise ValueError(f"it must act on axis 1 or higher, or -1, not on the batch; got {axis}={dim}")
+        return 1.0
+
+    return rule
+
+
+def _scale_bound(module: nn.Module) -> float:
+    return _finite(abs(float(module.factor)))  # type: ignore[arg-type]
+
+
+def _leaky_relu_bound(module: nn.Module) -> float:
+    return max(1.0, _finite(abs(float(module.negative_slope))))  # type: ignore[arg-type]
+
+
+def _finite(value: float) -> float:
+    if not math.isfinite(value):
+        raise ValueError(f"its slope is {value}")
+    return value
+
+
 _RULES: dict[type[nn.Module], Rule] = {
     nn.Linear: _linear_bound,
     OrthogonalLinear: _linear_bound,
-    GroupSort: _at_most_one,
-    MaxMin: _at_most_one,
-    FullSort: _at_most_one,
-    Scale: lambda module: abs(float(module.factor)),  # type: ignore[arg-type]
+    GroupSort: _within_a_sample("dim"),
+    MaxMin: _within_a_sample("dim"),
+    FullSort: _within_a_sample("dim"),
+    Scale: _scale_bound,
     nn.Identity: _at_most_one,
-    nn.Flatten: _at_most_one,
-    nn.Unflatten: _at_most_one,
+    nn.Flatten: _within_a_sample("start_dim"),
+    nn.Unflatten: _within_a_sample("dim"),
     # In evaluation mode the identity.
     nn.Dropout: _at_most_one,
     nn.ReLU: _at_most_one,
     nn.Tanh: _at_most_one,
     nn.Sigmoid: lambda module: 0.25,
-    nn.LeakyReLU: lambda module: max(1.0, abs(float(module.negative_slope))),  # type: ignore[arg-type]
+    nn.LeakyReLU: _leaky_relu_bound,
 }

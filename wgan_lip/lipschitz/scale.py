@@ -19,7 +19,7 @@ class Scale(nn.Module):
         super().__init__()
         if not math.isfinite(factor) or factor == 0:
             raise ValueError(f"Scale needs a finite factor other than zero; got factor={factor}")
-        self.factor = factor
+        self.factor = float(factor)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.factor * x

@@ -1,5 +1,7 @@
 """The Stiefel manifold: matrices whose singular values are all 1."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -53,6 +55,10 @@ def polar_factor(weight: Tensor) -> Tensor:
     work = weight.float() if weight.dtype in (torch.float16, torch.bfloat16) else weight
     tall = work.shape[0] >= work.shape[1]
     w = work if tall else work.mT
+    # A power of two, so that squares neither over- nor underflow.
+    largest = float(w.abs().max())
+    if math.isfinite(largest) and not 2.0**-20 < largest < 2.0**20:
+        w = torch.ldexp(w, torch.tensor(-math.frexp(largest)[1], device=w.device))
     eye = torch.eye(w.shape[1], dtype=w.dtype, device=w.device)
     # One more update takes an error below eps^(1/3) to rounding.
     enough = torch.finfo(w.dtype).eps ** (1 / 3)
@@ -61,7 +67,7 @@ def polar_factor(weight: Tensor) -> Tensor:
         error = float(torch.linalg.matrix_norm(eye - gram))
         if not error < float("inf"):
             raise ValueError(
-                f"weight of shape {tuple(weight.shape)} holds NaN or infinity, or is too large to square: "
+                f"weight of shape {tuple(weight.shape)} holds NaN or infinity: "
                 "the optimiser's step diverged (lower its learning rate) or the data are not finite"
             )
         if iteration == 0 and error >= 1:

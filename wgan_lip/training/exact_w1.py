@@ -1,6 +1,7 @@
 """The exact Wasserstein-1 distance beside the critic's estimate, while the GAN trains."""
 
 import copy
+import math
 import time
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -70,18 +71,19 @@ def evaluate(critic: nn.Module, real: Tensor, fake: Tensor, other_real: Tensor) 
     exact = wasserstein1(real, fake)
     noise_floor = wasserstein1(real, other_real).value
     # Parameters are exact in float64, so the copy is the function that is trained, evaluated without rounding.
-    critic64 = copy.deepcopy(critic).to("cpu", torch.float64).eval()
+    critic64 = _float64_copy(critic)
     certificate = certify(critic64)
-    with torch.no_grad():
-        values = critic64(torch.cat((real, fake)).to("cpu", torch.float64))
+    values, largest = _values(critic64, torch.cat((real, fake)).to("cpu", torch.float64))
     if values.numel() != len(real) + len(fake):
         raise ValueError(f"the critic must return one value a sample; got shape {tuple(values.shape)}")
     values = values.flatten()
-    estimate = float(values[: len(real)].mean() - values[len(real) :].mean()) / certificate.bound
+    # A critic of constant 0 says nothing.
+    slope = 1 / certificate.bound if certificate.bound > 0 else 0.0
+    estimate = float(values[: len(real)].mean() - values[len(real) :].mean()) * slope
     gap = exact.value - estimate
-    # Rounding of the critic's products in float64: some eps, relative to the sizes of inputs and values.
-    size = float(values.abs().max()) / certificate.bound + float(torch.cat((real, fake)).flatten(1).norm(dim=1).max())
-    rounding = 1e-12 * size + (exact.upper - exact.lower)
+    # Rounding in float64: some eps of the largest number in any layer, carried through those after it.
+    amplified = math.prod(max(1.0, layer.bound) for layer in certificate.layers)
+    rounding = 1e-12 * largest * amplified * slope + (exact.upper - exact.lower)
     if gap < -rounding:
         raise BrokenBoundError(
             f"the critic's estimate {estimate!r} exceeds the exact W1 {exact.value!r} of the same samples, though its "
@@ -96,6 +98,22 @@ def evaluate(critic: nn.Module, real: Tensor, fake: Tensor, other_real: Tensor) 
         certified=certificate.bound,
         seconds=time.perf_counter() - start,
     )
+
+
+def _float64_copy(critic: nn.Module) -> nn.Module:
+    try:
+        return copy.deepcopy(critic).to("cpu", torch.float64).eval()
+    except RuntimeError as error:
+        raise ValueError(f"the critic cannot be copied, so neither certified: {error}") from error
+
+
+@torch.no_grad()
+def _values(critic: nn.Module, samples: Tensor) -> tuple[Tensor, float]:
+    """The critic's values, and the largest number in any of its layers."""
+    sizes = [float(samples.abs().max())]
+    for module in critic.modules():
+        module.register_forward_hook(lambda module, inputs, output: sizes.append(float(output.abs().max())))
+    return critic(samples), max(sizes) * samples[0].numel() ** 0.5
 
 
 class ExactW1(Callback):

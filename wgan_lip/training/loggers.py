@@ -111,6 +111,8 @@ class StepWandbLogger(WandbLogger):
                 raise ValueError(f"Weights & Biases: {error}; --wandb.mode offline does without a server") from error
             rank_zero_warn(f"Weights & Biases: {error}; this run goes on offline")
             self._wandb_init["mode"] = "offline"
+            # The service still holds the run that it could not start.
+            wandb.teardown(exit_code=1)
             run = super().experiment
         if fresh:
             for names in ("w1/*", "lipschitz/*", "train/*", "samples/*"):

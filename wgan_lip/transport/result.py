@@ -18,7 +18,8 @@ class Solution:
     Attributes:
         value: cost of ``plan``: the distance, in the units of the samples.
         lower: proven lower bound of the distance: the value of the potentials, which satisfy
-            ``x_potential[i] + y_potential[j] <= |x_i - y_j|``, less what rounding can have added.
+            ``x_potential[i] + y_potential[j] <= |x_i - y_j|``, less what rounding can have added. (On
+            the real line the potentials that are returned satisfy this up to their own rounding.)
         upper: proven upper bound: the plan's cost, plus what rounding can have taken.
         x_potential: shape (n,); for a 1-Lipschitz critic f that is optimal, f(x) up to a constant.
         y_potential: shape (m,); for that critic, -f(y) up to the same constant.

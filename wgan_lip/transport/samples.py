@@ -31,8 +31,10 @@ def as_points(samples: Samples, name: str) -> FloatArray:
         array = array.double().numpy() if array.is_floating_point() else array.numpy()
     if not isinstance(array, np.ndarray):
         raise TypeError(f"{name} must be a torch.Tensor or numpy.ndarray; got {type(samples).__name__}")
-    if not np.issubdtype(array.dtype, np.floating):
-        raise ValueError(f"{name} must hold floating-point numbers; got dtype {samples.dtype}")
+    if not np.issubdtype(array.dtype, np.floating) or array.dtype.itemsize > 8:
+        raise ValueError(f"{name} must hold floating-point numbers of at most 64 bits; got dtype {samples.dtype}")
+    if isinstance(array, np.ma.MaskedArray):
+        raise ValueError(f"{name} is a masked array; pass the points that count")
     if array.ndim == 0 or array.size == 0:
         raise ValueError(f"{name} must hold at least one point; got shape {tuple(array.shape)}")
     points = np.ascontiguousarray(array.reshape(len(array), -1), dtype=np.float64)

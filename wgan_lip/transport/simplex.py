@@ -38,7 +38,8 @@ def solve_network_simplex(x: FloatArray, y: FloatArray, max_iterations: int) -> 
     basis = _network_simplex(distance, max_iterations)
     solution = _prove(distance, dimension, basis, basis.y_potential)
     if _is_open(solution):
-        solution = _prove(distance, dimension, basis, potentials_of_plan(distance, basis.rows, basis.columns))
+        y_potential = potentials_of_plan(distance, basis.rows, basis.columns)
+        solution = _better(solution, _prove(distance, dimension, basis, y_potential))
     if _is_open(solution):
         # Note [capped distances]
         # Beside clusters at distance D the simplex, in float64, cannot tell costs apart that differ by D * eps.
@@ -46,7 +47,10 @@ def solve_network_simplex(x: FloatArray, y: FloatArray, max_iterations: int) -> 
         # for the shorter ones are feasible for the true ones, and the plan is judged by the true ones.
         cap = 4 * float(distance[basis.rows, basis.columns].max())
         basis = _network_simplex(np.minimum(distance, cap), max_iterations)
-        solution = _prove(distance, dimension, basis, potentials_of_plan(distance, basis.rows, basis.columns))
+        solution = _better(solution, _prove(distance, dimension, basis, basis.y_potential))
+        if _is_open(solution):
+            y_potential = potentials_of_plan(distance, basis.rows, basis.columns)
+            solution = _better(solution, _prove(distance, dimension, basis, y_potential))
     return Solution(
         value=solution.value * scale,
         lower=solution.lower * scale,
@@ -94,7 +98,7 @@ def _network_simplex(cost: FloatArray, max_iterations: int) -> _Basis:
 def _prove(distance: FloatArray, dimension: int, basis: _Basis, y_potential: FloatArray) -> Solution:
     """Bound the distance from both sides: by the plan, and by the potential with its c-transform."""
     value, upper = plan_bounds(basis.mass, distance[basis.rows, basis.columns], basis.total, dimension)
-    x_potential = repair(distance, y_potential, dimension)
+    x_potential, y_potential = repair(distance, y_potential, dimension)
     lower = dual_lower_bound(x_potential, y_potential)
     plan = coo_array((basis.mass / basis.total, (basis.rows, basis.columns)), shape=distance.shape)
     return Solution(value, lower, upper, x_potential, y_potential, plan)
@@ -102,3 +106,10 @@ def _prove(distance: FloatArray, dimension: int, basis: _Basis, y_potential: Flo
 
 def _is_open(solution: Solution) -> bool:
     return solution.upper - solution.lower > _CLOSE * solution.value
+
+
+def _better(first: Solution, second: Solution) -> Solution:
+    """The lower plan with the higher potentials: each bound is proven by itself."""
+    plan = first if first.upper <= second.upper else second
+    dual = first if first.lower >= second.lower else second
+    return Solution(plan.value, dual.lower, plan.upper, dual.x_potential, dual.y_potential, plan.plan)

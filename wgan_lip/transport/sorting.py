@@ -25,7 +25,9 @@ def solve_sorted(x: FloatArray, y: FloatArray) -> Solution:
         Villani, "Topics in Optimal Transportation", 2003, theorem 2.18 and remark 2.19.
     """
     n, m = len(x), len(y)
-    x, y = x[:, 0], y[:, 0]
+    # Scaling by a power of two is exact, and keeps differences and sums from overflowing.
+    scale = 2.0 ** (math.frexp(max(np.abs(x).max(), np.abs(y).max()))[1] - 1)
+    x, y = x[:, 0] / scale, y[:, 0] / scale
     x_order, y_order = np.argsort(x, kind="stable"), np.argsort(y, kind="stable")
 
     # Where the quantile functions jump, in units of 1 / (n m): integers, so the masses are exact.
@@ -44,4 +46,4 @@ def solve_sorted(x: FloatArray, y: FloatArray) -> Solution:
     f -= f.mean()
     lower = math.fsum(np.abs(excess) * gaps) / (n * m) * (1 - roundoff(8))
     plan = coo_array((mass / (n * m), (rows, columns)), shape=(n, m))
-    return Solution(value, lower, upper, f[:n], -f[n:], plan)
+    return Solution(value * scale, lower * scale, upper * scale, f[:n] * scale, -f[n:] * scale, plan)
