@@ -186,8 +186,9 @@ def test_a_failed_resume_changes_nothing(monkeypatch, tmp_path, capsys):
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
-def test_a_failed_start_leaves_no_folder(monkeypatch, tmp_path, capsys):
-    failure(capsys, monkeypatch, "fit", "-c", DIGITS, f"--runs_dir={tmp_path}", "--exact_w1.n=598")
+@pytest.mark.parametrize("wrong", ["--exact_w1.n=598", "--trainer.accelerator=gpu", "--model.init_args.n_critic=0"])
+def test_a_failed_start_leaves_no_folder(wrong, monkeypatch, tmp_path, capsys):
+    failure(capsys, monkeypatch, "fit", "-c", DIGITS, f"--runs_dir={tmp_path}", wrong)
     assert list(tmp_path.glob("digits/*")) == []
 
 

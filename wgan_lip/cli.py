@@ -200,13 +200,15 @@ class WganLipCLI(LightningCLI):
         kwargs["callbacks"] = [*_listed(config["callbacks"]), StepProgress()]
         kwargs["enable_model_summary"] = False
         kwargs["logger"] = False
-        if self.subcommand == "fit":
-            folder = self._run_folder()
-            kwargs["default_root_dir"] = str(folder)
-            kwargs["logger"] = self._loggers(folder, config["logger"])
+        folder = self._run_folder() if self.subcommand == "fit" else None
         try:
+            if folder is not None:
+                kwargs["default_root_dir"] = str(folder)
+                kwargs["logger"] = self._loggers(folder, config["logger"])
             return super().instantiate_trainer(**kwargs)
-        except MisconfigurationException as error:
+        except (ValueError, MisconfigurationException) as error:
+            if folder is not None and not any(folder.iterdir()):
+                folder.rmdir()
             raise ValueError(f"trainer: {error}") from error
 
     def _run_folder(self) -> Path:
