@@ -55,32 +55,37 @@ def polar_factor(weight: Tensor) -> Tensor:
     work = weight.float() if weight.dtype in (torch.float16, torch.bfloat16) else weight
     tall = work.shape[0] >= work.shape[1]
     w = work if tall else work.mT
-    # A power of two, so that squares neither over- nor underflow.
-    largest = float(w.abs().max())
-    if math.isfinite(largest) and not 2.0**-20 < largest < 2.0**20:
-        w = torch.ldexp(w, torch.tensor(-math.frexp(largest)[1], device=w.device))
     eye = torch.eye(w.shape[1], dtype=w.dtype, device=w.device)
     # One more update takes an error below eps^(1/3) to rounding.
     enough = torch.finfo(w.dtype).eps ** (1 / 3)
     for iteration in range(20):
         gram = w.mT @ w
         error = float(torch.linalg.matrix_norm(eye - gram))
-        if not error < float("inf"):
-            raise ValueError(
-                f"weight of shape {tuple(weight.shape)} holds NaN or infinity: "
-                "the optimiser's step diverged (lower its learning rate) or the data are not finite"
-            )
-        if iteration == 0 and error >= 1:
-            scale = torch.linalg.matrix_norm(gram, ord=float("inf")).sqrt()
-            if scale == 0:
-                break
-            w, gram = w / scale, gram / scale**2
+        if iteration == 0 and not error < 1:
+            # Far from the manifold, or its squares over- or underflow.
+            w = _shrunk(w)
+            gram = w.mT @ w
         q = eye - gram
         w = w @ torch.addmm(eye + 0.5 * q, q, q, alpha=0.375)
         if error < enough:
             return (w if tall else w.mT).to(weight.dtype)
     u, _, vt = torch.linalg.svd(work.double(), full_matrices=False)
     return (u @ vt).to(weight.dtype)
+
+
+def _shrunk(w: Tensor) -> Tensor:
+    """A positive multiple of a tall ``w`` whose spectral norm is at most 1, to rounding."""
+    largest = float(w.abs().max())
+    if not math.isfinite(largest):
+        raise ValueError(
+            f"weight of shape {tuple(w.shape)} holds NaN or infinity: "
+            "the optimiser's step diverged (lower its learning rate) or the data are not finite"
+        )
+    if largest == 0:
+        return w
+    # First by a power of two, so that the squares are of order 1.
+    w = torch.ldexp(w, torch.tensor(-math.frexp(largest)[1], device=w.device))
+    return w / torch.linalg.matrix_norm(w.mT @ w, ord=float("inf")).sqrt()
 
 
 def _gram(weight: Tensor) -> Tensor:

@@ -14,32 +14,31 @@ from wgan_lip.training.wgan import CHECKPOINT_KEY, WassersteinGAN
 
 
 class SaveCheckpoint(Checkpoint):
-    """Saves ``last.ckpt`` when training starts, every ``every`` generator steps, and when it is done.
+    """Saves ``checkpoints/last.ckpt`` when training starts, every ``every`` generator steps, and when it is done.
 
     Beside Lightning's own state (weights, optimisers, loops, data order) it keeps the global random
     states, for dropout and the like, and the length of metrics.csv, which is cut back to it on
-    resume. The file is replaced in one step, so a run that is killed while saving keeps the last good one.
+    resume. The file lies in the trainer's ``default_root_dir`` and is replaced in one step, so a run
+    that is killed while saving keeps the last good one.
 
     Args:
         every: generator steps between two checkpoints.
-        folder: where ``last.ckpt`` goes; ``checkpoints/`` in the trainer's ``default_root_dir`` if None.
 
     Raises:
         ValueError: ``every < 1``.
     """
 
-    def __init__(self, every: int = 500, folder: str | None = None) -> None:
+    def __init__(self, every: int = 500) -> None:
         if every < 1:
             raise ValueError(f"every must be at least 1; got every={every}")
         self.every = every
-        self.folder = folder
         self._last_step = -1
         self._random_states: dict[str, Any] | None = None
         self._rows: int | None = None
 
     def path(self, trainer: Trainer) -> Path:
         """Where the checkpoint is kept."""
-        return Path(self.folder or Path(trainer.default_root_dir) / "checkpoints") / "last.ckpt"
+        return Path(trainer.default_root_dir) / "checkpoints" / "last.ckpt"
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # Set up only now, lest anything between loading and training drew or logged.

@@ -70,7 +70,8 @@ def evaluate(critic: nn.Module, real: Tensor, fake: Tensor, other_real: Tensor) 
     start = time.perf_counter()
     exact = wasserstein1(real, fake)
     noise_floor = wasserstein1(real, other_real).value
-    # Parameters are exact in float64, so the copy is the function that is trained, evaluated without rounding.
+    # Parameters are exact in float64: the copy is the function that is trained, and what is certified
+    # and what is scored are one and the same.
     critic64 = _float64_copy(critic)
     certificate = certify(critic64)
     values, largest = _values(critic64, torch.cat((real, fake)).to("cpu", torch.float64))

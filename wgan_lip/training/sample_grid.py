@@ -18,26 +18,24 @@ from wgan_lip.training.wgan import WassersteinGAN
 class SampleGrid(Callback):
     """Saves a grid of generated images, from the same noise each time, and one of real images.
 
-    ``samples/<generator_step>.png`` and ``samples/real.png`` (held-out) in ``folder``; both also go to
-    Weights & Biases. Pixels in [-1, 1] become black to white. Samples that are not images of 1 or 3
-    channels are not drawn.
+    ``samples/<generator_step>.png`` and ``samples/real.png`` (held-out) in the trainer's
+    ``default_root_dir``; both also go to Weights & Biases. Pixels in [-1, 1] become black to white.
+    Samples that are not images of 1 or 3 channels are not drawn.
 
     Args:
         every: generator steps between two grids.
         n: images in a grid.
-        folder: where the pictures go; the trainer's ``default_root_dir`` if None.
         seed: what the noise and the real images are drawn from.
 
     Raises:
         ValueError: a count below 1.
     """
 
-    def __init__(self, every: int = 500, n: int = 64, folder: str | None = None, seed: int = 0) -> None:
+    def __init__(self, every: int = 500, n: int = 64, seed: int = 0) -> None:
         if every < 1 or n < 1:
             raise ValueError(f"every and n must be at least 1; got every={every}, n={n}")
         self.every = every
         self.n = n
-        self.folder = folder
         self.seed = seed
         self._last_step = -1
         self._draws = True
@@ -81,7 +79,7 @@ class SampleGrid(Callback):
         # Small images are enlarged to about 64 pixels, without smoothing.
         factor = max(1, 64 // images.shape[-1])
         grid = make_grid(interpolate(images.float().cpu(), scale_factor=factor), normalize=True, value_range=(-1, 1))
-        path = Path(self.folder or trainer.default_root_dir) / "samples" / f"{name}.png"
+        path = Path(trainer.default_root_dir) / "samples" / f"{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         save_image(grid, path)
         key = "samples/real" if name == "real" else "samples/generated"
