@@ -1,59 +1,196 @@
-"""Exact Wasserstein-1 distance between two sample sets."""
+"""Exact Wasserstein-1 distance between two weighted sample sets."""
 
 import math
-import time
+from dataclasses import replace
+from typing import Literal, TypeAlias, get_args
 
-from wgan_lip.transport.result import UnprovenError, W1Result
-from wgan_lip.transport.samples import Samples, as_pair
+import numpy as np
+import torch
+from scipy.sparse import coo_array
+
+from wgan_lip.transport.assignment import solve_assignment
+from wgan_lip.transport.bracket import Bracket
+from wgan_lip.transport.column_generation import solve_column_generation
+from wgan_lip.transport.memory import require_memory
+from wgan_lip.transport.norm import Norm, check_norm
+from wgan_lip.transport.pricing import Pricer, levels
+from wgan_lip.transport.problem import Prepared, Problem, prepare
+from wgan_lip.transport.progress import Budget, Progress, Watcher
+from wgan_lip.transport.result import Solution, UnprovenError, W1Result
+from wgan_lip.transport.samples import FloatArray, Samples, Weights, as_potentials
 from wgan_lip.transport.simplex import solve_network_simplex
 from wgan_lip.transport.sorting import solve_sorted
 
+Method: TypeAlias = Literal["auto", "sort", "assignment", "network-simplex", "column-generation"]
+
 # The proof must close to this, relative to the value; a value of zero is proven by bounds of zero.
 _RELATIVE_GAP = 1e-9
+# Problems of at most this many arcs are solved on all of them: measured by scripts/bench_transport.py.
+_FEW_ARCS = 1000 * 1000
+# Bytes that the dense solvers use for an arc, and column generation for a point and for each of its coordinates.
+_BYTES_AN_ARC, _BYTES_A_POINT, _BYTES_A_COORDINATE = 45, 12_000, 24
 
 
-def wasserstein1(x: Samples, y: Samples, *, max_iterations: int = 100_000_000) -> W1Result:
-    """The exact W1 distance, in the l2 norm, of two uniformly weighted sample sets, with a proof.
+def wasserstein1(
+    x: Samples,
+    y: Samples,
+    *,
+    x_weights: Weights | None = None,
+    y_weights: Weights | None = None,
+    norm: Norm = "l2",
+    method: Method = "auto",
+    initial_potentials: tuple[Weights, Weights] | None = None,
+    progress: Watcher | None = None,
+    time_budget: float | None = None,
+    memory_budget: float | None = None,
+    max_iterations: int = 100_000_000,
+    device: torch.device | str = "cpu",
+) -> W1Result:
+    """The exact W1 distance of two weighted sample sets, with a proof.
 
-    ``W1 = min_plan sum_ij plan_ij |x_i - y_j| = max_(f_i + g_j <= |x_i - y_j|) mean f + mean g``
+    ``W1 = min_plan sum_ij plan_ij |x_i - y_j| = max_(f_i + g_j <= |x_i - y_j|) sum_i a_i f_i + sum_j b_j g_j``
 
     Both sides are computed: the plan's cost bounds the distance from above, potentials that were
-    repaired to feasibility bound it from below, and they must agree. On the real line the points
-    are sorted; otherwise POT's network simplex solves the problem in float64.
+    repaired to feasibility bound it from below, and they must agree to 1e-9, relatively.
 
     Args:
         x: floating-point tensor or array of shape (n, ...); axes after the first are flattened, and
             (n,) is n points on the real line. A tensor on an accelerator is copied to the CPU.
         y: likewise, shape (m, ...), of the same dimension.
+        x_weights: non-negative, of sum 1, shape (n,); equal ones if None. Weights that differ are rounded to
+            multiples of 2**-52, and the proof is for these.
+        y_weights: likewise, shape (m,).
+        norm: the ground norm: "l2", "l1" or "linf".
+        method: "sort" (one dimension only), "assignment" (scipy; equally many, equally heavy points),
+            "network-simplex" (POT, on all n m arcs), "column-generation" (POT on few arcs; memory grows with
+            n + m), or "auto": the fastest for the size.
+        initial_potentials: values near the optimal potentials, shapes (n,) and (m,), feasible or not: those of a
+            similar problem, or f(x) and -f(y) of a critic f. They change the time, not the result.
+        progress: called after each step of a column generation.
+        time_budget: seconds, after which a column generation ends with the bracket that it has (it looks at the
+            clock between blocks of prices, not within the simplex).
+        memory_budget: bytes that the solver may use; by default what the machine has available. A column
+            generation that would exceed it ends with its bracket, the dense solvers refuse to begin.
         max_iterations: pivots after which the simplex gives up.
+        device: where a column generation prices arcs.
 
     Returns:
         The distance in the units of the samples, its bounds, potentials and plan. It is the distance
-        between the *samples*; how far that is from the distance of their distributions is another matter.
+        between the *samples*; how far that is from the distance of their distributions is another matter
+        (see ``population_bracket``). Only if a budget ran out, ``exact`` is false and there is no value.
 
     Raises:
         ValueError: NaN, infinity, an empty set, dimensions that differ, numbers that are not floating
-            point of at most 64 bits, distances that overflow.
+            point of at most 64 bits, weights that are negative or do not sum to 1, distances that overflow,
+            an unknown norm or method or one that does not apply, more points than memory allows.
         TypeError: not a tensor or array.
         UnprovenError: no proof of optimality was reached; there is never an unproven value.
 
     Source:
-        Peyre, Cuturi, "Computational Optimal Transport", 2019, equations (2.11) and (2.20); Bonneel et
-        al., "Displacement interpolation using Lagrangian mass transport", 2011 (the network simplex).
+        Peyre, Cuturi, "Computational Optimal Transport", 2019, equations (2.11) and (2.20).
     """
-    start = time.perf_counter()
-    x_points, y_points = as_pair(x, y)
-    if max_iterations < 1:
-        raise ValueError(f"max_iterations must be at least 1; got max_iterations={max_iterations}")
-    if x_points.shape[1] == 1:
-        method, answer = "sort", solve_sorted(x_points, y_points)
+    check_norm(norm)
+    if method not in get_args(Method):
+        raise ValueError(f"method must be one of {', '.join(get_args(Method))}; got method={method!r}")
+    for name, limit in (
+        ("time_budget", time_budget),
+        ("memory_budget", memory_budget),
+        ("max_iterations", max_iterations - 1),
+    ):
+        if limit is not None and not limit >= 0:
+            value = max_iterations if name == "max_iterations" else limit
+            raise ValueError(f"{name} must be at least {1 if name == 'max_iterations' else 0}; got {name}={value}")
+    budget = Budget(time_budget, memory_budget)
+    prepared = prepare(x, y, x_weights, y_weights, norm)
+    problem, scale = prepared.problem, prepared.scale
+    start = None
+    if initial_potentials is not None:
+        x_start, y_start = as_potentials(initial_potentials, len(prepared.x), len(prepared.y))
+        start = (x_start[prepared.x_kept] / scale, y_start[prepared.y_kept] / scale)
+    if method == "auto":
+        method = _fastest(problem)
+    _check_method(method, problem, memory_budget)
+
+    def watch(state: Progress) -> None:
+        if progress is not None:
+            progress(replace(state, lower=state.lower * scale, upper=state.upper * scale))
+
+    if method == "sort":
+        bracket = solve_sorted(problem)
+    elif method == "assignment":
+        bracket = solve_assignment(problem)
+    elif method == "network-simplex":
+        bracket = solve_network_simplex(problem, max_iterations, start)
     else:
-        method, answer = "network-simplex", solve_network_simplex(x_points, y_points, max_iterations)
-    if not math.isfinite(answer.upper):
-        raise ValueError("distances between x and y overflow float64: scale both down")
-    if not answer.lower <= answer.value <= answer.upper <= answer.lower + _RELATIVE_GAP * answer.value:
-        raise UnprovenError(
-            f"the proof of optimality does not close: lower bound {answer.lower!r}, upper bound {answer.upper!r} "
-            f"({method}, {len(x_points)} and {len(y_points)} points)"
+        bracket = solve_column_generation(
+            problem, start=start, budget=budget, watch=watch, max_iterations=max_iterations, device=device
         )
-    return W1Result(**vars(answer), method=method, seconds=time.perf_counter() - start)
+    solution = _solution(prepared, bracket)
+    if not math.isfinite(solution.upper):
+        raise ValueError("distances between x and y overflow float64: scale both down")
+    closed = solution.lower <= solution.cost <= solution.upper and bracket.is_closed(_RELATIVE_GAP)
+    if not closed and not bracket.cut_short:
+        raise UnprovenError(
+            f"the proof of optimality does not close: lower bound {solution.lower!r}, upper bound {solution.upper!r} "
+            f"({method}, {len(problem.x)} and {len(problem.y)} points)"
+        )
+    return W1Result(**vars(solution), exact=closed, norm=norm, method=method, seconds=budget.elapsed())
+
+
+def _fastest(problem: Problem) -> Method:
+    if problem.dimension == 1:
+        return "sort"
+    return "network-simplex" if len(problem.x) * len(problem.y) <= _FEW_ARCS else "column-generation"
+
+
+def _check_method(method: Method, problem: Problem, memory_budget: float | None) -> None:
+    n, m, d = len(problem.x), len(problem.y), problem.dimension
+    if method == "sort" and d > 1:
+        raise ValueError(f"method='sort' needs points on the real line; got dimension {d}: use method='auto'")
+    if method in ("assignment", "network-simplex"):
+        instead = "use method='column-generation', whose memory grows with n + m, or fewer points"
+        needed = float(_BYTES_AN_ARC) * n * m
+    elif method == "column-generation":
+        instead = "use fewer points (a random subset is an honest sample too), or more memory"
+        needed = (n + m) * (float(_BYTES_A_POINT) + _BYTES_A_COORDINATE * d)
+    else:
+        return
+    require_memory(needed, memory_budget, f"method={method!r} on {n} and {m} points in dimension {d}", instead)
+
+
+def _solution(prepared: Prepared, bracket: Bracket) -> Solution:
+    """The answer to what was asked: in its units, and for all points, those of weight zero included."""
+    problem, scale, plan = prepared.problem, prepared.scale, bracket.plan
+    x_potential, y_potential = bracket.x_potential, bracket.y_potential
+    if len(prepared.x) > len(problem.x):
+        x_potential = _extend(prepared.x, prepared.x_kept, x_potential, problem.y, y_potential, problem.norm)
+    if len(prepared.y) > len(problem.y):
+        y_potential = _extend(prepared.y, prepared.y_kept, y_potential, prepared.x, x_potential, problem.norm)
+    return Solution(
+        cost=bracket.cost * scale,
+        lower=bracket.lower * scale,
+        upper=bracket.upper * scale,
+        x_potential=x_potential * scale,
+        y_potential=y_potential * scale,
+        plan=coo_array(
+            (plan.mass / problem.total, (prepared.x_kept[plan.rows], prepared.y_kept[plan.columns])),
+            shape=(len(prepared.x), len(prepared.y)),
+        ),
+    )
+
+
+def _extend(
+    points: FloatArray,
+    kept: np.ndarray,
+    potential: FloatArray,
+    others: FloatArray,
+    other_potential: FloatArray,
+    norm: Norm,
+) -> FloatArray:
+    """A potential on all points, by the c-transform where there was none."""
+    out = np.empty(len(points))
+    missing = np.ones(len(points), dtype=bool)
+    missing[kept] = False
+    pricer = Pricer(points[missing], others, norm, levels(norm, points.shape[1])[-1], others[0])
+    out[kept], out[missing] = potential, pricer.transform(other_potential, 1).potential
+    return out

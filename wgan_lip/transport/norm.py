@@ -3,6 +3,7 @@
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from wgan_lip.transport.samples import FloatArray
@@ -14,7 +15,10 @@ _METRICS: dict[Norm, Literal["euclidean", "cityblock", "chebyshev"]] = {
     "l1": "cityblock",
     "linf": "chebyshev",
 }
-_ORDERS: dict[Norm, float] = {"l2": 2, "l1": 1, "linf": np.inf}
+# The order p of each, as NumPy and PyTorch call it.
+ORDERS: dict[Norm, float] = {"l2": 2, "l1": 1, "linf": np.inf}
+# Coordinates held at once by `paired`.
+_HELD = 2**20
 
 
 def check_norm(norm: str) -> None:
@@ -41,15 +45,24 @@ def pairwise(x: FloatArray, y: FloatArray, norm: Norm) -> FloatArray:
     return cdist(x, y, _METRICS[norm])
 
 
-def paired(x: FloatArray, y: FloatArray, norm: Norm) -> FloatArray:
-    """Distances ``|x_i - y_i|``, as accurate as those of :func:`pairwise`.
+def paired(
+    x: FloatArray, y: FloatArray, rows: NDArray[np.integer], columns: NDArray[np.integer], norm: Norm
+) -> FloatArray:
+    """Distances ``|x_rows[k] - y_columns[k]|``, as accurate as those of :func:`pairwise`, in little memory.
 
     Args:
         x: shape (n, d).
-        y: shape (n, d).
+        y: shape (m, d).
+        rows: indices of points of x, shape (k,).
+        columns: indices of points of y, shape (k,).
         norm: of the difference.
 
     Returns:
-        Shape (n,).
+        Shape (k,).
     """
-    return np.linalg.norm(x - y, ord=_ORDERS[norm], axis=1)
+    distance = np.empty(len(rows))
+    step = max(1, _HELD // x.shape[1])
+    for start in range(0, len(rows), step):
+        part = slice(start, start + step)
+        distance[part] = np.linalg.norm(x[rows[part]] - y[columns[part]], ord=ORDERS[norm], axis=1)
+    return distance

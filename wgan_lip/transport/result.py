@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from scipy.sparse import coo_array
 
+from wgan_lip.transport.norm import Norm
 from wgan_lip.transport.samples import FloatArray
 
 
@@ -13,20 +14,20 @@ class UnprovenError(RuntimeError):
 
 @dataclass(frozen=True)
 class Solution:
-    """A transport problem's solution, with its proof.
+    """A plan and potentials of a transport problem, and the bracket that they prove.
 
     Attributes:
-        value: cost of ``plan``: the distance, in the units of the samples.
+        cost: cost of ``plan``, in the units of the samples.
         lower: proven lower bound of the distance: the value of the potentials, which satisfy
             ``x_potential[i] + y_potential[j] <= |x_i - y_j|``, less what rounding can have added. (On
             the real line the potentials that are returned satisfy this up to their own rounding.)
         upper: proven upper bound: the plan's cost, plus what rounding can have taken.
         x_potential: shape (n,); for a 1-Lipschitz critic f that is optimal, f(x) up to a constant.
         y_potential: shape (m,); for that critic, -f(y) up to the same constant.
-        plan: sparse, shape (n, m), with row sums 1 / n and column sums 1 / m; at most n + m - 1 entries.
+        plan: sparse, shape (n, m), with the weights of x as row sums and those of y as column sums.
     """
 
-    value: float
+    cost: float
     lower: float
     upper: float
     x_potential: FloatArray
@@ -36,12 +37,31 @@ class Solution:
 
 @dataclass(frozen=True)
 class W1Result(Solution):
-    """The exact Wasserstein-1 distance of two sample sets: a :class:`Solution`, and how it was found.
+    """The Wasserstein-1 distance of two sample sets: a :class:`Solution`, and how it was found.
 
     Attributes:
-        method: the solver: "sort" or "network-simplex".
+        exact: whether lower and upper bound agree to 1e-9, relatively. Only a budget that ran out makes
+            it false; then there is a bracket, and no value.
+        norm: the ground norm.
+        method: the solver: "sort", "assignment", "network-simplex" or "column-generation".
         seconds: wall time of the whole call, the verification included.
     """
 
+    exact: bool
+    norm: Norm
     method: str
     seconds: float
+
+    @property
+    def value(self) -> float:
+        """The distance, in the units of the samples.
+
+        Raises:
+            UnprovenError: the budget ran out before the proof closed.
+        """
+        if not self.exact:
+            raise UnprovenError(
+                f"no exact W1: the budget ran out when it was proven to lie in [{self.lower!r}, {self.upper!r}]; "
+                "use lower and upper, or allow more"
+            )
+        return self.cost

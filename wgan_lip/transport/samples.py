@@ -1,13 +1,16 @@
-"""Sample sets as they come in: checked, and as float64 matrices."""
+"""Sample sets and weights as they come in: checked, and as float64 arrays."""
 
+import math
 from typing import TypeAlias
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 FloatArray: TypeAlias = NDArray[np.float64]
 Samples: TypeAlias = Tensor | NDArray[np.floating]
+Weights: TypeAlias = Tensor | NDArray[np.floating]
 
 
 def as_points(samples: Samples, name: str) -> FloatArray:
@@ -25,19 +28,10 @@ def as_points(samples: Samples, name: str) -> FloatArray:
         TypeError: not a tensor or array.
         ValueError: not floating point, empty, or with NaN or infinity.
     """
-    array = samples.detach().cpu() if isinstance(samples, Tensor) else samples
-    if isinstance(array, Tensor):
-        # NumPy has no bfloat16.
-        array = array.double().numpy() if array.is_floating_point() else array.numpy()
-    if not isinstance(array, np.ndarray):
-        raise TypeError(f"{name} must be a torch.Tensor or numpy.ndarray; got {type(samples).__name__}")
-    if not np.issubdtype(array.dtype, np.floating) or array.dtype.itemsize > 8:
-        raise ValueError(f"{name} must hold floating-point numbers of at most 64 bits; got dtype {samples.dtype}")
-    if isinstance(array, np.ma.MaskedArray):
-        raise ValueError(f"{name} is a masked array; pass the points that count")
+    array = _as_float64(samples, name)
     if array.ndim == 0 or array.size == 0:
         raise ValueError(f"{name} must hold at least one point; got shape {tuple(array.shape)}")
-    points = np.ascontiguousarray(array.reshape(len(array), -1), dtype=np.float64)
+    points = np.ascontiguousarray(array.reshape(len(array), -1))
     finite = np.isfinite(points).all(axis=1)
     if not finite.all():
         raise ValueError(
@@ -60,3 +54,66 @@ def as_pair(x: Samples, y: Samples) -> tuple[FloatArray, FloatArray]:
             f"(shapes {tuple(x.shape)} and {tuple(y.shape)})"
         )
     return x_points, y_points
+
+
+def as_weights(weights: Weights | None, n: int, name: str) -> FloatArray:
+    """Weights of n points, checked; equal ones for None.
+
+    Args:
+        weights: shape (n,), non-negative, of sum 1 up to the rounding of their precision.
+        n: how many points there are.
+        name: what the caller calls them, for the errors.
+
+    Returns:
+        Shape (n,), float64.
+
+    Raises:
+        TypeError: not a tensor or array.
+        ValueError: not floating point, of another shape, negative, NaN, or not of sum 1.
+    """
+    if weights is None:
+        return np.full(n, 1 / n)
+    share = _as_float64(weights, name)
+    if share.shape != (n,):
+        raise ValueError(f"{name} must have one entry a point, shape ({n},); got shape {tuple(share.shape)}")
+    if not (share >= 0).all():
+        worst = int(np.argmin(np.where(np.isnan(share), -np.inf, share)))
+        raise ValueError(f"{name} must not be negative or NaN; got {share[worst]} at point {worst}")
+    eps = torch.finfo(weights.dtype).eps if isinstance(weights, Tensor) else float(np.finfo(weights.dtype).eps)
+    # Each weight, and the sum that they were divided by, carry roundings of this size.
+    if not abs(math.fsum(share) - 1) <= 8 * math.sqrt(n) * eps:
+        raise ValueError(f"{name} must sum to 1; got sum {math.fsum(share)!r}: divide them by it")
+    return share
+
+
+def as_potentials(potentials: tuple[Weights, Weights], n: int, m: int) -> tuple[FloatArray, FloatArray]:
+    """Potentials on n and m points, checked.
+
+    Raises:
+        TypeError: not a pair of tensors or arrays.
+        ValueError: not floating point, of other shapes, NaN or infinite.
+    """
+    if not isinstance(potentials, tuple | list) or len(potentials) != 2:
+        raise TypeError(f"initial_potentials must be a pair, of x and of y; got {type(potentials).__name__}")
+    first, second = (_as_float64(values, f"initial_potentials[{side}]") for side, values in enumerate(potentials))
+    if first.shape != (n,) or second.shape != (m,):
+        raise ValueError(
+            f"initial_potentials must have one entry a point, shapes ({n},) and ({m},); got {first.shape} and {second.shape}"
+        )
+    if not (np.isfinite(first).all() and np.isfinite(second).all()):
+        raise ValueError("initial_potentials hold NaN or infinity")
+    return first, second
+
+
+def _as_float64(values: Samples, name: str) -> FloatArray:
+    array = values.detach().cpu() if isinstance(values, Tensor) else values
+    if isinstance(array, Tensor):
+        # NumPy has no bfloat16.
+        array = array.double().numpy() if array.is_floating_point() else array.numpy()
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"{name} must be a torch.Tensor or numpy.ndarray; got {type(values).__name__}")
+    if not np.issubdtype(array.dtype, np.floating) or array.dtype.itemsize > 8:
+        raise ValueError(f"{name} must hold floating-point numbers of at most 64 bits; got dtype {values.dtype}")
+    if isinstance(array, np.ma.MaskedArray):
+        raise ValueError(f"{name} is a masked array; pass the points that count")
+    return array.astype(np.float64, copy=False)

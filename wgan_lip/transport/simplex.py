@@ -1,4 +1,4 @@
-"""Exact W1 by POT's dense network simplex, in float64, verified."""
+"""POT's network simplex, its answers checked; on all arcs it solves small problems exactly."""
 
 import math
 import warnings
@@ -6,110 +6,115 @@ from dataclasses import dataclass
 
 import numpy as np
 import ot
-from numpy.typing import NDArray
 from scipy.sparse import coo_array
-from scipy.spatial.distance import cdist
 
-from wgan_lip.transport.bracket import dual_lower_bound, plan_bounds, potentials_of_plan, repair
-from wgan_lip.transport.result import Solution, UnprovenError
+from wgan_lip.transport.bracket import Bracket
+from wgan_lip.transport.norm import pairwise
+from wgan_lip.transport.plan import Plan
+from wgan_lip.transport.potentials import potentials_of_plan, repair, shortest_of
+from wgan_lip.transport.problem import Problem
+from wgan_lip.transport.result import UnprovenError
 from wgan_lip.transport.samples import FloatArray
 
 # POT's result code of an optimal solution; any other one comes with a value that is too low.
 _OPTIMAL = 1
 # A relative gap above this is more than rounding leaves where the potentials are of the value's size.
-_CLOSE = 1e-10
-
-
-def solve_network_simplex(x: FloatArray, y: FloatArray, max_iterations: int) -> Solution:
-    """An optimal plan and optimal potentials by the network simplex on the full cost matrix.
-
-    Args:
-        x: shape (n, d).
-        y: shape (m, d).
-        max_iterations: pivots after which the simplex gives up.
-
-    Raises:
-        UnprovenError: the simplex gave up, or its plan does not have the marginals.
-    """
-    # Scaling by a power of two is exact; squares of the scaled coordinates cannot overflow.
-    scale = 2.0 ** (math.frexp(max(np.abs(x).max(), np.abs(y).max()))[1] - 1)
-    distance = cdist(x / scale, y / scale)
-    dimension = x.shape[1]
-    basis = _network_simplex(distance, max_iterations)
-    solution = _prove(distance, dimension, basis, basis.y_potential)
-    if _is_open(solution):
-        y_potential = potentials_of_plan(distance, basis.rows, basis.columns)
-        solution = _better(solution, _prove(distance, dimension, basis, y_potential))
-    if _is_open(solution):
-        # Note [capped distances]
-        # Beside clusters at distance D the simplex, in float64, cannot tell costs apart that differ by D * eps.
-        # Distances far beyond any that mass moves can be cut to a common length: potentials that are feasible
-        # for the shorter ones are feasible for the true ones, and the plan is judged by the true ones.
-        cap = 4 * float(distance[basis.rows, basis.columns].max())
-        basis = _network_simplex(np.minimum(distance, cap), max_iterations)
-        solution = _better(solution, _prove(distance, dimension, basis, basis.y_potential))
-        if _is_open(solution):
-            y_potential = potentials_of_plan(distance, basis.rows, basis.columns)
-            solution = _better(solution, _prove(distance, dimension, basis, y_potential))
-    return Solution(
-        value=solution.value * scale,
-        lower=solution.lower * scale,
-        upper=solution.upper * scale,
-        x_potential=solution.x_potential * scale,
-        y_potential=solution.y_potential * scale,
-        plan=solution.plan,
-    )
+CLOSE = 1e-10
 
 
 @dataclass(frozen=True)
-class _Basis:
-    """What the simplex ends with: the plan's entries with their integer masses, and a potential."""
+class Basis:
+    """What the simplex ends with: a plan, and potentials, shapes (n,) and (m,)."""
 
-    rows: NDArray[np.intp]
-    columns: NDArray[np.intp]
-    mass: FloatArray
-    total: int
+    plan: Plan
+    x_potential: FloatArray
     y_potential: FloatArray
 
 
-def _network_simplex(cost: FloatArray, max_iterations: int) -> _Basis:
+def network_simplex(
+    problem: Problem,
+    cost: FloatArray | coo_array,
+    max_iterations: int,
+    start: tuple[FloatArray, FloatArray] | None = None,
+) -> Basis:
+    """Optimal plan and potentials of a problem on all arcs, or on some.
+
+    Args:
+        problem: whose masses are moved.
+        cost: of every arc, shape (n, m); in a sparse one absent arcs are forbidden.
+        max_iterations: pivots after which it gives up.
+        start: potentials near the optimal ones, shapes (n,) and (m,); good ones save pivots.
+
+    Raises:
+        UnprovenError: it gave up, or its plan does not have the marginals.
+
+    Source:
+        Bonneel et al., "Displacement interpolation using Lagrangian mass transport", 2011.
+    """
     n, m = cost.shape
     # The simplex stops at an absolute tolerance, so it gets costs of order 1.
     unit = 2.0 ** math.frexp(float(cost.max()))[1]
-    # Integer masses keep every flow an integer, so that the plan is exact (see the note in bracket.py).
-    total = math.lcm(n, m)
-    x_mass, y_mass = np.full(n, float(total // n)), np.full(m, float(total // m))
+    scaled = (
+        coo_array((cost.data / unit, cost.coords), shape=cost.shape) if isinstance(cost, coo_array) else cost / unit
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        plan, log = ot.lp.emd(x_mass, y_mass, cost / unit, numItermax=max_iterations, log=True)
+        plan, log = ot.lp.emd(
+            problem.x_mass,
+            problem.y_mass,
+            scaled,
+            numItermax=max_iterations,
+            log=True,
+            potentials_init=None if start is None else (start[0] / unit, start[1] / unit),
+        )
     if log["result_code"] != _OPTIMAL:
         raise UnprovenError(
             f"the network simplex did not prove optimality for {n} and {m} points within "
             f"max_iterations={max_iterations} (POT: {log['warning']})"
         )
-    rows, columns = np.nonzero(plan)
-    mass = plan[rows, columns]
-    for index, wanted in ((rows, x_mass), (columns, y_mass)):
-        if not np.array_equal(np.bincount(index, weights=mass, minlength=len(wanted)), wanted) or (mass < 0).any():
-            raise UnprovenError("the network simplex returned a plan that does not have the marginals")
-    return _Basis(rows, columns, mass, total, unit * np.asarray(log["v"], dtype=np.float64))
+    if isinstance(cost, coo_array):
+        found = Plan(plan.row.astype(np.intp), plan.col.astype(np.intp), plan.data)
+    else:
+        rows, columns = np.nonzero(plan)
+        found = Plan(rows, columns, plan[rows, columns])
+    if not found.has_marginals(problem):
+        raise UnprovenError("the network simplex returned a plan that does not have the marginals")
+    return Basis(found, *(unit * np.asarray(log[name], dtype=np.float64) for name in ("u", "v")))
 
 
-def _prove(distance: FloatArray, dimension: int, basis: _Basis, y_potential: FloatArray) -> Solution:
-    """Bound the distance from both sides: by the plan, and by the potential with its c-transform."""
-    value, upper = plan_bounds(basis.mass, distance[basis.rows, basis.columns], basis.total, dimension)
-    x_potential, y_potential = repair(distance, y_potential, dimension)
-    lower = dual_lower_bound(x_potential, y_potential)
-    plan = coo_array((basis.mass / basis.total, (basis.rows, basis.columns)), shape=distance.shape)
-    return Solution(value, lower, upper, x_potential, y_potential, plan)
+def solve_network_simplex(
+    problem: Problem, max_iterations: int, start: tuple[FloatArray, FloatArray] | None = None
+) -> Bracket:
+    """An optimal plan and optimal potentials by the network simplex on the full cost matrix.
 
+    Args:
+        problem: of n and m points; memory grows with n m.
+        max_iterations: pivots after which the simplex gives up.
+        start: potentials to begin with.
 
-def _is_open(solution: Solution) -> bool:
-    return solution.upper - solution.lower > _CLOSE * solution.value
+    Raises:
+        UnprovenError: the simplex gave up, or its plan does not have the marginals.
+    """
+    distance = pairwise(problem.x, problem.y, problem.norm)
+    bracket = Bracket(problem)
 
+    def prove(basis: Basis) -> bool:
+        """Tighten the bracket by the simplex's plan and potentials, if need be by the plan's own."""
+        plan = basis.plan
+        bracket.add_plan(plan, distance[plan.rows, plan.columns])
+        bracket.add_potentials(*repair(distance, basis.y_potential, problem.dimension))
+        if not bracket.is_closed(CLOSE):
+            moved = distance[plan.rows, plan.columns]
+            path = potentials_of_plan(shortest_of(distance), plan, moved, distance.shape)
+            bracket.add_potentials(*repair(distance, path, problem.dimension))
+        return bracket.is_closed(CLOSE)
 
-def _better(first: Solution, second: Solution) -> Solution:
-    """The lower plan with the higher potentials: each bound is proven by itself."""
-    plan = first if first.upper <= second.upper else second
-    dual = first if first.lower >= second.lower else second
-    return Solution(plan.value, dual.lower, plan.upper, dual.x_potential, dual.y_potential, plan.plan)
+    basis = network_simplex(problem, distance, max_iterations, start)
+    if not prove(basis):
+        # Note [capped distances]
+        # Beside clusters at distance D the simplex, in float64, cannot tell costs apart that differ by D * eps.
+        # Distances far beyond any that mass moves can be cut to a common length: potentials that are feasible
+        # for the shorter ones are feasible for the true ones, and the plan is judged by the true ones.
+        cap = 4 * float(distance[basis.plan.rows, basis.plan.columns].max())
+        prove(network_simplex(problem, np.minimum(distance, cap), max_iterations))
+    return bracket

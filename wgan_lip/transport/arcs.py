@@ -1,0 +1,67 @@
+"""The arcs that a column generation works with: a sorted sparse set with their costs."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+
+from wgan_lip.transport.samples import FloatArray
+
+IndexArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Arcs:
+    """Arcs i -> j with their costs, sorted by ``i * m + j``, each once.
+
+    Attributes:
+        shape: n and m.
+        keys: ``i * m + j``, shape (k,), increasing.
+        cost: shape (k,).
+    """
+
+    shape: tuple[int, int]
+    keys: IndexArray
+    cost: FloatArray
+
+    @property
+    def rows(self) -> IndexArray:
+        return self.keys // self.shape[1]
+
+    @property
+    def columns(self) -> IndexArray:
+        return self.keys % self.shape[1]
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def merged(self, rows: IndexArray, columns: IndexArray, cost: FloatArray) -> "Arcs":
+        """These and others, shapes (k,); of an arc that is in both the cost is the same."""
+        keys, first = np.unique(rows * self.shape[1] + columns, return_index=True)
+        at = np.minimum(np.searchsorted(self.keys, keys), max(len(self.keys) - 1, 0))
+        new = np.ones(len(keys), dtype=bool) if len(self.keys) == 0 else self.keys[at] != keys
+        keys, cost = keys[new], cost[first[new]]
+        at = np.searchsorted(self.keys, keys)
+        return Arcs(self.shape, np.insert(self.keys, at, keys), np.insert(self.cost, at, cost))
+
+    def reduced_cost(self, x_potential: FloatArray, y_potential: FloatArray) -> FloatArray:
+        """``cost - x_potential[i] - y_potential[j]`` of each, shape (k,)."""
+        return self.cost - x_potential[self.rows] - y_potential[self.columns]
+
+    def kept(self, which: NDArray[np.bool_]) -> "Arcs":
+        """Some of them, by a mask of shape (k,)."""
+        return Arcs(self.shape, self.keys[which], self.cost[which])
+
+    def matrix(self) -> coo_array:
+        """Sparse matrix of the costs, shape (n, m); absent arcs are absent."""
+        return coo_array((self.cost, (self.rows, self.columns)), shape=self.shape)
+
+    def shortest(self, x_path: FloatArray) -> FloatArray:
+        """``min_i x_path[i] + cost`` over the arcs into each j, shape (m,); infinity where none is."""
+        columns = self.columns
+        order = np.argsort(columns, kind="stable")
+        starts = np.flatnonzero(np.diff(columns[order], prepend=-1))
+        out = np.full(self.shape[1], np.inf)
+        out[columns[order][starts]] = np.minimum.reduceat((x_path[self.rows] + self.cost)[order], starts)
+        return out

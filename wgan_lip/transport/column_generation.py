@@ -1,0 +1,232 @@
+"""Exact W1 in memory that grows with n + m: the simplex on few arcs, all others priced against its potentials."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from wgan_lip.transport.arcs import Arcs
+from wgan_lip.transport.bracket import Bracket
+from wgan_lip.transport.norm import paired
+from wgan_lip.transport.plan import Plan, monotone_plan
+from wgan_lip.transport.potentials import potentials_of_plan
+from wgan_lip.transport.pricing import Level, Pricer, Transform, levels
+from wgan_lip.transport.problem import Problem, integer_masses
+from wgan_lip.transport.progress import Budget, BudgetSpentError, Progress, Watcher
+from wgan_lip.transport.rounding import shrink
+from wgan_lip.transport.samples import FloatArray
+from wgan_lip.transport.simplex import CLOSE, network_simplex
+
+# Note [column generation]
+# Of the n m arcs an optimal plan uses n + m - 1. The simplex solves the problem on a few arcs; its potentials price all
+# the others, blockwise; those that would pay are added, and it starts again from where it was. No arc that pays is a
+# proof that the few suffice (Ford and Fulkerson 1958; Dantzig and Wolfe 1960). Good potentials to begin with halve the
+# rounds: those of a quarter of the points, solved in the same way and extended to all by the c-transform, leave two.
+
+# Cheapest arcs of each point to begin with, and to look at in each round.
+_FIRST, _LOOKED_AT = 16, 8
+# Each coarser problem has this part of the points, and no fewer than these on either side.
+_COARSER, _COARSEST = 4, 1000
+# Arcs whose price is within this part of the worst violation join it: they would be violated next.
+_FORESIGHT = 0.5
+# Arcs a point beyond which the dearest are dropped, and how many are kept.
+_MANY, _KEPT = 48, 24
+# Bytes that the simplex and its copies use for an arc, and for each of a block's entries.
+_BYTES_AN_ARC = 300
+_ROUNDS = 1000
+
+
+def solve_column_generation(
+    problem: Problem,
+    *,
+    start: tuple[FloatArray, FloatArray] | None = None,
+    budget: Budget | None = None,
+    watch: Watcher | None = None,
+    max_iterations: int = 100_000_000,
+    device: torch.device | str = "cpu",
+) -> Bracket:
+    """An optimal plan and optimal potentials, from few arcs.
+
+    Args:
+        problem: any.
+        start: potentials near the optimal ones, shapes (n,) and (m,), feasible or not.
+        budget: time and memory, after which the bracket is returned as it is.
+        watch: called after each step.
+        max_iterations: pivots after which one run of the simplex gives up.
+        device: where arcs are priced.
+
+    Returns:
+        A bracket that is closed, unless the budget ran out or float64 does not suffice for its proof.
+    """
+    budget = budget or Budget()
+
+    def report(points: tuple[int, int], round_: int, arcs: int) -> None:
+        if watch is not None:
+            bracket = generation.bracket
+            watch(Progress(points, round_, arcs, bracket.lower, bracket.upper, budget.elapsed()))
+
+    generation = _Generation(problem, budget, report, max_iterations, device)
+    try:
+        generation.run(start)
+    except BudgetSpentError:
+        generation.bracket.cut_short = True
+    return generation.bracket
+
+
+class _Generation:
+    """The state of one column generation."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        budget: Budget,
+        report: Callable[[tuple[int, int], int, int], None],
+        max_iterations: int,
+        device: torch.device | str,
+    ) -> None:
+        self.problem, self.bracket = problem, Bracket(problem)
+        self._budget, self._report, self._max_iterations, self._device = budget, report, max_iterations, device
+        self._levels = levels(problem.norm, problem.dimension)
+        self._center = (problem.x.mean(axis=0) + problem.y.mean(axis=0)) / 2
+        self._cap = np.inf
+        self._pricers: dict[tuple[bool, Level], Pricer] = {}
+        x_order, y_order = (np.argsort(points @ self._spread(), kind="stable") for points in (problem.x, problem.y))
+        self._first_plan = monotone_plan(problem, x_order, y_order)
+        self._judge(self._first_plan)
+
+    def _spread(self) -> FloatArray:
+        """The direction from the middle of x to that of y, or the widest axis if they coincide."""
+        apart = self.problem.x.mean(axis=0) - self.problem.y.mean(axis=0)
+        width = np.ptp(self.problem.x, axis=0)
+        if np.abs(apart).max() > 0.1 * width.max():
+            return apart
+        return np.eye(self.problem.dimension)[width.argmax()]
+
+    def run(self, start: tuple[FloatArray, FloatArray] | None) -> None:
+        arcs = self._first_arcs(self._coarse() if start is None else start)
+        self._generate(arcs)
+        if self.bracket.is_closed(CLOSE):
+            return
+        # See the note on capped distances in simplex.py.
+        self._cap = 4 * float(self._cost(self.bracket.plan).max())
+        self._pricers.clear()
+        self._generate(Arcs(arcs.shape, arcs.keys, np.minimum(arcs.cost, self._cap)))
+
+    def _coarse(self) -> tuple[FloatArray, FloatArray] | None:
+        """Potentials of a quarter of the points, extended to all."""
+        problem = self.problem
+        if min(len(problem.x), len(problem.y)) < _COARSER * _COARSEST:
+            return None
+        rng = np.random.default_rng(0)
+        x_part, y_part = (
+            np.sort(rng.permutation(len(points))[: len(points) // _COARSER]) for points in (problem.x, problem.y)
+        )
+        part = Problem(
+            problem.x[x_part],
+            problem.y[y_part],
+            *integer_masses(problem.x_mass[x_part], problem.y_mass[y_part]),
+            problem.norm,
+        )
+        coarser = _Generation(part, self._budget, self._report, self._max_iterations, self._device)
+        coarser.run(None)
+        # From here on the whole problem has a lower bound that is nearly its own.
+        pricer = Pricer(
+            problem.y, part.x, problem.norm, self._levels[0], self._center, self._device, check=self._budget.check
+        )
+        y_potential = pricer.transform(shrink(coarser.bracket.x_potential, problem.dimension), 1).potential
+        return np.zeros(len(problem.x)), y_potential
+
+    def _first_arcs(self, start: tuple[FloatArray, FloatArray] | None) -> Arcs:
+        """The cheapest arcs of each point, priced with the potentials if there are any, and a feasible plan."""
+        n, m = len(self.problem.x), len(self.problem.y)
+        arcs = Arcs((n, m), np.empty(0, dtype=np.int64), np.empty(0))
+        x_potential, y_potential = (np.zeros(n), np.zeros(m)) if start is None else start
+        for swapped in (False, True):
+            self._budget.check(_BYTES_AN_ARC * (len(arcs) + _FIRST * (m if swapped else n)))
+            priced = self._price(swapped, self._levels[0], x_potential if swapped else y_potential, _FIRST)
+            arcs = arcs.merged(*self._endpoints(swapped, priced), priced.cost.ravel())
+            if start is not None and not swapped:
+                x_potential = priced.potential
+            elif start is not None:
+                y_potential = priced.potential
+        self._start = None if start is None else (x_potential, y_potential)
+        plan = self._first_plan
+        return arcs.merged(plan.rows, plan.columns, np.minimum(self._cost(plan), self._cap))
+
+    def _generate(self, arcs: Arcs) -> None:
+        """Solve and price in turn until nothing pays at any level of precision."""
+        remaining, swapped, start = list(self._levels), False, self._start
+        for round_ in range(_ROUNDS):
+            self._budget.check(_BYTES_AN_ARC * len(arcs))
+            basis = network_simplex(self.problem, arcs.matrix(), self._max_iterations, start)
+            self._judge(basis.plan)
+            # A constant is free; without one the potentials are small, and so is their rounding.
+            shift = float(np.median(basis.y_potential))
+            x_potential, y_potential = start = basis.x_potential + shift, basis.y_potential - shift
+            self._budget.check()
+            while True:
+                priced = self._price(swapped, remaining[0], x_potential if swapped else y_potential, _LOOKED_AT)
+                self._report(arcs.shape, round_, len(arcs))
+                if self.bracket.is_closed(CLOSE):
+                    return
+                rows, columns = self._endpoints(swapped, priced)
+                price = priced.cost.ravel() - x_potential[rows] - y_potential[columns]
+                # Prices below this are violations, not rounding.
+                noise = 1e-15 * max(np.abs(x_potential).max(), np.abs(y_potential).max(), arcs.cost.max())
+                worst = -float(price.min())
+                if worst > noise:
+                    pays = price < _FORESIGHT * worst
+                    more = arcs.merged(rows[pays], columns[pays], priced.cost.ravel()[pays])
+                    if len(more) > len(arcs):
+                        break
+                # Nothing pays, yet the bracket is open: look closer, then at the plan's own potentials.
+                if len(remaining) > 1:
+                    remaining.pop(0)
+                    continue
+                moved = np.minimum(self._cost(basis.plan), self._cap)
+                path = potentials_of_plan(arcs.shortest, basis.plan, moved, arcs.shape)
+                self._price(False, remaining[0], path, _LOOKED_AT)
+                self._report(arcs.shape, round_, len(arcs))
+                return
+            arcs = self._without_the_dearest(arcs, more, basis.plan, x_potential, y_potential)
+            swapped = not swapped
+
+    def _without_the_dearest(
+        self, arcs: Arcs, more: Arcs, plan: Plan, x_potential: FloatArray, y_potential: FloatArray
+    ) -> Arcs:
+        """All arcs; if they are too many, those of the plan, the new ones, and the cheapest."""
+        points = sum(arcs.shape)
+        if len(more) <= _MANY * points:
+            return more
+        price = arcs.reduced_cost(x_potential, y_potential)
+        cheap = price <= np.partition(price, _KEPT * points)[_KEPT * points]
+        used = np.isin(arcs.keys, plan.rows * arcs.shape[1] + plan.columns)
+        return more.kept(~np.isin(more.keys, arcs.keys[~(cheap | used)], assume_unique=True))
+
+    def _price(self, swapped: bool, level: Level, potential: FloatArray, k: int) -> Transform:
+        """Price all arcs against a potential on y, or on x if swapped, and tighten the bracket by its c-transform."""
+        if (swapped, level) not in self._pricers:
+            # One pricer at a time: each holds copies of the points.
+            self._pricers = {key: pricer for key, pricer in self._pricers.items() if key[1] == level}
+            points, others = (self.problem.y, self.problem.x) if swapped else (self.problem.x, self.problem.y)
+            self._pricers[swapped, level] = Pricer(
+                points, others, self.problem.norm, level, self._center, self._device, self._cap, self._budget.check
+            )
+        potential = shrink(potential, self.problem.dimension)
+        priced = self._pricers[swapped, level].transform(potential, k)
+        pair = (potential, priced.potential) if swapped else (priced.potential, potential)
+        self.bracket.add_potentials(*pair)
+        return priced
+
+    def _endpoints(self, swapped: bool, priced: Transform) -> tuple[np.ndarray, np.ndarray]:
+        """Indices of points of x and of y of the priced arcs, each of shape (n k,)."""
+        own = np.repeat(np.arange(len(priced.arcs)), priced.arcs.shape[1])
+        return (priced.arcs.ravel(), own) if swapped else (own, priced.arcs.ravel())
+
+    def _judge(self, plan: Plan) -> None:
+        self.bracket.add_plan(plan, self._cost(plan))
+
+    def _cost(self, plan: Plan) -> FloatArray:
+        """True distances of a plan's entries."""
+        problem = self.problem
+        return paired(problem.x, problem.y, plan.rows, plan.columns, problem.norm)

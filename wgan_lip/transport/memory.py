@@ -1,0 +1,46 @@
+"""How much memory there is, and the refusal of what will not fit, before anything is allocated."""
+
+from pathlib import Path
+
+_CGROUPS = (
+    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+    ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+)
+
+
+def available_memory() -> float:
+    """Bytes that this process can still allocate: free on the machine, and within its control group.
+
+    Returns:
+        Infinity where the system does not tell.
+    """
+    available = float("inf")
+    meminfo = Path("/proc/meminfo")
+    if meminfo.exists():
+        fields = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
+        if "MemAvailable" in fields:
+            available = 1024.0 * int(fields["MemAvailable"].split()[0])
+    for limit, usage in _CGROUPS:
+        if Path(limit).exists() and Path(usage).exists() and Path(limit).read_text().strip() != "max":
+            available = min(available, int(Path(limit).read_text()) - int(Path(usage).read_text()))
+    return available
+
+
+def require_memory(needed: float, budget: float | None, what: str, instead: str) -> None:
+    """Refuse a computation that would not fit.
+
+    Args:
+        needed: bytes.
+        budget: bytes allowed; those available if None.
+        what: the computation, for the message.
+        instead: what to do, for the message.
+
+    Raises:
+        ValueError: more is needed than there is.
+    """
+    allowed = available_memory() if budget is None else budget
+    if needed > allowed:
+        limit = "available" if budget is None else "allowed by memory_budget"
+        raise ValueError(
+            f"{what} needs about {needed / 2**30:.1f} GiB, more than the {allowed / 2**30:.1f} GiB {limit}: {instead}"
+        )

@@ -1,0 +1,183 @@
+"""Prices of all arcs, blockwise: the c-transform of a potential with every rounding accounted for."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from wgan_lip.transport.norm import ORDERS, Norm, paired
+from wgan_lip.transport.rounding import roundoff, shrink
+from wgan_lip.transport.samples import FloatArray
+
+# Note [float32 where that is safe]
+# |x - y|^2 = |x|^2 + |y|^2 - 2 <x, y> is one matrix product, but carries an error of up to a multiple of
+# u (|x| + |y|)^2 <= 2 u (|x|^2 + |y|^2). That bound is separable: subtracted from the two squared norms it turns
+# every entry into a lower bound of the true distance at no cost. So a pass in float32 proves of nearly all arcs that
+# they are not violated. The k smallest of each row are computed again in float64, coordinate by coordinate; the others
+# are no smaller than the k-th. Where float32 leaves a gap, the next level is float64, and the last one takes
+# differences of coordinates, which lose nothing however close the points are.
+
+Level: TypeAlias = Literal["product32", "product64", "difference32", "difference64"]
+
+# Below this dimension differences of coordinates cost no more than products.
+_FEW_COORDINATES = 8
+# Rows and columns of a block; it stays in the cache.
+_ROWS, _COLUMNS = 512, 4096
+
+
+def levels(norm: Norm, dimension: int) -> tuple[Level, ...]:
+    """The ways to price, from the fastest to the most accurate."""
+    if norm == "l2" and dimension >= _FEW_COORDINATES:
+        return ("product32", "product64", "difference64")
+    if norm == "l2":
+        return ("difference64",)
+    return ("difference32", "difference64")
+
+
+@dataclass(frozen=True)
+class Transform:
+    """A feasible potential, and the cheapest arcs of each of its points.
+
+    Attributes:
+        potential: at most ``min_j |x_i - y_j| - potential_j``, shape (n,).
+        arcs: index of the other point, shape (n, k).
+        cost: computed distance of those arcs, shape (n, k).
+    """
+
+    potential: FloatArray
+    arcs: NDArray[np.int64]
+    cost: FloatArray
+
+
+class Pricer:
+    """The c-transforms of potentials on one set of points, as potentials on the other.
+
+    Args:
+        points: shape (n, d).
+        others: shape (m, d).
+        norm: the ground norm.
+        level: how distances are computed.
+        center: is subtracted from both before products are taken, shape (d,).
+        device: where.
+        cap: distances beyond it count as this long; see the note on capped distances in simplex.py.
+        check: called before each block of rows; may end the pass by an error.
+    """
+
+    def __init__(
+        self,
+        points: FloatArray,
+        others: FloatArray,
+        norm: Norm,
+        level: Level,
+        center: FloatArray,
+        device: torch.device | str = "cpu",
+        cap: float = np.inf,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._points, self._others, self._norm, self._cap, self._check = points, others, norm, cap, check
+        self._products = level.startswith("product")
+        dtype = torch.float32 if level.endswith("32") else torch.float64
+        self._unit = torch.finfo(dtype).eps / 2
+        self._x, self._x_size = self._rounded(points, center, dtype, device)
+        self._y, self._y_size = self._rounded(others, center, dtype, device)
+
+    def _rounded(
+        self, points: FloatArray, center: FloatArray, dtype: torch.dtype, device: torch.device | str
+    ) -> tuple[Tensor, FloatArray]:
+        """The points in the level's precision, and the size of each."""
+        if not self._products and dtype == torch.float64:
+            # Differences of the very points lose nothing.
+            return torch.from_numpy(points).to(device), np.zeros(len(points))
+        moved = torch.from_numpy(points - center).to(dtype)
+        order = ORDERS[self._norm]
+        size = torch.cat([torch.linalg.vector_norm(part.double(), order, dim=1) for part in moved.split(_ROWS)])
+        return moved.to(device), size.numpy() * (1 + roundoff(points.shape[1] + 4))
+
+    def transform(self, potential: FloatArray, k: int) -> Transform:
+        """The c-transform of a potential on the other points.
+
+        Args:
+            potential: shape (m,), already shrunk (see ``bracket.shrink``).
+            k: how many arcs of each point to return; at least 1.
+
+        Returns:
+            A potential that with the given one is feasible for the true distances.
+        """
+        k = min(k, len(self._others))
+        smallest, arcs = self._smallest(potential, k)
+        own = np.repeat(np.arange(len(arcs)), k)
+        cost = paired(self._points, self._others, own, arcs.ravel(), self._norm).reshape(arcs.shape)
+        np.minimum(cost, self._cap, out=cost)
+        exact = shrink(cost, self._points.shape[1]) - potential[arcs]
+        exact -= roundoff(2) * np.abs(exact)
+        # All arcs but these are no cheaper than the last of them.
+        least = exact.min(axis=1)
+        if k < len(self._others):
+            least = np.minimum(least, smallest[:, -1])
+        return Transform(least, arcs, cost)
+
+    def _smallest(self, potential: FloatArray, k: int) -> tuple[FloatArray, NDArray[np.int64]]:
+        """Of each row the k smallest lower bounds of ``|x_i - y_j| - potential_j``, in order."""
+        d, unit = self._points.shape[1], self._unit
+        dtype, device = self._x.dtype, self._x.device
+        column, row = potential, np.zeros(len(self._points))
+        if self._products:
+            # For the product and its sums 2 d + 8, rounded coordinates 4, the square root 4; 4 d + 20 for the sizes.
+            less = 1 - roundoff(2 * d + 20, unit) - roundoff(4 * d + 20)
+            x_square, y_square = (
+                torch.from_numpy(size**2 * less).to(device, dtype) for size in (self._x_size, self._y_size)
+            )
+        else:
+            # Coordinates that were rounded make a distance this much too long.
+            column, row = potential + 2 * unit * self._y_size, 2 * unit * self._x_size
+            less = 1 - roundoff(d + 8, unit)
+        taken = torch.from_numpy(column).to(dtype)
+        if dtype == torch.float32:
+            # Rounded up, so that what is left is a lower bound.
+            taken = torch.nextafter(taken, torch.full_like(taken, torch.inf))
+        taken = taken.to(device)
+        order = ORDERS[self._norm]
+        buffer = torch.empty(_ROWS * _COLUMNS if self._products else 0, dtype=dtype, device=device)
+        values = np.empty((len(self._points), k))
+        arcs = np.empty((len(self._points), k), dtype=np.int64)
+        with _full_precision():
+            for start in range(0, len(self._points), _ROWS):
+                self._check()
+                x = self._x[start : start + _ROWS]
+                best, index = torch.empty(len(x), 0, dtype=dtype, device=device), None
+                for left in range(0, len(self._others), _COLUMNS):
+                    y = self._y[left : left + _COLUMNS]
+                    if self._products:
+                        block = buffer[: len(x) * len(y)].view(len(x), len(y))
+                        torch.addmm(y_square[left : left + _COLUMNS], x, y.T, alpha=-2, out=block)
+                        block.add_(x_square[start : start + _ROWS, None]).clamp_(min=0).sqrt_()
+                    else:
+                        block = torch.cdist(x, y, p=order, compute_mode="donot_use_mm_for_euclid_dist").mul_(less)
+                    if self._cap < np.inf:
+                        block.clamp_(max=self._cap * (1 - 2 * unit))
+                    block.sub_(taken[left : left + _COLUMNS])
+                    found, at = block.topk(min(k, block.shape[1]), dim=1, largest=False)
+                    at += left
+                    index = at if index is None else torch.cat((index, at), dim=1)
+                    best = torch.cat((best, found), dim=1)
+                    if best.shape[1] > k:
+                        best, kept = best.topk(k, dim=1, largest=False)
+                        index = index.gather(1, kept)
+                values[start : start + _ROWS], arcs[start : start + _ROWS] = best.cpu(), index.cpu()  # type: ignore[union-attr]
+        return values - 4 * unit * np.abs(values) - row[:, None] * (1 + 4 * unit), arcs
+
+
+@contextmanager
+def _full_precision() -> Iterator[None]:
+    """No TF32 or bfloat16 inside float32 products, whatever the program has set."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)

@@ -1,0 +1,109 @@
+"""A transport problem as the solvers take it: scaled points with integer masses."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from wgan_lip.transport.norm import Norm
+from wgan_lip.transport.samples import FloatArray, Samples, Weights, as_pair, as_weights
+
+# Masses are multiples of one part in this many, unless all points of each side weigh the same.
+_PARTS = 2**52
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Move ``x_mass`` at ``x`` to ``y_mass`` at ``y``, at the cost of mass times distance over ``total``.
+
+    Attributes:
+        x: shape (n, d); coordinates at most 1 in size.
+        y: shape (m, d); likewise.
+        x_mass: positive integers held as float64, shape (n,), of sum ``total``.
+        y_mass: shape (m,); likewise.
+        total: at most 2**53, so that every sum of masses is exact.
+        norm: the ground norm.
+    """
+
+    x: FloatArray
+    y: FloatArray
+    x_mass: FloatArray
+    y_mass: FloatArray
+    total: int
+    norm: Norm
+
+    @property
+    def dimension(self) -> int:
+        return self.x.shape[1]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A problem of the points that weigh anything, and the way back to what was asked.
+
+    Attributes:
+        problem: what is solved.
+        scale: a power of two, by which distances are multiplied.
+        x: all points of x, divided by ``scale``, shape (n, d).
+        y: likewise, shape (m, d).
+        x_kept: indices of the points in ``problem.x``.
+        y_kept: likewise.
+    """
+
+    problem: Problem
+    scale: float
+    x: FloatArray
+    y: FloatArray
+    x_kept: np.ndarray
+    y_kept: np.ndarray
+
+
+def prepare(x: Samples, y: Samples, x_weights: Weights | None, y_weights: Weights | None, norm: Norm) -> Prepared:
+    """Check samples and weights and scale them.
+
+    Raises:
+        ValueError, TypeError: as :func:`as_points` and :func:`as_weights`.
+    """
+    x_points, y_points = as_pair(x, y)
+    x_share, y_share = (
+        as_weights(x_weights, len(x_points), "x_weights"),
+        as_weights(y_weights, len(y_points), "y_weights"),
+    )
+    # Scaling by a power of two is exact; squares of the scaled coordinates cannot overflow.
+    scale = 2.0 ** (math.frexp(max(np.abs(x_points).max(), np.abs(y_points).max()))[1] - 1)
+    x_points, y_points = x_points / scale, y_points / scale
+    x_mass, y_mass, total = integer_masses(x_share, y_share)
+    x_kept, y_kept = np.flatnonzero(x_mass), np.flatnonzero(y_mass)
+    problem = Problem(_take(x_points, x_kept), _take(y_points, y_kept), x_mass[x_kept], y_mass[y_kept], total, norm)
+    return Prepared(problem, scale, x_points, y_points, x_kept, y_kept)
+
+
+def integer_masses(x_share: FloatArray, y_share: FloatArray) -> tuple[FloatArray, FloatArray, int]:
+    """Masses of one common total in the proportions of two sets of shares.
+
+    Exactly in proportion where the shares of each side are equal, else to one part in 2**52.
+
+    Args:
+        x_share: non-negative, shape (n,), of any positive sum.
+        y_share: likewise, shape (m,).
+
+    Returns:
+        Integers held as float64, shapes (n,) and (m,), and the sum of each.
+    """
+    n, m = len(x_share), len(y_share)
+    common = math.lcm(n, m)
+    if common <= 2 * _PARTS and np.ptp(x_share) == 0 and np.ptp(y_share) == 0:
+        return np.full(n, float(common // n)), np.full(m, float(common // m)), common
+    return _round(x_share), _round(y_share), _PARTS
+
+
+def _round(share: FloatArray) -> FloatArray:
+    mass = np.rint(share / math.fsum(share) * _PARTS)
+    # What rounding has lost or gained, at most half a unit a point: a unit each where it is felt least.
+    missing = _PARTS - int(math.fsum(mass))
+    mass[np.argsort(-mass, kind="stable")[: abs(missing)]] += math.copysign(1, missing)
+    return mass
+
+
+def _take(points: FloatArray, kept: np.ndarray) -> FloatArray:
+    return points if len(kept) == len(points) else points[kept]
