@@ -1,5 +1,6 @@
 """The arcs that a column generation works with: a sorted sparse set with their costs."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,9 +37,13 @@ class Arcs:
     def __len__(self) -> int:
         return len(self.keys)
 
+    def keys_of(self, rows: IndexArray, columns: IndexArray) -> IndexArray:
+        """The keys of arcs, shapes (k,)."""
+        return rows * self.shape[1] + columns
+
     def merged(self, rows: IndexArray, columns: IndexArray, cost: FloatArray) -> "Arcs":
         """These and others, shapes (k,); of an arc that is in both the cost is the same."""
-        keys, first = np.unique(rows * self.shape[1] + columns, return_index=True)
+        keys, first = np.unique(self.keys_of(rows, columns), return_index=True)
         at = np.minimum(np.searchsorted(self.keys, keys), max(len(self.keys) - 1, 0))
         new = np.ones(len(keys), dtype=bool) if len(self.keys) == 0 else self.keys[at] != keys
         keys, cost = keys[new], cost[first[new]]
@@ -57,11 +62,15 @@ class Arcs:
         """Sparse matrix of the costs, shape (n, m); absent arcs are absent."""
         return coo_array((self.cost, (self.rows, self.columns)), shape=self.shape)
 
-    def shortest(self, x_path: FloatArray) -> FloatArray:
-        """``min_i x_path[i] + cost`` over the arcs into each j, shape (m,); infinity where none is."""
-        columns = self.columns
-        order = np.argsort(columns, kind="stable")
-        starts = np.flatnonzero(np.diff(columns[order], prepend=-1))
-        out = np.full(self.shape[1], np.inf)
-        out[columns[order][starts]] = np.minimum.reduceat((x_path[self.rows] + self.cost)[order], starts)
-        return out
+    def shortest(self) -> Callable[[FloatArray], FloatArray]:
+        """The step of ``potentials_of_plan`` over these arcs; infinity where no arc ends."""
+        order = np.argsort(self.columns, kind="stable")
+        rows, columns, cost = self.rows[order], self.columns[order], self.cost[order]
+        starts = np.flatnonzero(np.diff(columns, prepend=-1))
+
+        def step(x_path: FloatArray) -> FloatArray:
+            out = np.full(self.shape[1], np.inf)
+            out[columns[starts]] = np.minimum.reduceat(x_path[rows] + cost, starts)
+            return out
+
+        return step

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from wgan_lip.transport.arcs import Arcs
+from wgan_lip.transport.arcs import Arcs, IndexArray
 from wgan_lip.transport.bracket import Bracket
 from wgan_lip.transport.norm import paired
 from wgan_lip.transport.plan import Plan, monotone_plan
@@ -24,7 +24,7 @@ from wgan_lip.transport.simplex import CLOSE, network_simplex
 # rounds: those of a quarter of the points, solved in the same way and extended to all by the c-transform, leave two.
 
 # Cheapest arcs of each point to begin with, and to look at in each round.
-_FIRST, _LOOKED_AT = 16, 8
+_FIRST, _LOOKED_AT = 16, 16
 # Each coarser problem has this part of the points, and no fewer than these on either side.
 _COARSER, _COARSEST = 4, 1000
 # Arcs whose price is within this part of the worst violation join it: they would be violated next.
@@ -34,6 +34,11 @@ _MANY, _KEPT = 48, 24
 # Bytes that the simplex and its copies use for an arc, and for each of a block's entries.
 _BYTES_AN_ARC = 300
 _ROUNDS = 1000
+# Weight of the best potentials so far in those that are priced: the simplex's own swing from round to round
+# (Wentges 1997).
+_SMOOTHING = 0.0
+# Relative gap that need not be made smaller when nothing pays any more.
+_CLOSE_ENOUGH = 5e-10
 
 
 def solve_column_generation(
@@ -104,13 +109,13 @@ class _Generation:
 
     def run(self, start: tuple[FloatArray, FloatArray] | None) -> None:
         arcs = self._first_arcs(self._coarse() if start is None else start)
-        self._generate(arcs)
-        if self.bracket.is_closed(CLOSE):
+        self._generate(arcs, self._start)
+        if self.bracket.is_closed(_CLOSE_ENOUGH):
             return
         # See the note on capped distances in simplex.py.
         self._cap = 4 * float(self._cost(self.bracket.plan).max())
         self._pricers.clear()
-        self._generate(Arcs(arcs.shape, arcs.keys, np.minimum(arcs.cost, self._cap)))
+        self._generate(Arcs(arcs.shape, arcs.keys, np.minimum(arcs.cost, self._cap)), None)
 
     def _coarse(self) -> tuple[FloatArray, FloatArray] | None:
         """Potentials of a quarter of the points, extended to all."""
@@ -153,55 +158,78 @@ class _Generation:
         plan = self._first_plan
         return arcs.merged(plan.rows, plan.columns, np.minimum(self._cost(plan), self._cap))
 
-    def _generate(self, arcs: Arcs) -> None:
+    def _generate(self, arcs: Arcs, start: tuple[FloatArray, FloatArray] | None) -> None:
         """Solve and price in turn until nothing pays at any level of precision."""
-        remaining, swapped, start = list(self._levels), False, self._start
+        remaining, swapped = list(self._levels), False
         for round_ in range(_ROUNDS):
             self._budget.check(_BYTES_AN_ARC * len(arcs))
             basis = network_simplex(self.problem, arcs.matrix(), self._max_iterations, start)
             self._judge(basis.plan)
-            # A constant is free; without one the potentials are small, and so is their rounding.
-            shift = float(np.median(basis.y_potential))
-            x_potential, y_potential = start = basis.x_potential + shift, basis.y_potential - shift
             self._budget.check()
+            start = _centered(basis.x_potential, basis.y_potential)
+            smoothing = _SMOOTHING
             while True:
-                priced = self._price(swapped, remaining[0], x_potential if swapped else y_potential, _LOOKED_AT)
+                best = _centered(self.bracket.x_potential, self.bracket.y_potential)
+                side = 0 if swapped else 1
+                potential = smoothing * best[side] + (1 - smoothing) * start[side]
+                priced = self._price(swapped, remaining[0], potential, _LOOKED_AT)
                 self._report(arcs.shape, round_, len(arcs))
                 if self.bracket.is_closed(CLOSE):
                     return
-                rows, columns = self._endpoints(swapped, priced)
-                price = priced.cost.ravel() - x_potential[rows] - y_potential[columns]
-                # Prices below this are violations, not rounding.
-                noise = 1e-15 * max(np.abs(x_potential).max(), np.abs(y_potential).max(), arcs.cost.max())
-                worst = -float(price.min())
-                if worst > noise:
-                    pays = price < _FORESIGHT * worst
-                    more = arcs.merged(rows[pays], columns[pays], priced.cost.ravel()[pays])
-                    if len(more) > len(arcs):
-                        break
-                # Nothing pays, yet the bracket is open: look closer, then at the plan's own potentials.
-                if len(remaining) > 1:
+                more = self._with_paying(arcs, *self._endpoints(swapped, priced), priced.cost.ravel(), *start)
+                if len(more) > len(arcs):
+                    break
+                # Nothing pays, yet the bracket is open: look at the very potentials, then closer.
+                if smoothing > 0:
+                    smoothing = 0.0
+                elif len(remaining) > 1:
                     remaining.pop(0)
-                    continue
-                moved = np.minimum(self._cost(basis.plan), self._cap)
-                path = potentials_of_plan(arcs.shortest, basis.plan, moved, arcs.shape)
-                self._price(False, remaining[0], path, _LOOKED_AT)
-                self._report(arcs.shape, round_, len(arcs))
-                return
-            arcs = self._without_the_dearest(arcs, more, basis.plan, x_potential, y_potential)
+                else:
+                    return self._polish(basis.plan, arcs)
+            arcs = self._without_the_dearest(arcs, more, basis.plan, *start)
+            if round_ == 0:
+                arcs = self._without_the_first_plan(arcs, basis.plan)
             swapped = not swapped
+
+    def _with_paying(
+        self,
+        arcs: Arcs,
+        rows: IndexArray,
+        columns: IndexArray,
+        cost: FloatArray,
+        x_potential: FloatArray,
+        y_potential: FloatArray,
+    ) -> Arcs:
+        """The arcs, and those of the priced ones, shapes (k,), that pay or will soon."""
+        price = cost - x_potential[rows] - y_potential[columns]
+        worst = -float(price.min())
+        # Below this it is rounding.
+        noise = 1e-15 * max(np.abs(x_potential).max(), np.abs(y_potential).max(), arcs.cost.max())
+        pays = price < (_FORESIGHT * worst if worst > noise else -np.inf)
+        return arcs.merged(rows[pays], columns[pays], cost[pays])
+
+    def _polish(self, plan: Plan, arcs: Arcs) -> None:
+        """Try the plan's own potentials where those of the simplex leave the bracket open."""
+        if not self.bracket.is_closed(_CLOSE_ENOUGH):
+            moved = np.minimum(self._cost(plan), self._cap)
+            path = potentials_of_plan(arcs.shortest(), plan, moved, arcs.shape)
+            self._price(False, self._levels[-1], path, _LOOKED_AT)
 
     def _without_the_dearest(
         self, arcs: Arcs, more: Arcs, plan: Plan, x_potential: FloatArray, y_potential: FloatArray
     ) -> Arcs:
-        """All arcs; if they are too many, those of the plan, the new ones, and the cheapest."""
-        points = sum(arcs.shape)
-        if len(more) <= _MANY * points:
+        """All arcs; if they are too many, those in use, the new ones, and the cheapest."""
+        kept = _KEPT * sum(arcs.shape)
+        if len(more) <= _MANY * sum(arcs.shape) or len(arcs) <= kept:
             return more
         price = arcs.reduced_cost(x_potential, y_potential)
-        cheap = price <= np.partition(price, _KEPT * points)[_KEPT * points]
-        used = np.isin(arcs.keys, plan.rows * arcs.shape[1] + plan.columns)
-        return more.kept(~np.isin(more.keys, arcs.keys[~(cheap | used)], assume_unique=True))
+        dear = arcs.keys[price > np.partition(price, kept)[kept]]
+        return more.kept(~np.isin(more.keys, np.setdiff1d(dear, arcs.keys_of(plan.rows, plan.columns))))
+
+    def _without_the_first_plan(self, arcs: Arcs, plan: Plan) -> Arcs:
+        """The arcs, without those that only made the first plan feasible: long ones cost the simplex its precision."""
+        first = arcs.keys_of(self._first_plan.rows, self._first_plan.columns)
+        return arcs.kept(~np.isin(arcs.keys, np.setdiff1d(first, arcs.keys_of(plan.rows, plan.columns))))
 
     def _price(self, swapped: bool, level: Level, potential: FloatArray, k: int) -> Transform:
         """Price all arcs against a potential on y, or on x if swapped, and tighten the bracket by its c-transform."""
@@ -218,7 +246,7 @@ class _Generation:
         self.bracket.add_potentials(*pair)
         return priced
 
-    def _endpoints(self, swapped: bool, priced: Transform) -> tuple[np.ndarray, np.ndarray]:
+    def _endpoints(self, swapped: bool, priced: Transform) -> tuple[IndexArray, IndexArray]:
         """Indices of points of x and of y of the priced arcs, each of shape (n k,)."""
         own = np.repeat(np.arange(len(priced.arcs)), priced.arcs.shape[1])
         return (priced.arcs.ravel(), own) if swapped else (own, priced.arcs.ravel())
@@ -230,3 +258,9 @@ class _Generation:
         """True distances of a plan's entries."""
         problem = self.problem
         return paired(problem.x, problem.y, plan.rows, plan.columns, problem.norm)
+
+
+def _centered(x_potential: FloatArray, y_potential: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The same potentials, a constant moved between them: small numbers have small roundings."""
+    shift = float(np.median(y_potential))
+    return x_potential + shift, y_potential - shift
