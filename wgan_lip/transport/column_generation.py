@@ -10,7 +10,7 @@ from wgan_lip.transport.bracket import Bracket
 from wgan_lip.transport.norm import paired
 from wgan_lip.transport.plan import Plan, monotone_plan
 from wgan_lip.transport.potentials import potentials_of_plan
-from wgan_lip.transport.pricing import Level, Pricer, Transform, levels
+from wgan_lip.transport.pricing import FEW_COORDINATES, Level, Pricer, Transform, levels
 from wgan_lip.transport.problem import Problem, integer_masses
 from wgan_lip.transport.progress import Budget, BudgetSpentError, Progress, Watcher
 from wgan_lip.transport.rounding import shrink
@@ -34,9 +34,8 @@ _MANY, _KEPT = 48, 24
 # Bytes that the simplex and its copies use for an arc, and for each of a block's entries.
 _BYTES_AN_ARC = 300
 _ROUNDS = 1000
-# Weight of the best potentials so far in those that are priced: the simplex's own swing from round to round
-# (Wentges 1997).
-_SMOOTHING = 0.0
+# Distance between the means, in standard deviations along the widest axis, from which on sets are apart.
+_APART = 0.1
 # Relative gap that need not be made smaller when nothing pays any more.
 _CLOSE_ENOUGH = 5e-10
 
@@ -95,17 +94,16 @@ class _Generation:
         self._center = (problem.x.mean(axis=0) + problem.y.mean(axis=0)) / 2
         self._cap = np.inf
         self._pricers: dict[tuple[bool, Level], Pricer] = {}
-        x_order, y_order = (np.argsort(points @ self._spread(), kind="stable") for points in (problem.x, problem.y))
+        self._apart = problem.x.mean(axis=0) - problem.y.mean(axis=0)
+        axis = self._apart if self._is_apart() else np.eye(problem.dimension)[np.ptp(problem.x, axis=0).argmax()]
+        x_order, y_order = (np.argsort(points @ axis, kind="stable") for points in (problem.x, problem.y))
         self._first_plan = monotone_plan(problem, x_order, y_order)
         self._judge(self._first_plan)
 
-    def _spread(self) -> FloatArray:
-        """The direction from the middle of x to that of y, or the widest axis if they coincide."""
-        apart = self.problem.x.mean(axis=0) - self.problem.y.mean(axis=0)
-        width = np.ptp(self.problem.x, axis=0)
-        if np.abs(apart).max() > 0.1 * width.max():
-            return apart
-        return np.eye(self.problem.dimension)[width.argmax()]
+    def _is_apart(self) -> bool:
+        """Whether the sets lie in different places, compared with how wide x is."""
+        width = float(self.problem.x.std(axis=0).max())
+        return bool(np.linalg.norm(self._apart) > _APART * width)
 
     def run(self, start: tuple[FloatArray, FloatArray] | None) -> None:
         arcs = self._first_arcs(self._coarse() if start is None else start)
@@ -122,16 +120,12 @@ class _Generation:
         problem = self.problem
         if min(len(problem.x), len(problem.y)) < _COARSER * _COARSEST:
             return None
-        rng = np.random.default_rng(0)
-        x_part, y_part = (
-            np.sort(rng.permutation(len(points))[: len(points) // _COARSER]) for points in (problem.x, problem.y)
-        )
-        part = Problem(
-            problem.x[x_part],
-            problem.y[y_part],
-            *integer_masses(problem.x_mass[x_part], problem.y_mass[y_part]),
-            problem.norm,
-        )
+        if problem.dimension < FEW_COORDINATES and not self._is_apart():
+            # Nearest neighbours know more than potentials that fit the noise of fewer points.
+            return None
+        x_part, y_part = _drawn(problem.x_mass), _drawn(problem.y_mass)
+        masses = integer_masses(np.ones(len(x_part)), np.ones(len(y_part)))
+        part = Problem(problem.x[x_part], problem.y[y_part], *masses, problem.norm)
         coarser = _Generation(part, self._budget, self._report, self._max_iterations, self._device)
         coarser.run(None)
         # From here on the whole problem has a lower bound that is nearly its own.
@@ -167,25 +161,19 @@ class _Generation:
             self._judge(basis.plan)
             self._budget.check()
             start = _centered(basis.x_potential, basis.y_potential)
-            smoothing = _SMOOTHING
             while True:
-                best = _centered(self.bracket.x_potential, self.bracket.y_potential)
-                side = 0 if swapped else 1
-                potential = smoothing * best[side] + (1 - smoothing) * start[side]
-                priced = self._price(swapped, remaining[0], potential, _LOOKED_AT)
+                priced = self._price(swapped, remaining[0], start[0 if swapped else 1], _LOOKED_AT)
                 self._report(arcs.shape, round_, len(arcs))
                 if self.bracket.is_closed(CLOSE):
                     return
                 more = self._with_paying(arcs, *self._endpoints(swapped, priced), priced.cost.ravel(), *start)
                 if len(more) > len(arcs):
                     break
-                # Nothing pays, yet the bracket is open: look at the very potentials, then closer.
-                if smoothing > 0:
-                    smoothing = 0.0
-                elif len(remaining) > 1:
-                    remaining.pop(0)
-                else:
-                    return self._polish(basis.plan, arcs)
+                # Nothing pays, yet the bracket is open: look closer.
+                if len(remaining) == 1:
+                    self._polish(basis.plan, arcs)
+                    return
+                remaining.pop(0)
             arcs = self._without_the_dearest(arcs, more, basis.plan, *start)
             if round_ == 0:
                 arcs = self._without_the_first_plan(arcs, basis.plan)
@@ -264,3 +252,11 @@ def _centered(x_potential: FloatArray, y_potential: FloatArray) -> tuple[FloatAr
     """The same potentials, a constant moved between them: small numbers have small roundings."""
     shift = float(np.median(y_potential))
     return x_potential + shift, y_potential - shift
+
+
+def _drawn(mass: FloatArray) -> IndexArray:
+    """A random quarter of the points: of equal ones each at most once, of others in proportion to their masses."""
+    rng, size = np.random.default_rng(0), len(mass) // _COARSER
+    if np.ptp(mass) == 0:
+        return np.sort(rng.permutation(len(mass))[:size])
+    return np.sort(rng.choice(len(mass), size, p=mass / mass.sum()))

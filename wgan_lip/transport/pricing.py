@@ -25,14 +25,14 @@ from wgan_lip.transport.samples import FloatArray
 Level: TypeAlias = Literal["product32", "product64", "difference32", "difference64"]
 
 # Below this dimension differences of coordinates cost no more than products.
-_FEW_COORDINATES = 8
+FEW_COORDINATES = 8
 # Rows and columns of a block; it stays in the cache.
 _ROWS, _COLUMNS = 512, 4096
 
 
 def levels(norm: Norm, dimension: int) -> tuple[Level, ...]:
     """The ways to price, from the fastest to the most accurate."""
-    if norm == "l2" and dimension >= _FEW_COORDINATES:
+    if norm == "l2" and dimension >= FEW_COORDINATES:
         return ("product32", "product64", "difference64")
     if norm == "l2":
         return ("difference64",)

@@ -98,7 +98,8 @@ def as_potentials(potentials: tuple[Weights, Weights], n: int, m: int) -> tuple[
     first, second = (_as_float64(values, f"initial_potentials[{side}]") for side, values in enumerate(potentials))
     if first.shape != (n,) or second.shape != (m,):
         raise ValueError(
-            f"initial_potentials must have one entry a point, shapes ({n},) and ({m},); got {first.shape} and {second.shape}"
+            f"initial_potentials must have one entry a point, shapes ({n},) and ({m},); "
+            f"got {first.shape} and {second.shape}"
         )
     if not (np.isfinite(first).all() and np.isfinite(second).all()):
         raise ValueError("initial_potentials hold NaN or infinity")
