@@ -32,7 +32,7 @@ class Spread:
       l2: the largest eigenvalue; linf: the largest variance of a coordinate; l1: the largest ``s^T C s`` over signs
       s, for independent coordinates the sum of the variances. (X is C^(1/2) times a standard normal, and f a
       function of that of Lipschitz constant sigma in l2: Boucheron, Lugosi, Massart, "Concentration
-      Inequalities", 2013, theorem 5.5.)
+      Inequalities", 2013, section 5.4.)
     * The output of a K-Lipschitz generator (l2 to the ground norm) on standard normal noise: ``sigma = K``.
     * A support of diameter D: ``sigma = D / 2``, because f then has range D (Hoeffding's lemma, the same, lemma 2.2).
 

@@ -125,31 +125,31 @@ def _empirical_bernstein(sides: tuple[Spread, Spread], scores: tuple[FloatArray,
     random = [(side, values) for side, values in zip(sides, scores, strict=True) if not side.is_dirac]
     margin = 0.0
     for side, values in random:
-        n = _at_least_two(values)
         log = math.log(2 * len(random) / delta)
-        margin += math.sqrt(2 * float(values.var(ddof=1)) * log / n)
-        margin += 7 * (side.diameter or 0.0) * log / (3 * (n - 1))
+        margin += math.sqrt(2 * _variance_of_mean(values) * log)
+        margin += 7 * (side.diameter or 0.0) * log / (3 * (len(values) - 1))
     return margin
 
 
 def _welch(sides: tuple[Spread, Spread], scores: tuple[FloatArray, FloatArray], delta: float) -> float:
-    # Variances of the means, and what they weigh in Welch's degrees of freedom; a Dirac has none.
     random = [values for side, values in zip(sides, scores, strict=True) if not side.is_dirac]
-    variances = [(float(values.var(ddof=1)) / _at_least_two(values), len(values)) for values in random]
-    total = sum(variance for variance, _ in variances)
+    variances = [_variance_of_mean(values) for values in random]
+    total = sum(variances)
     if total == 0:
         return 0.0
-    freedom = 1 / sum((variance / total) ** 2 / (n - 1) for variance, n in variances)
+    shares = [variance / total for variance in variances]
+    freedom = 1 / sum(share**2 / (len(values) - 1) for share, values in zip(shares, random, strict=True))
     return float(stdtrit(freedom, 1 - delta)) * math.sqrt(total)
 
 
-def _at_least_two(scores: FloatArray) -> int:
-    if len(scores) < 2:
+def _variance_of_mean(scores: FloatArray) -> float:
+    n = len(scores)
+    if n < 2:
         raise ValueError(
             "x_scores and y_scores must hold at least two scores each (one of a Dirac, diameter 0) "
-            f"for their variance to be known; got {len(scores)}"
+            f"for their variance to be known; got {n}"
         )
-    return len(scores)
+    return float(scores.var(ddof=1)) / n
 
 
 def _scores(scores: Samples, name: str) -> FloatArray:

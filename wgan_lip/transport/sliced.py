@@ -94,8 +94,9 @@ def sliced_wasserstein1(
     block = max(1, _BLOCK // (n + m))
     for start in range(0, directions, block):
         turned = slices[start : start + block].T
-        x_sorted, y_sorted = np.sort(x_points @ turned, axis=0), np.sort(y_points @ turned, axis=0)
-        values[start : start + block] = mass @ np.abs(x_sorted[rows] - y_sorted[columns])
+        with np.errstate(over="ignore", invalid="ignore"):
+            x_sorted, y_sorted = np.sort(x_points @ turned, axis=0), np.sort(y_points @ turned, axis=0)
+            values[start : start + block] = mass @ np.abs(x_sorted[rows] - y_sorted[columns])
     if not np.isfinite(values).all():
         raise ValueError("projections of x and y overflow float64: scale both down")
     best = int(values.argmax())
