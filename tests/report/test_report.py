@@ -1,6 +1,8 @@
 """The figure and the table say what metrics.csv says."""
 
 import io
+import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,17 +14,26 @@ from wgan_lip.report import Row, read_history, save_figure, w1_figure, w1_table
 
 def row(step: int, exact: float = 3.0, floor: float = 2.0) -> Row:
     return Row(
-        generator_step=step, exact=exact, critic=1.5, gap_relative=0.5, noise_floor=floor, certified=1.0, seconds=0.1
+        generator_step=step,
+        exact=exact,
+        critic=1.5,
+        gap_relative=0.5,
+        noise_floor=floor,
+        population_lower=1.25,
+        population_upper=4.5,
+        certified=1.0,
+        seconds=0.1,
     )
 
 
 def test_history_keeps_the_evaluations_only(tmp_path):
     path = tmp_path / "metrics.csv"
     path.write_text(
-        "generator_step,w1/exact,w1/critic,w1/gap_relative,w1/noise_floor,lipschitz/certified,w1/seconds,train/w1\n"
-        "10,3.0,1.5,0.5,2.0,1.0,0.1,\n"
-        "12,,,,,,,9.0\n"
-        "0,6.0,1.5,0.5,2.0,1.0,0.1,\n"
+        "generator_step,w1/exact,w1/critic,w1/gap_relative,w1/noise_floor,w1/population_lower,w1/population_upper,"
+        "lipschitz/certified,w1/seconds,train/w1\n"
+        "10,3.0,1.5,0.5,2.0,1.25,4.5,1.0,0.1,\n"
+        "12,,,,,,,,,9.0\n"
+        "0,6.0,1.5,0.5,2.0,1.25,4.5,1.0,0.1,\n"
     )
     assert read_history(path) == [row(0, exact=6.0), row(10)]
 
@@ -40,8 +51,15 @@ def test_figure_draws_exact_critic_and_floor(tmp_path: Path):
     assert list(drawn.values()) == [[6.0, 3.0], [1.5, 1.5], [2.0, 2.0]]
     assert "noise floor" in list(drawn)[2]
     assert axes.get_ylim()[0] <= 0
+    bands = [band.get_label() for band in axes.collections]
+    assert bands == ["confidence bracket of the W1 of the distributions", "gap"]
     save_figure(figure, tmp_path / "w1.png")
     assert imread(tmp_path / "w1.png").std() > 0
+
+
+def test_figure_without_an_upper_end_has_no_bracket():
+    figure = w1_figure([replace(row(0), population_upper=math.inf), row(10)])
+    assert [band.get_label() for band in figure.axes[0].collections] == ["gap"]
 
 
 def test_table_shows_first_quarters_and_last_within_eighty_columns():
@@ -49,6 +67,7 @@ def test_table_shows_first_quarters_and_last_within_eighty_columns():
     Console(file=out, width=80).print(w1_table([row(step) for step in range(0, 2100, 100)]))
     shown = [int(line.split("│")[1]) for line in out.getvalue().splitlines() if line.startswith("│")]
     assert shown == [0, 500, 1000, 1500, 2000]
+    assert "1.25 - 4.50" in out.getvalue()
     assert "1.500" in out.getvalue()
     assert "…" not in out.getvalue()
 

@@ -1,5 +1,8 @@
 """The comparison of estimate and truth, and the alarm when it cannot be."""
 
+import math
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -10,7 +13,7 @@ from wgan_lip.data import Digits
 from wgan_lip.lipschitz import OrthogonalLinear
 from wgan_lip.networks import MLPCritic, MLPGenerator
 from wgan_lip.training import BrokenBoundError, ExactW1, WassersteinGAN, evaluate, exact_w1
-from wgan_lip.transport import wasserstein1
+from wgan_lip.transport import population_lower, wasserstein1
 
 
 class LinearCritic(nn.Sequential):
@@ -27,7 +30,7 @@ def test_an_optimal_critic_has_no_gap(slope):
     # A shift along e_1 by 2: <x, e_1> is an optimal potential, whatever K it is scaled to.
     x = torch.randn(80, 4)
     y = x - 2 * torch.eye(4)[0]
-    evaluation = evaluate(LinearCritic(4, slope), x, y[torch.randperm(80)], torch.randn(80, 4))
+    evaluation, _ = evaluate(LinearCritic(4, slope), x, y[torch.randperm(80)], torch.randn(80, 4))
     assert evaluation.exact == pytest.approx(2, rel=1e-6)
     assert evaluation.critic == pytest.approx(2, rel=1e-6)
     assert evaluation.gap + 1e-12 >= 0
@@ -40,7 +43,7 @@ def test_the_estimate_is_a_lower_bound_and_the_floor_is_real_against_real(trial)
     torch.manual_seed(trial)
     real, fake, other = torch.randn(60, 1, 3, 3), 2 * torch.randn(60, 1, 3, 3) + trial / 10, torch.randn(60, 1, 3, 3)
     critic = MLPCritic((1, 3, 3), width=8, depth=2, lipschitz_constant=3.0)
-    evaluation = evaluate(critic, real, fake, other)
+    evaluation, _ = evaluate(critic, real, fake, other)
     assert evaluation.exact == wasserstein1(real, fake).value
     assert evaluation.noise_floor == wasserstein1(real, other).value
     with torch.no_grad():
@@ -51,7 +54,7 @@ def test_the_estimate_is_a_lower_bound_and_the_floor_is_real_against_real(trial)
 
 def test_identical_samples_have_no_relative_gap():
     x = torch.randn(20, 3)
-    evaluation = evaluate(LinearCritic(3), x, x, torch.randn(20, 3))
+    evaluation, _ = evaluate(LinearCritic(3), x, x, torch.randn(20, 3))
     assert (evaluation.exact, evaluation.gap_relative) == (0, 0)
 
 
@@ -89,12 +92,12 @@ def test_biases_that_cancel_are_no_broken_bound():
     for _ in range(20):
         real = torch.rand(30, 1)
         fake = real - 0.3 * torch.rand(30, 1)
-        assert evaluate(nn.Sequential(first, second), real, fake, real).gap == pytest.approx(0, abs=1e-6)
+        assert evaluate(nn.Sequential(first, second), real, fake, real)[0].gap == pytest.approx(0, abs=1e-6)
 
 
 def test_a_critic_of_zero_says_nothing():
     critic = LinearCritic(2, 0.0)
-    evaluation = evaluate(critic, *torch.randn(3, 9, 2))
+    evaluation, _ = evaluate(critic, *torch.randn(3, 9, 2))
     assert (evaluation.certified, evaluation.critic) == (0, 0)
     assert evaluation.gap == evaluation.exact
 
@@ -148,3 +151,70 @@ def test_shapes_that_do_not_fit_are_found_before_training(tmp_path):
 def test_bad_counts_are_named():
     with pytest.raises(ValueError, match="every=0, n=500"):
         ExactW1(every=0)
+    with pytest.raises(ValueError, match="n=1"):
+        ExactW1(n=1)
+    with pytest.raises(ValueError, match="confidence=1"):
+        ExactW1(confidence=1)
+    with pytest.raises(ValueError, match="norm must be one of"):
+        ExactW1(norm="l3")
+
+
+def test_a_norm_that_is_not_the_certificate_s_is_refused(monkeypatch):
+    x = torch.randn(20, 3)
+    with pytest.raises(ValueError, match="the critic is certified in the l2 norm, so it bounds no W1 in norm='l1'"):
+        evaluate(LinearCritic(3), x, x + 1, x, norm="l1")
+    certify = exact_w1.certify
+    monkeypatch.setattr(exact_w1, "certify", lambda network: replace(certify(network), norm="linf"))
+    # |f(x) - f(y)| <= |x - y|_2 only, so this certificate is a lie, but the norm is taken from it.
+    evaluation, extension = evaluate(LinearCritic(3), x, x - 1, x)
+    assert evaluation.exact == pytest.approx(1, rel=1e-6)
+    assert extension.norm == "linf"
+
+
+def test_the_population_bracket_is_that_of_the_scores_and_the_supports():
+    generator = torch.Generator().manual_seed(0)
+    real, fake, other = (torch.rand(200, 4, generator=generator) for _ in range(3))
+    evaluation, _ = evaluate(LinearCritic(4), real, fake / 2, other, bounds=(0.0, 1.0), confidence=0.9)
+    scores = real[:, 0].double(), fake[:, 0].double() / 2
+    lower = population_lower(*scores, delta=0.05, diameter=2.0)
+    assert lower.guarantee == "finite-sample"
+    assert evaluation.population_lower == pytest.approx(lower.value, abs=1e-9)
+    margin = 2 * (math.log(1 / 0.05) / 200) ** 0.5
+    assert evaluation.population_upper == pytest.approx(evaluation.exact + margin, rel=1e-9)
+    # x and x / 2 in the unit cube of R^4: 0.25 <= W1 <= 0.5.
+    assert evaluation.population_lower < 0.5
+    assert evaluation.population_upper > 0.25
+    unknown, _ = evaluate(LinearCritic(4), real, fake / 2, other)
+    outside, _ = evaluate(LinearCritic(4), real, fake - 1, other, bounds=(0.0, 1.0))
+    assert unknown.population_upper == outside.population_upper == math.inf
+
+
+def test_an_evaluation_starts_from_the_better_of_critic_and_last_evaluation(monkeypatch):
+    starts = []
+    monkeypatch.setattr(
+        exact_w1,
+        "wasserstein1",
+        lambda x, y, **options: (starts.append(options.get("initial_potentials")), wasserstein1(x, y, **options))[1],
+    )
+    real, fake, other = torch.randn(30, 2), torch.randn(30, 2) - 3, torch.randn(30, 2)
+    good, _ = evaluate(LinearCritic(2), real, fake, other)
+    assert starts[0][0] == pytest.approx(real[:, 0].double().numpy())
+    assert starts[0][1] == pytest.approx(-fake[:, 0].double().numpy())
+    _, extension = evaluate(LinearCritic(2), real, fake, other)
+    starts.clear()
+    after, _ = evaluate(LinearCritic(2, -1.0), real, fake, other, previous=extension)
+    assert starts[0][0] == pytest.approx(extension(real))
+    assert after.exact == good.exact
+
+
+def test_bounds_of_digits_reach_the_log(tmp_path):
+    gan = fit(tmp_path)
+    last = next(c.last for c in gan.trainer.callbacks if isinstance(c, ExactW1))
+    metrics = last.metrics()
+    # Eight by eight pixels in [-1, 1].
+    expected = (
+        last.exact
+        + 16 * (math.log(2 / 0.05) / next(c.n for c in gan.trainer.callbacks if isinstance(c, ExactW1))) ** 0.5
+    )
+    assert metrics["w1/population_upper"] == pytest.approx(expected, rel=1e-9)
+    assert 0 <= metrics["w1/population_lower"] <= last.exact

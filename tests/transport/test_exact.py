@@ -8,52 +8,83 @@ import ot
 import pytest
 import torch
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 from scipy.stats import wasserstein_distance
 
-from tests.transport.problems import Problem, problems
-from wgan_lip.transport import UnprovenError, W1Result, wasserstein1
+from tests.transport.problems import Problem, problems, weighted_problems
+from wgan_lip.transport import UnprovenError, W1Result, column_generation, memory, pricing, progress, wasserstein1
 
 
 def check_proof(problem: Problem, result: W1Result) -> None:
     """The plan is a coupling of that cost; the potentials are feasible and of that value."""
-    n, m = len(problem.x), len(problem.y)
-    distance = cdist(problem.x, problem.y)
+    distance = problem.distance()
+    x_share, y_share = problem.shares()
     scale = max(float(distance.max()), 1e-300)
     plan = result.plan.toarray()
     assert (plan >= 0).all()
-    np.testing.assert_allclose(plan.sum(axis=1), 1 / n, rtol=1e-13)
-    np.testing.assert_allclose(plan.sum(axis=0), 1 / m, rtol=1e-13)
-    assert result.plan.nnz <= n + m - 1
+    np.testing.assert_allclose(plan.sum(axis=1), x_share, rtol=1e-13, atol=2**-51)
+    np.testing.assert_allclose(plan.sum(axis=0), y_share, rtol=1e-13, atol=2**-51)
+    assert result.plan.nnz <= sum(distance.shape) - 1
     assert math.isclose(float((plan * distance).sum()), result.value, rel_tol=1e-12, abs_tol=1e-14 * scale)
     slack = distance - result.x_potential[:, None] - result.y_potential[None, :]
     size = max(scale, float(np.abs(result.x_potential).max()))
     assert slack.min() >= -1e-12 * size
-    dual = float(result.x_potential.mean() + result.y_potential.mean())
+    dual = float(x_share @ result.x_potential + y_share @ result.y_potential)
     assert math.isclose(dual, result.value, rel_tol=1e-9, abs_tol=1e-13 * size)
-    assert result.lower <= result.value <= result.upper
-    assert result.upper - result.lower <= max(1e-9 * result.value, 1e-13 * size)
+    assert result.exact
+    assert result.norm == problem.norm
+    assert result.lower <= result.value <= result.upper <= result.lower + 1e-9 * result.value
 
 
-@settings(max_examples=150)
-@given(problems())
-def test_agrees_with_pot_and_proves_it(problem):
-    result = wasserstein1(problem.x, problem.y)
-    check_proof(problem, result)
-    # POT's simplex stops at an absolute tolerance, so it gets costs of order 1; its sum carries the
-    # rounding of its masses.
-    distance = cdist(problem.x, problem.y)
+def reference(problem: Problem) -> tuple[float, float]:
+    """W1 by POT's dense solver, and the largest distance, of which its rounding is a part.
+
+    POT's simplex stops at an absolute tolerance, so it gets costs of order 1; its sum carries the
+    rounding of its masses.
+    """
+    distance = problem.distance()
     scale = max(float(distance.max()), 1e-300)
-    reference = ot.emd2(ot.unif(len(problem.x)), ot.unif(len(problem.y)), distance / scale, numItermax=10**7) * scale
-    assert result.value == pytest.approx(reference, rel=1e-9, abs=1e-14 * scale)
+    return ot.emd2(*problem.shares(), distance / scale, numItermax=10**7) * scale, scale
+
+
+@settings(max_examples=200)
+@given(weighted_problems())
+def test_agrees_with_pot_and_proves_it(problem):
+    result = problem.solve()
+    check_proof(problem, result)
+    value, scale = reference(problem)
+    assert result.value == pytest.approx(value, rel=1e-9, abs=1e-14 * scale)
+
+
+@settings(max_examples=200)
+@given(weighted_problems(), st.sampled_from([7, 512]), st.sampled_from([5, 1000]), st.booleans())
+def test_column_generation_agrees_with_pot_and_proves_it(problem, block, coarsest, start):
+    # Small blocks and coarser problems, so that small problems go through all of it.
+    options = {}
+    if start:
+        rng = np.random.default_rng(0)
+        options = {"initial_potentials": tuple(10 * rng.normal(size=len(points)) for points in (problem.x, problem.y))}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pricing, "_ROWS", block)
+        patch.setattr(pricing, "_COLUMNS", block)
+        patch.setattr(column_generation, "_COARSEST", coarsest)
+        result = problem.solve(method="column-generation", **options)
+    assert result.method == "column-generation"
+    check_proof(problem, result)
+    value, scale = reference(problem)
+    assert result.value == pytest.approx(value, rel=1e-9, abs=1e-14 * scale)
 
 
 @pytest.mark.slow
 @settings(max_examples=1000)
-@given(problems(max_size=400))
-def test_agrees_with_pot_on_many_and_larger_problems(problem):
-    test_agrees_with_pot_and_proves_it.hypothesis.inner_test(problem)
+@given(weighted_problems(max_size=400), st.sampled_from(["auto", "column-generation"]))
+def test_agrees_with_pot_on_many_and_larger_problems(problem, method):
+    result = problem.solve(method=method)
+    check_proof(problem, result)
+    value, scale = reference(problem)
+    assert result.value == pytest.approx(value, rel=1e-9, abs=1e-14 * scale)
 
 
 @settings(max_examples=100)
@@ -229,6 +260,160 @@ def test_bad_input_is_named(x, y, error, message):
         wasserstein1(x, y)
 
 
-def test_bad_iterations_are_named():
-    with pytest.raises(ValueError, match="max_iterations=0"):
-        wasserstein1(np.ones((2, 2)), np.ones((2, 2)), max_iterations=0)
+GOOD = np.ones((2, 2))
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        (
+            {"x_weights": np.array([1.5, -0.5])},
+            ValueError,
+            r"x_weights must not be negative or NaN; got -0.5 at point 1",
+        ),
+        (
+            {"y_weights": np.array([np.nan, 1])},
+            ValueError,
+            r"y_weights must not be negative or NaN; got nan at point 0",
+        ),
+        ({"y_weights": np.array([0.5, 0.4])}, ValueError, "y_weights must sum to 1; got sum 0.9: divide"),
+        ({"x_weights": np.zeros(2)}, ValueError, "x_weights must sum to 1; got sum 0.0"),
+        ({"x_weights": np.array([np.inf, 0])}, ValueError, "x_weights must sum to 1; got sum inf"),
+        ({"x_weights": np.ones(3) / 3}, ValueError, r"x_weights must have one entry a point, shape \(2,\)"),
+        ({"x_weights": np.ones((2, 1)) / 2}, ValueError, r"got shape \(2, 1\)"),
+        ({"x_weights": np.array([1, 0])}, ValueError, "at most 64 bits; got dtype int64"),
+        ({"x_weights": [0.5, 0.5]}, TypeError, "x_weights must be a torch.Tensor or numpy.ndarray; got list"),
+        ({"norm": "l3"}, ValueError, "norm must be one of l2, l1, linf; got norm='l3'"),
+        ({"method": "sinkhorn"}, ValueError, "method must be one of auto, sort, .*; got method='sinkhorn'"),
+        ({"method": "sort"}, ValueError, "method='sort' needs points on the real line; got dimension 2"),
+        ({"method": "assignment", "x_weights": np.array([0.3, 0.7])}, ValueError, "all of one weight"),
+        ({"max_iterations": 0}, ValueError, "max_iterations must be at least 1; got max_iterations=0"),
+        ({"time_budget": -1.0}, ValueError, "time_budget must be at least 0; got time_budget=-1.0"),
+        ({"time_budget": float("nan")}, ValueError, "time_budget must be at least 0; got time_budget=nan"),
+        ({"memory_budget": -1}, ValueError, "memory_budget must be at least 0"),
+        (
+            {"initial_potentials": (np.ones(2), np.ones(3))},
+            ValueError,
+            r"shapes \(2,\) and \(2,\); got \(2,\) and \(3,\)",
+        ),
+        ({"initial_potentials": (np.ones(2), np.full(2, np.nan))}, ValueError, "initial_potentials hold NaN"),
+        ({"initial_potentials": np.ones(2)}, TypeError, "initial_potentials must be a pair"),
+    ],
+)
+def test_bad_options_are_named(options, error, message):
+    with pytest.raises(error, match=message):
+        wasserstein1(GOOD, GOOD, **options)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
+def test_weights_may_carry_the_rounding_of_their_precision(dtype):
+    x, y = torch.randn(2, 1000, 2)
+    weights = torch.rand(1000).to(dtype)
+    result = wasserstein1(x, y, x_weights=(weights / weights.sum()).to(dtype))
+    assert result.plan.sum() == pytest.approx(1, rel=1e-12)
+
+
+def test_points_without_weight_have_feasible_potentials_too():
+    problem = Problem(*np.random.default_rng(0).normal(size=(2, 9, 3)), "gaussian", norm="l1")
+    shares = np.array([0.0, 0.5, 0, 0, 0.25, 0, 0.25, 0, 0])
+    for x_share, y_share in ((shares, None), (None, shares), (shares, shares[::-1].copy())):
+        weighted = dataclasses.replace(problem, x_weights=x_share, y_weights=y_share)
+        for method in ("auto", "column-generation"):
+            check_proof(weighted, weighted.solve(method=method))
+
+
+def test_repeated_points_are_one_of_their_common_weight():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, 30, 4))
+    counts = rng.integers(1, 5, size=30)
+    weighted = wasserstein1(x, y, x_weights=counts / counts.sum())
+    assert wasserstein1(np.repeat(x, counts, axis=0), y).value == pytest.approx(weighted.value, rel=1e-12)
+
+
+@pytest.mark.parametrize("norm", ["l2", "l1", "linf"])
+@pytest.mark.parametrize("dimension", [1, 3, 30])
+def test_a_shift_costs_its_length_in_every_norm(norm, dimension):
+    rng = np.random.default_rng(0)
+    x, shift = rng.normal(size=(50, dimension)), rng.normal(size=dimension)
+    length = float(np.linalg.norm(shift, ord={"l2": 2, "l1": 1, "linf": np.inf}[norm]))
+    for method in ("auto", "column-generation", "assignment"):
+        assert wasserstein1(x, x + shift, norm=norm, method=method).value == pytest.approx(length, rel=1e-12)
+
+
+def test_norms_are_ordered():
+    x, y = np.random.default_rng(0).normal(size=(2, 60, 5))
+    values = [wasserstein1(x, y, norm=norm).value for norm in ("linf", "l2", "l1")]
+    assert values == sorted(values)
+    assert values[2] <= 5**0.5 * values[1] <= 5 * values[0]
+
+
+def test_large_problems_are_solved_by_column_generation_in_few_rounds():
+    x, y = np.random.default_rng(0).normal(size=(2, 4500, 16))
+    seen = []
+    result = wasserstein1(x, y, progress=seen.append)
+    assert result.method == "column-generation"
+    assert result.exact
+    assert seen[0].points == (1125, 1125)
+    assert seen[-1].points == (4500, 4500)
+    assert (seen[-1].lower, seen[-1].upper) == (result.lower, result.upper)
+    # Of twenty million arcs.
+    assert seen[-1].arcs < 250_000
+    assert [state.seconds for state in seen] == sorted(state.seconds for state in seen)
+    assert all(state.lower <= result.value <= state.upper for state in seen)
+    # Started from its own potentials, it is done at once.
+    again = []
+    potentials = (result.x_potential, result.y_potential)
+    assert wasserstein1(x, y, initial_potentials=potentials, progress=again.append).value == result.value
+    assert len(again) <= 2 < len(seen)
+
+
+@pytest.mark.parametrize("steps", range(6))
+def test_a_budget_that_runs_out_leaves_a_bracket_without_a_value(steps, monkeypatch):
+    x, y = np.random.default_rng(0).normal(size=(2, 400, 10))
+    value = wasserstein1(x, y, method="network-simplex").value
+    looks = iter(range(10**6))
+    monkeypatch.setattr(progress.Budget, "elapsed", lambda self: next(looks))
+    result = wasserstein1(x, y, method="column-generation", time_budget=steps)
+    assert not result.exact
+    assert 0 <= result.lower <= value <= result.upper < np.inf
+    assert result.upper - result.lower > 1e-9 * value
+    np.testing.assert_allclose(result.plan.sum(axis=0), 1 / 400)
+    distance = cdist(x, y)
+    assert (distance - result.x_potential[:, None] - result.y_potential).min() >= -1e-12
+    with pytest.raises(UnprovenError, match=r"the budget ran out when it was proven to lie in \["):
+        result.value  # noqa: B018
+
+
+def test_a_real_clock_ends_a_large_problem_soon():
+    x, y = np.random.default_rng(0).normal(size=(2, 6000, 30))
+    result = wasserstein1(x, y, time_budget=0.05)
+    assert not result.exact
+    assert result.lower <= result.upper
+    assert result.seconds < 10
+
+
+def test_memory_is_asked_for_before_it_is_taken(monkeypatch):
+    x, y = np.zeros((50_000, 2)), np.ones((50_000, 2))
+    with pytest.raises(
+        ValueError,
+        match=r"method='network-simplex' on 50000 and 50000 points in dimension 2 needs about 104.8 GiB, more than "
+        r"the 1.0 GiB allowed by memory_budget: use method='column-generation'",
+    ):
+        wasserstein1(x, y, method="network-simplex", memory_budget=2**30)
+    with pytest.raises(ValueError, match=r"needs about 1.1 GiB, more than the 0.5 GiB allowed .*: use fewer points"):
+        wasserstein1(x, y, memory_budget=2**29)
+    monkeypatch.setattr(memory, "available_memory", lambda: 2.0**28)
+    with pytest.raises(ValueError, match=r"more than the 0.2 GiB available: use fewer points"):
+        wasserstein1(x, y)
+
+
+def test_arcs_that_would_not_fit_end_it_with_a_bracket(monkeypatch):
+    x, y = np.random.default_rng(0).normal(size=(2, 300, 10))
+    monkeypatch.setattr(column_generation, "_BYTES_AN_ARC", 10**6)
+    result = wasserstein1(x, y, method="column-generation", memory_budget=10**8)
+    assert not result.exact
+    assert result.lower <= wasserstein1(x, y).value <= result.upper
+
+
+def test_available_memory_is_positive_and_plausible():
+    assert 2**20 < memory.available_memory() < 2**50

@@ -31,6 +31,10 @@ class Digits(SampleDataModule):
     def sample_shape(self) -> tuple[int, ...]:
         return (1, 8, 8)
 
+    @property
+    def bounds(self) -> tuple[float, float]:
+        return -1.0, 1.0
+
     def load(self) -> dict[Split, Dataset[Tensor]]:
         images = torch.from_numpy(load_digits().images).float().unsqueeze(1) / 8 - 1
         check_samples("Digits", images)

@@ -39,6 +39,11 @@ class SampleDataModule(LightningDataModule, ABC):
     def sample_shape(self) -> tuple[int, ...]:
         """Shape of one sample, without the batch axis."""
 
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """Between which every coordinate of the distribution lies; None where that is not known."""
+        return None
+
     @abstractmethod
     def load(self) -> dict[Split, Dataset[Tensor]]:
         """Read the data and return both splits as map-style datasets of tensors."""

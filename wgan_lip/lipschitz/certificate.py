@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import nn
@@ -39,7 +40,7 @@ class LipschitzCertificate:
     """
 
     bound: float
-    norm: str
+    norm: Literal["l2", "l1", "linf"]
     layers: tuple[LayerBound, ...]
 
 

@@ -1,5 +1,6 @@
 """The figure that tells a run's story: the critic's proven estimate against the exact W1."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,12 +8,15 @@ from matplotlib.figure import Figure
 
 from wgan_lip.report.history import Row
 
+_BRACKET = "confidence bracket of the W1 of the distributions"
+
 
 def w1_figure(rows: Sequence[Row], title: str = "") -> Figure:
-    """Estimated against exact W1 over training, with the noise floor.
+    """Estimated against exact W1 over training, with the noise floor and the population bracket.
 
     The band between critic and exact value is the gap. The noise floor is the exact W1 of real
-    samples against real ones at the same n: what a perfect generator would score.
+    samples against real ones at the same n: what a perfect generator would score. The grey band is where
+    the W1 of the distributions lies, at the confidence of each evaluation; drawn where it has an upper end.
 
     Args:
         rows: at least one evaluation.
@@ -24,6 +28,9 @@ def w1_figure(rows: Sequence[Row], title: str = "") -> Figure:
     floor = [row.noise_floor for row in rows]
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.add_subplot()
+    if all(math.isfinite(row.population_upper) for row in rows):
+        lower, upper = [row.population_lower for row in rows], [row.population_upper for row in rows]
+        axes.fill_between(steps, lower, upper, color="0.92", lw=0, zorder=0, label=_BRACKET)
     axes.fill_between(steps, critic, exact, color="tab:blue", alpha=0.12, lw=0, label="gap")
     axes.axhline(0, color="0.7", lw=0.8, zorder=0)
     axes.plot(steps, exact, color="tab:blue", marker="o", ms=3, label="exact W1 of the samples (proven)")

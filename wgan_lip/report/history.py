@@ -14,6 +14,8 @@ class Row:
     critic: float
     gap_relative: float
     noise_floor: float
+    population_lower: float
+    population_upper: float
     certified: float
     seconds: float
 
@@ -36,6 +38,8 @@ def read_history(metrics_csv: Path) -> list[Row]:
                 critic=float(record["w1/critic"]),
                 gap_relative=float(record["w1/gap_relative"]),
                 noise_floor=float(record["w1/noise_floor"]),
+                population_lower=float(record["w1/population_lower"]),
+                population_upper=float(record["w1/population_upper"]),
                 certified=float(record["lipschitz/certified"]),
                 seconds=float(record["w1/seconds"]),
             )

@@ -19,7 +19,7 @@ def w1_table(rows: Sequence[Row]) -> Table:
         rows: at least one evaluation.
     """
     table = Table(title="W1 of generated against held-out real samples, by generator step")
-    for heading in ("step", "exact W1", "noise floor", "exact/floor", "critic ≥", "gap", "L ≤"):
+    for heading in ("step", "exact W1", "floor", "exact/floor", "critic ≥", "population", "L ≤"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in shown_rows(rows):
         table.add_row(
@@ -28,7 +28,7 @@ def w1_table(rows: Sequence[Row]) -> Table:
             f"{row.noise_floor:.4f}",
             f"{row.exact / row.noise_floor:.3f}" if row.noise_floor > 0 else "-",
             f"{row.critic:.4f}",
-            f"{row.gap_relative:.1%}",
+            f"{row.population_lower:.2f} - {row.population_upper:.2f}",
             f"{row.certified:.7f}",
         )
     return table

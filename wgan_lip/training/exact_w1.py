@@ -14,7 +14,16 @@ from wgan_lip.data import SampleDataModule
 from wgan_lip.lipschitz import certify
 from wgan_lip.randomness import keyed_generator
 from wgan_lip.training.wgan import WassersteinGAN
-from wgan_lip.transport import wasserstein1
+from wgan_lip.transport import (
+    McShaneExtension,
+    Norm,
+    mcshane_extension,
+    population_lower,
+    population_upper,
+    wasserstein1,
+)
+from wgan_lip.transport.norm import box_diameter, check_norm
+from wgan_lip.transport.samples import FloatArray
 
 
 class BrokenBoundError(RuntimeError):
@@ -32,6 +41,8 @@ class Evaluation:
         gap_relative: ``gap / exact``.
         noise_floor: exact W1 of the same held-out samples and n real samples of the training split:
             what a perfect generator would score at this n.
+        population_lower: lower confidence bound of the W1 of the *distributions*, by the critic.
+        population_upper: upper confidence bound of it; infinite where the supports' diameter is not known.
         certified: L, the critic's certified Lipschitz constant.
         seconds: wall time of the evaluation.
     """
@@ -41,6 +52,8 @@ class Evaluation:
     gap: float
     gap_relative: float
     noise_floor: float
+    population_lower: float
+    population_upper: float
     certified: float
     seconds: float
 
@@ -51,36 +64,63 @@ class Evaluation:
         return {**{f"w1/{name}": value for name, value in values.items()}, "lipschitz/certified": certified}
 
 
-def evaluate(critic: nn.Module, real: Tensor, fake: Tensor, other_real: Tensor) -> Evaluation:
+def evaluate(
+    critic: nn.Module,
+    real: Tensor,
+    fake: Tensor,
+    other_real: Tensor,
+    *,
+    norm: Norm | None = None,
+    bounds: tuple[float, float] | None = None,
+    confidence: float = 0.95,
+    previous: McShaneExtension | None = None,
+) -> tuple[Evaluation, McShaneExtension]:
     """Set a critic's estimate against the exact W1 of the same samples.
 
     The critic is copied to float64 on the CPU, certified there and scored there, so that the
     estimate bounds the exact value up to rounding of order 1e-13, whatever precision it trains in.
+    W1 is taken in the norm in which the critic is certified.
 
     Args:
         critic: maps ``(n, *shape)`` to ``(n, 1)`` or ``(n,)``; any network that ``certify`` can bound.
-        real: shape (n, *shape).
-        fake: shape (n, *shape).
+        real: shape (n, *shape); independent of what the critic was trained on.
+        fake: shape (n, *shape); likewise.
         other_real: real samples disjoint from ``real``, shape (n, *shape).
+        norm: the ground norm that is wanted; the certificate's if None.
+        bounds: between which every coordinate of every real sample lies, for the population bracket; generated
+            samples that do not keep to them leave it without an upper end.
+        confidence: of the population bracket.
+        previous: the exact critic of an earlier evaluation, from whose potentials the solver may start.
+
+    Returns:
+        The comparison, and the exact critic of these samples.
 
     Raises:
         BrokenBoundError: the estimate exceeds the exact value by more than rounding.
-        ValueError: samples or weights with NaN or infinity, or a critic that cannot be certified.
+        ValueError: samples or weights with NaN or infinity, a critic that cannot be certified, or one that is
+            certified in another norm.
     """
     start = time.perf_counter()
-    exact = wasserstein1(real, fake)
-    noise_floor = wasserstein1(real, other_real).value
     # Parameters are exact in float64: the copy is the function that is trained, and what is certified
     # and what is scored are one and the same.
     critic64 = _float64_copy(critic)
     certificate = certify(critic64)
+    if norm is not None and norm != certificate.norm:
+        raise ValueError(
+            f"the critic is certified in the {certificate.norm} norm, so it bounds no W1 in norm={norm!r}: "
+            f"use norm={certificate.norm!r}, or another critic"
+        )
     values, largest = _values(critic64, torch.cat((real, fake)).to("cpu", torch.float64))
     if values.numel() != len(real) + len(fake):
         raise ValueError(f"the critic must return one value a sample; got shape {tuple(values.shape)}")
-    values = values.flatten()
     # A critic of constant 0 says nothing.
     slope = 1 / certificate.bound if certificate.bound > 0 else 0.0
-    estimate = float(values[: len(real)].mean() - values[len(real) :].mean()) * slope
+    real_scores, fake_scores = (values.flatten() * slope).split((len(real), len(fake)))
+    estimate = float(real_scores.mean() - fake_scores.mean())
+
+    potentials = _nearest_potentials((real_scores.numpy(), fake_scores.numpy()), previous, real, fake)
+    exact = wasserstein1(real, fake, norm=certificate.norm, initial_potentials=potentials)
+    noise_floor = wasserstein1(real, other_real, norm=certificate.norm).value
     gap = exact.value - estimate
     # Rounding in float64: some eps of the largest number in any layer, carried through those after it.
     amplified = math.prod(max(1.0, layer.bound) for layer in certificate.layers)
@@ -90,15 +130,41 @@ def evaluate(critic: nn.Module, real: Tensor, fake: Tensor, other_real: Tensor) 
             f"the critic's estimate {estimate!r} exceeds the exact W1 {exact.value!r} of the same samples, though its "
             f"Lipschitz constant is certified as {certificate.bound!r}: this is a bug, please report it"
         )
-    return Evaluation(
+    delta = (1 - confidence) / 2
+    diameters = _diameter(real, bounds, certificate.norm), _diameter(fake, bounds, certificate.norm)
+    lower = population_lower(real_scores, fake_scores, delta=delta, diameter=diameters)
+    upper = population_upper(exact.upper, len(real), len(fake), delta=delta, diameter=diameters)
+    evaluation = Evaluation(
         exact=exact.value,
         critic=estimate,
         gap=gap,
         gap_relative=gap / exact.value if exact.value > 0 else 0.0,
         noise_floor=noise_floor,
+        population_lower=max(0.0, lower.value - rounding),
+        population_upper=upper.value,
         certified=certificate.bound,
         seconds=time.perf_counter() - start,
     )
+    return evaluation, mcshane_extension(real, fake, exact, norm=certificate.norm)
+
+
+def _diameter(samples: Tensor, bounds: tuple[float, float] | None, norm: Norm) -> float | None:
+    """Diameter of the box in which a distribution is known to lie, unless its samples lie elsewhere."""
+    if bounds is None or float(samples.min()) < bounds[0] or float(samples.max()) > bounds[1]:
+        return None
+    return box_diameter(bounds[1] - bounds[0], samples[0].numel(), norm)
+
+
+def _nearest_potentials(
+    critic: tuple[FloatArray, FloatArray], previous: McShaneExtension | None, real: Tensor, fake: Tensor
+) -> tuple[FloatArray, FloatArray]:
+    """Potentials to start from: of the critic's scores and those of the last exact critic, what bounds more."""
+    scores = [critic]
+    if previous is not None:
+        scores.append((previous(real), previous(fake)))
+    # Both functions are 1-Lipschitz, so both differences of means are lower bounds.
+    on_real, on_fake = max(scores, key=lambda pair: float(pair[0].mean() - pair[1].mean()))
+    return on_real, -on_fake
 
 
 def _float64_copy(critic: nn.Module) -> nn.Module:
@@ -122,27 +188,43 @@ class ExactW1(Callback):
 
     At the start, every ``every`` generator steps, and at the end it draws ``n`` held-out real and
     ``n`` generated samples and logs ``w1/exact``, ``w1/critic``, ``w1/gap``, ``w1/gap_relative``,
-    ``w1/noise_floor``, ``w1/seconds`` and ``lipschitz/certified`` (see :class:`Evaluation`). In
-    ``validate`` and ``test`` it does so once.
+    ``w1/noise_floor``, ``w1/population_lower``, ``w1/population_upper``, ``w1/seconds`` and
+    ``lipschitz/certified`` (see :class:`Evaluation`). In ``validate`` and ``test`` it does so once.
+    Each solve starts from the critic's values or from the last evaluation, whichever is nearer.
+
+    The population bracket holds with probability ``confidence`` for each evaluation by itself, not for all of them
+    at once. Its upper end is finite, and its lower end's confidence proven, where the data module knows
+    the ``bounds`` of its samples' coordinates and the generator keeps to them.
 
     Args:
         every: generator steps between two evaluations.
-        n: samples on each side.
+        n: samples on each side; at least 2.
         seed: what the samples are drawn from; an evaluation's depend on the seed and the step only.
+        norm: the ground norm; None takes the one in which the critic is certified.
+        confidence: of the population bracket.
 
     Raises:
-        ValueError: a count below 1; when training starts: a split smaller than n, a data module
-            that is not a ``SampleDataModule``, or a critic for other samples.
+        ValueError: a count that is too small, a confidence outside (0, 1), an unknown norm; when training starts:
+            a split smaller than n, a data module that is not a ``SampleDataModule``, or a critic for other samples.
     """
 
-    def __init__(self, every: int = 500, n: int = 500, seed: int = 0) -> None:
-        if every < 1 or n < 1:
-            raise ValueError(f"every and n must be at least 1; got every={every}, n={n}")
+    def __init__(
+        self, every: int = 500, n: int = 500, seed: int = 0, norm: Norm | None = None, confidence: float = 0.95
+    ) -> None:
+        if every < 1 or n < 2:
+            raise ValueError(f"every must be at least 1 and n at least 2; got every={every}, n={n}")
+        if not 0 < confidence < 1:
+            raise ValueError(f"confidence must lie between 0 and 1; got confidence={confidence}")
+        if norm is not None:
+            check_norm(norm)
         self.every = every
         self.n = n
         self.seed = seed
+        self.norm = norm
+        self.confidence = confidence
         self.last: Evaluation | None = None
         self._last_step = -1
+        self._exact_critic: McShaneExtension | None = None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         module, data = _module(pl_module), _data(trainer)
@@ -193,7 +275,16 @@ class ExactW1(Callback):
         stream = keyed_generator(self.seed, "exact w1", step)
         real, other_real = data.draw("heldout", self.n, stream), data.draw("train", self.n, stream)
         fake = module.sample(module.noise(self.n, "exact w1", self.seed, step)).cpu()
-        self.last = evaluate(module.critic, real, fake, other_real)
+        self.last, self._exact_critic = evaluate(
+            module.critic,
+            real,
+            fake,
+            other_real,
+            norm=self.norm,
+            bounds=data.bounds,
+            confidence=self.confidence,
+            previous=self._exact_critic,
+        )
         self._last_step = step
         module.log_metrics(self.last.metrics())
 

@@ -66,3 +66,14 @@ def paired(
         part = slice(start, start + step)
         distance[part] = np.linalg.norm(x[rows[part]] - y[columns[part]], ord=ORDERS[norm], axis=1)
     return distance
+
+
+def box_diameter(width: float, dimension: int, norm: Norm) -> float:
+    """Largest distance of two points of a cube.
+
+    Args:
+        width: of the cube, along each coordinate.
+        dimension: of the points.
+        norm: of the difference.
+    """
+    return float(width * dimension ** (1 / ORDERS[norm]))

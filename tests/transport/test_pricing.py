@@ -1,0 +1,110 @@
+"""Prices at every level of precision are bounded by the true ones, and the transform is nearly theirs."""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+from scipy.spatial.distance import cdist
+
+from tests.transport.problems import METRICS
+from wgan_lip.transport import pricing, wasserstein1
+from wgan_lip.transport.pricing import Pricer, levels
+from wgan_lip.transport.rounding import exact_dot, roundoff, shrink
+
+# How much of the points' size a level may give away, by theory: see the note in pricing.py.
+LOSS = {"product32": 2e-2, "product64": 1e-6, "difference32": 1e-4, "difference64": 1e-12}
+CLOUDS = {
+    "spread": lambda rng, d: rng.normal(size=(2, 70, d)),
+    "far from the origin": lambda rng, d: rng.normal(size=(2, 70, d)) + 1e3,
+    "tight clusters": lambda rng, d: 1e-4 * rng.normal(size=(2, 70, d)) + rng.integers(0, 2, size=(2, 70, 1)),
+    "equal points": lambda rng, d: rng.integers(0, 2, size=(2, 70, d)).astype(float),
+    "one far point": lambda rng, d: rng.normal(size=(2, 70, d)) * np.where(np.arange(70) == 0, 1e6, 1)[:, None],
+}
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+@pytest.mark.parametrize(
+    ("norm", "level"),
+    [(norm, level) for norm in METRICS for level in sorted({*levels(norm, 3), *levels(norm, 100)})],
+)
+@pytest.mark.parametrize("dimension", [2, 9, 784])
+@pytest.mark.parametrize("precision", ["highest", "medium"])
+def test_prices_are_lower_bounds(cloud, norm, level, dimension, precision, monkeypatch):
+    monkeypatch.setattr(pricing, "_ROWS", 32)
+    monkeypatch.setattr(pricing, "_COLUMNS", 27)
+    rng = np.random.default_rng(0)
+    x, y = CLOUDS[cloud](rng, dimension)
+    distance = cdist(x, y, METRICS[norm])
+    size = max(np.abs(x).max(), np.abs(y).max()) * dimension
+    potential = rng.normal(size=70) * distance.mean()
+    true = (distance - potential).min(axis=1)
+    torch.set_float32_matmul_precision(precision)
+    try:
+        priced = Pricer(x, y, norm, level, x.mean(axis=0)).transform(potential, 4)
+        assert torch.get_float32_matmul_precision() == precision
+    finally:
+        torch.set_float32_matmul_precision("highest")
+    rounding = 1e-15 * (np.abs(true) + np.abs(potential).max() + dimension * distance.max())
+    assert (priced.potential <= true + rounding).all()
+    assert (priced.potential >= true - LOSS[level] * size).all()
+    # The cheapest arcs are among those returned, up to the level's precision.
+    np.testing.assert_allclose(priced.cost, np.take_along_axis(distance, priced.arcs, axis=1), rtol=1e-14 * dimension)
+    cheapest = (priced.cost - potential[priced.arcs]).min(axis=1)
+    assert (cheapest <= true + LOSS[level] * size).all()
+
+
+def test_more_arcs_than_points_are_all_of_them():
+    x, y = np.random.default_rng(0).normal(size=(2, 5, 3))
+    priced = Pricer(x, y, "l2", "difference64", x[0]).transform(np.zeros(5), 16)
+    assert (np.sort(priced.arcs, axis=1) == np.arange(5)).all()
+    np.testing.assert_allclose(priced.potential, cdist(x, y).min(axis=1), rtol=1e-14)
+
+
+def test_distances_are_cut_at_the_cap():
+    x, y = np.zeros((1, 9)), np.arange(1.0, 5)[:, None] * np.eye(9)[:1]
+    for level in levels("l2", 9):
+        priced = Pricer(x, y, "l2", level, x[0], cap=2.5).transform(np.array([0.0, 0.0, 0.0, 1.0]), 4)
+        assert sorted(priced.cost[0]) == [1, 2, 2.5, 2.5]
+        assert priced.potential[0] == pytest.approx(1, rel=1e-5)
+
+
+def test_a_pass_can_be_ended_between_blocks():
+    def stop() -> None:
+        raise TimeoutError
+
+    x = np.zeros((4, 2))
+    with pytest.raises(TimeoutError):
+        Pricer(x, x, "l2", "difference64", x[0], check=stop).transform(np.zeros(4), 1)
+
+
+@pytest.mark.parametrize("threshold", ["highest", "medium"])
+def test_a_lax_program_gets_the_same_proof(threshold):
+    x, y = np.random.default_rng(0).normal(size=(2, 300, 32))
+    torch.set_float32_matmul_precision(threshold)
+    try:
+        result = wasserstein1(x, y, method="column-generation")
+    finally:
+        torch.set_float32_matmul_precision("highest")
+    assert result.lower <= wasserstein1(x, y, method="network-simplex").upper
+    assert result.upper - result.lower <= 1e-9 * result.value
+
+
+def test_dot_products_are_exact():
+    rng = np.random.default_rng(0)
+    a = rng.integers(0, 2**52, size=100).astype(float)
+    b = rng.normal(size=100) * 10.0 ** rng.integers(-20, 20, size=100)
+    exact = sum(Fraction(p) * Fraction(q) for p, q in zip(a.tolist(), b.tolist(), strict=True))
+    assert math.fsum(exact_dot(a, b)) == float(exact)
+    assert sum(map(Fraction, exact_dot(a, b))) == exact
+
+
+def test_shrunk_distances_are_at_most_the_true_ones():
+    rng = np.random.default_rng(0)
+    for d in (1, 3, 200):
+        x, y = rng.normal(size=(2, 20, d))
+        computed = shrink(np.abs(x - y).sum(axis=1), d)
+        for row, value in zip(zip(x.tolist(), y.tolist(), strict=True), computed.tolist(), strict=True):
+            true = sum(abs(Fraction(p) - Fraction(q)) for p, q in zip(*row, strict=True))
+            assert Fraction(value) <= true <= Fraction(value) * Fraction(1 + 3 * roundoff(d + 5))
