@@ -26,8 +26,8 @@ Level: TypeAlias = Literal["product32", "product64", "difference32", "difference
 
 # Below this dimension differences of coordinates cost no more than products.
 FEW_COORDINATES = 8
-# Rows and columns of a block; it stays in the cache.
-_ROWS, _COLUMNS = 512, 4096
+# Rows and columns of a block.
+_ROWS, _COLUMNS = 512, 8192
 
 
 def levels(norm: Norm, dimension: int) -> tuple[Level, ...]:
@@ -88,20 +88,35 @@ class Pricer:
         self._products = level.startswith("product")
         dtype = torch.float32 if level.endswith("32") else torch.float64
         self._unit = torch.finfo(dtype).eps / 2
-        self._x, self._x_size = self._rounded(points, center, dtype, device)
-        self._y, self._y_size = self._rounded(others, center, dtype, device)
+        if self._products:
+            # Rows (x, |x|^2, 1) against columns (-2 y, 1, |y|^2): one product is all of |x - y|^2.
+            (x, x_square), (y, y_square) = (self._squared(side - center, dtype) for side in (points, others))
+            x, y = (
+                torch.cat((x, x_square, x_square.new_ones(x_square.shape)), 1),
+                torch.cat((-2 * y, y_square.new_ones(y_square.shape), y_square), 1),
+            )
+            self._x_excess, self._y_excess = np.zeros(len(points)), np.zeros(len(others))
+        else:
+            # Coordinates that are rounded make a distance this much too long.
+            (x, self._x_excess), (y, self._y_excess) = (self._rounded(side, center, dtype) for side in (points, others))
+        self._x, self._y = x.to(device), y.to(device)
 
-    def _rounded(
-        self, points: FloatArray, center: FloatArray, dtype: torch.dtype, device: torch.device | str
-    ) -> tuple[Tensor, FloatArray]:
-        """The points in the level's precision, and the size of each."""
-        if not self._products and dtype == torch.float64:
-            # Differences of the very points lose nothing.
-            return torch.from_numpy(points).to(device), np.zeros(len(points))
+    def _squared(self, moved: FloatArray, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """Points in the level's precision, and their squared sizes, shape (n, 1), less all that rounding can do."""
+        d = moved.shape[1]
+        points = torch.from_numpy(moved).to(dtype)
+        square = torch.cat([part.double().square().sum(1, keepdim=True) for part in points.split(_ROWS)])
+        # For the product 2 d + 4, rounded squares 2, rounded coordinates 4, the square root 4; d + 4 for the squares.
+        return points, (square * (1 - roundoff(2 * d + 20, self._unit) - roundoff(d + 10))).to(dtype)
+
+    def _rounded(self, points: FloatArray, center: FloatArray, dtype: torch.dtype) -> tuple[Tensor, FloatArray]:
+        """Points in the level's precision, and a bound of how far each was moved by it, shape (n,)."""
+        if dtype == torch.float64:
+            return torch.from_numpy(points), np.zeros(len(points))
         moved = torch.from_numpy(points - center).to(dtype)
         order = ORDERS[self._norm]
         size = torch.cat([torch.linalg.vector_norm(part.double(), order, dim=1) for part in moved.split(_ROWS)])
-        return moved.to(device), size.numpy() * (1 + roundoff(points.shape[1] + 4))
+        return moved, 2 * self._unit * size.numpy()
 
     def transform(self, potential: FloatArray, k: int) -> Transform:
         """The c-transform of a potential on the other points.
@@ -128,25 +143,13 @@ class Pricer:
 
     def _smallest(self, potential: FloatArray, k: int) -> tuple[FloatArray, NDArray[np.int64]]:
         """Of each row the k smallest lower bounds of ``|x_i - y_j| - potential_j``, in order."""
-        d, unit = self._points.shape[1], self._unit
-        dtype, device = self._x.dtype, self._x.device
-        column, row = potential, np.zeros(len(self._points))
-        if self._products:
-            # For the product and its sums 2 d + 8, rounded coordinates 4, the square root 4; 4 d + 20 for the sizes.
-            less = 1 - roundoff(2 * d + 20, unit) - roundoff(4 * d + 20)
-            x_square, y_square = (
-                torch.from_numpy(size**2 * less).to(device, dtype) for size in (self._x_size, self._y_size)
-            )
-        else:
-            # Coordinates that were rounded make a distance this much too long.
-            column, row = potential + 2 * unit * self._y_size, 2 * unit * self._x_size
-            less = 1 - roundoff(d + 8, unit)
-        taken = torch.from_numpy(column).to(dtype)
+        unit, dtype, device = self._unit, self._x.dtype, self._x.device
+        taken = torch.from_numpy(potential + self._y_excess).to(dtype)
         if dtype == torch.float32:
             # Rounded up, so that what is left is a lower bound.
             taken = torch.nextafter(taken, torch.full_like(taken, torch.inf))
         taken = taken.to(device)
-        order = ORDERS[self._norm]
+        shrunk = 1 - roundoff(self._points.shape[1] + 8, unit)
         buffer = torch.empty(_ROWS * _COLUMNS if self._products else 0, dtype=dtype, device=device)
         values = np.empty((len(self._points), k))
         arcs = np.empty((len(self._points), k), dtype=np.int64)
@@ -159,10 +162,10 @@ class Pricer:
                     y = self._y[left : left + _COLUMNS]
                     if self._products:
                         block = buffer[: len(x) * len(y)].view(len(x), len(y))
-                        torch.addmm(y_square[left : left + _COLUMNS], x, y.T, alpha=-2, out=block)
-                        block.add_(x_square[start : start + _ROWS, None]).clamp_(min=0).sqrt_()
+                        torch.mm(x, y.T, out=block).clamp_(min=0).sqrt_()
                     else:
-                        block = torch.cdist(x, y, p=order, compute_mode="donot_use_mm_for_euclid_dist").mul_(less)
+                        block = torch.cdist(x, y, ORDERS[self._norm], compute_mode="donot_use_mm_for_euclid_dist")
+                        block.mul_(shrunk)
                     if self._cap < np.inf:
                         block.clamp_(max=self._cap * (1 - 2 * unit))
                     block.sub_(taken[left : left + _COLUMNS])
@@ -174,7 +177,7 @@ class Pricer:
                         best, kept = best.topk(k, dim=1, largest=False)
                         index = index.gather(1, kept)
                 values[start : start + _ROWS], arcs[start : start + _ROWS] = best.cpu(), index.cpu()  # type: ignore[union-attr]
-        return values - 4 * unit * np.abs(values) - row[:, None] * (1 + 4 * unit), arcs
+        return values - 4 * unit * np.abs(values) - self._x_excess[:, None], arcs
 
 
 @contextmanager
