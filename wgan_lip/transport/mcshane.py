@@ -1,0 +1,125 @@
+"""An exact potential, extended from the samples to all space: a critic to score held-out samples with."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal, TypeAlias, get_args
+
+import numpy as np
+
+from wgan_lip.transport.norm import Norm, check_norm, pairwise
+from wgan_lip.transport.result import Solution
+from wgan_lip.transport.samples import FloatArray, Samples, as_pair, as_points
+
+Envelope: TypeAlias = Literal["largest", "smallest", "mean"]
+
+# Note [which envelope]
+# Measured on held-out samples (400 fitted, 400 scored on each side, l2, lower bound at 97.5 %, mean of 5 draws):
+#                                        largest   smallest   mean
+#   Gaussians in R^16, 3 apart              1.50       1.46   1.50
+#   Gaussians in R^128, 3 apart             0.35       0.30   0.36
+#   N(0, I) against N(0, 2.25 I), R^128    -2.92       3.93   0.56
+#   digits 0-4 against 5-9                  2.05       2.25   2.15
+#   digits against their Gaussian fit       0.15       1.28   0.73
+# Swap the two sets, and the largest and the smallest swap. Cones on the more concentrated sample certify most, as
+# they see how far the other one spreads; cones on the other can certify nothing. The mean is the safe default.
+# population_bracket() chooses by a split within the samples it fits, and came within 0.01 of the best column.
+
+# Entries of a block of distances: 32 MiB.
+_BLOCK = 2**22
+
+
+@dataclass(frozen=True)
+class McShaneExtension:
+    """A 1-Lipschitz function on all space that is an optimal critic on the samples it was fitted to.
+
+    Call it with points of shape (k, ...) for its values, shape (k,), in the units of the samples. It takes
+    O(k (n + m) d) time and blockwise memory. Built by :func:`mcshane_extension`.
+
+    Attributes:
+        x, y: the points it was fitted to, shapes (n, d) and (m, d).
+        x_potential, y_potential: their optimal potentials, shapes (n,) and (m,).
+        norm: the norm in which it is 1-Lipschitz.
+        envelope: which of the extensions.
+        lipschitz_constant: 1, by construction.
+    """
+
+    x: FloatArray
+    y: FloatArray
+    x_potential: FloatArray
+    y_potential: FloatArray
+    norm: Norm
+    envelope: Envelope
+    lipschitz_constant: ClassVar[float] = 1.0
+
+    def __call__(self, z: Samples) -> FloatArray:
+        """Values at ``z``, shape (k,).
+
+        Raises:
+            ValueError: bad samples, another dimension, distances that overflow.
+        """
+        points = as_points(z, "z")
+        if points.shape[1] != self.x.shape[1]:
+            raise ValueError(f"z must have the dimension of the samples, {self.x.shape[1]}; got {points.shape[1]}")
+        if self.envelope == "largest":
+            return self._largest(points)
+        if self.envelope == "smallest":
+            return self._smallest(points)
+        return (self._largest(points) + self._smallest(points)) / 2
+
+    def _largest(self, z: FloatArray) -> FloatArray:
+        return _lowest_cone(z, self.y, -self.y_potential, self.norm)
+
+    def _smallest(self, z: FloatArray) -> FloatArray:
+        return -_lowest_cone(z, self.x, -self.x_potential, self.norm)
+
+
+def mcshane_extension(
+    x: Samples, y: Samples, solution: Solution, *, norm: Norm = "l2", envelope: Envelope = "mean"
+) -> McShaneExtension:
+    """Extend the exact potentials of two sample sets to a 1-Lipschitz function on all space.
+
+    ``largest(z) = min_j |z - y_j| - y_potential[j]``, ``smallest(z) = max_i x_potential[i] - |z - x_i|``,
+    ``mean(z) = (largest(z) + smallest(z)) / 2``
+
+    Minima and maxima of 1-Lipschitz cones are 1-Lipschitz, whatever the potentials. For feasible ones the largest
+    is at least ``x_potential`` on x and at most ``-y_potential`` on y, and so is the smallest; hence
+    ``mean f(x) - mean f(y)`` is at least the value of the potentials: W1 of the samples if they are optimal.
+    On other samples it is a lower bound of nothing but their own W1; see :func:`population_lower`.
+
+    Args:
+        x: the samples the problem was solved for, shape (n, ...).
+        y: likewise, shape (m, ...).
+        solution: ``wasserstein1(x, y, norm=norm)``.
+        norm: the ground norm of that solution.
+        envelope: the largest extension of the potential on y, the smallest of that on x, or their mean.
+
+    Raises:
+        ValueError: potentials of other lengths than the samples, another envelope or norm, bad samples.
+
+    Source:
+        McShane, "Extension of range of functions", 1934, theorem 1 (the largest); Whitney, "Analytic extensions
+        of differentiable functions defined in closed sets", 1934, footnote on page 63 (the smallest).
+    """
+    check_norm(norm)
+    if envelope not in get_args(Envelope):
+        raise ValueError(f"envelope must be one of {', '.join(get_args(Envelope))}; got envelope={envelope!r}")
+    x_points, y_points = as_pair(x, y)
+    for name, points, potential in (("x", x_points, solution.x_potential), ("y", y_points, solution.y_potential)):
+        if potential.shape != (len(points),):
+            raise ValueError(
+                f"solution must be that of x and y; got {name}_potential of shape {potential.shape} "
+                f"for {len(points)} points"
+            )
+    return McShaneExtension(x_points, y_points, solution.x_potential, solution.y_potential, norm, envelope)
+
+
+def _lowest_cone(z: FloatArray, apexes: FloatArray, heights: FloatArray, norm: Norm) -> FloatArray:
+    """``min_j |z - apexes[j]| + heights[j]``, shape (k,)."""
+    values = np.empty(len(z))
+    rows = max(1, _BLOCK // len(apexes))
+    for start in range(0, len(z), rows):
+        block = pairwise(z[start : start + rows], apexes, norm)
+        block += heights
+        values[start : start + rows] = block.min(axis=1)
+    if not np.isfinite(values).all():
+        raise ValueError("distances between z and the samples overflow float64: scale both down")
+    return values
