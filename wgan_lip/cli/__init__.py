@@ -20,7 +20,8 @@ def main(args: list[str] | None = None) -> None:
     if first in ("-h", "--help"):
         _print_help()
     elif not first.startswith("-") and first not in COMMANDS:
-        fail(f"{f'there is no command {first!r}' if first else 'a command is missing'}; choose from {', '.join(COMMANDS)}")
+        wrong = f"there is no command {first!r}" if first else "a command is missing"
+        fail(f"{wrong}; choose from {', '.join(COMMANDS)}")
     elif first == "w1":
         # Each command imports what it needs: comparing samples is no reason to wait for Lightning.
         from wgan_lip.cli.w1 import run

@@ -23,12 +23,13 @@ def in_one_line(*errors: type[Exception]) -> Iterator[None]:
     Args:
         errors: beside ValueError, OSError and MemoryError.
     """
+    mended: tuple[type[Exception], ...] = (ValueError, OSError, MemoryError, *errors)
     try:
         yield
     except KeyboardInterrupt:
         sys.stderr.write("wgan-lip: interrupted\n")
         raise SystemExit(130) from None
-    except (ValueError, OSError, MemoryError, *errors) as error:
+    except mended as error:
         if os.environ.get(TRACEBACK):
             raise
         fail(f"{essence(str(error)) or type(error).__name__} (set {TRACEBACK}=1 for the traceback)")

@@ -82,4 +82,4 @@ def _read(path: Path) -> NDArray[np.uint8]:
 
 def _describe(image: NDArray[np.uint8]) -> str:
     channels, height, width = image.shape
-    return f"{width}×{height} {_MODES[channels > 1]}"
+    return f"{width}x{height} {_MODES[channels > 1]}"

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from wgan_lip.transport.assumptions import PerSide, Spread, check_probability, spreads
-from wgan_lip.transport.bracket import roundoff
+from wgan_lip.transport.rounding import roundoff
 from wgan_lip.transport.samples import FloatArray, Samples, as_points
 
 Guarantee: TypeAlias = Literal["finite-sample", "asymptotic"]
