@@ -193,6 +193,14 @@ def test_splits(files, say, ask):
     assert "at 60 against 60 points, 1 split" in say("x.npy", "y.npy", "--splits", 1)
 
 
+def test_floor_points(files, say, ask):
+    found = ask("x.npy", "y.npy", "--max-points", 40, "--floor-points", 30)
+    assert (found["a"]["noise_floor"]["points"], found["b"]["noise_floor"]["points"]) == (30, 30)
+    text = say("x.npy", "y.npy", "--max-points", 40, "--floor-points", 30)
+    assert "for floors at the size of the comparison: --floor-points 40" in text
+    assert "W1 is" not in text
+
+
 def test_few_points_have_no_statistics_and_say_so(files, say, ask):
     np.save("one.npy", X[:1])
     found, text = ask("one.npy", "y.npy"), say("one.npy", "y.npy")
@@ -245,6 +253,7 @@ def test_a_terminal_is_shown_where_the_solver_is():
         (["x.npy", "y.npy", "--max-points", "0"], "argument --max-points: must be a whole number from 1; got '0'"),
         (["x.npy", "y.npy", "--max-points", "1.5"], "argument --max-points: must be a whole number from 1"),
         (["x.npy", "y.npy", "--splits", "-1"], "argument --splits: must be a whole number from 0"),
+        (["x.npy", "y.npy", "--floor-points", "0"], "argument --floor-points: must be a whole number from 1"),
         (["x.npy", "y.npy", "--seed", "-1"], "argument --seed: must be a whole number from 0"),
         (["x.npy", "y.npy", "--confidence", "95"], "argument --confidence: must be strictly between 0 and 1"),
         (["x.npy", "y.npy", "--time-budget", "nan"], "argument --time-budget: must be seconds, at least 0; got 'nan'"),

@@ -131,8 +131,8 @@ def split_lower(
         diameter: as in :func:`population_bracket`.
         sigma: likewise.
         norm: the ground norm.
-        most_fitted: points of either side to fit, if that is less than half of them: the fit is exact optimal
-            transport and costs the most, while scores are cheap.
+        most_fitted: points of either side to fit, if that is less than half of them: the time of the fit
+            and of the scores grows with them, what they certify hardly does.
         generator: draws the parts.
 
     Raises:

@@ -49,6 +49,7 @@ class Options:
     max_points: int | None
     seed: int
     splits: int
+    floor_points: int
     confidence: float
     diameter: float | None
     sigma: float | None
@@ -104,8 +105,8 @@ def _parser() -> argparse.ArgumentParser:
         type=_number(float, "seconds, at least 0", lambda x: 0 <= x < math.inf),
         metavar="SECONDS",
         help="end the solve of A against B after so long with the bounds it has. Small problems, which take a second, "
-        "are solved all the same; the noise floors and the population bracket add solves of their own, of 4,000 "
-        "points at most",
+        "are solved all the same; noise floors and population bracket add solves of their own (see "
+        "--floor-points, --splits)",
     )
     parser.add_argument(
         "--memory-budget",
@@ -119,6 +120,14 @@ def _parser() -> argparse.ArgumentParser:
         default=3,
         metavar="K",
         help="random splits for each noise floor; 0 for no floors (default: 3)",
+    )
+    parser.add_argument(
+        "--floor-points",
+        type=_number(int, "a whole number from 1", lambda n: n >= 1),
+        default=2000,
+        metavar="N",
+        help="points on either side of a split, at most: each split is an exact solve of that size (default: 2,000, or "
+        "the size of the comparison, or half the set, whichever is least)",
     )
     parser.add_argument(
         "--confidence",

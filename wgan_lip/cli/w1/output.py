@@ -137,8 +137,10 @@ def _floors(c: Comparison) -> _Rows:
     sizes = len(c.a.points), len(c.b.points)
     rows = [(f"noise floor {label}", _floor(side, max(sizes), c)) for label, side in (("A", c.a), ("B", c.b))]
     floors = [side.floor.size for side in (c.a, c.b) if side.floor]
+    halves = min(len(side.samples.values) // 2 for side in (c.a, c.b))
     if floors and min(floors) < min(sizes):
-        rows.append(("", f"for floors at the size of the comparison: --max-points {min(floors)}"))
+        remedy = f"--floor-points {min(sizes)}" if halves >= min(sizes) else f"--max-points {min(floors)}"
+        rows.append(("", f"for floors at the size of the comparison: {remedy}"))
     return rows
 
 
