@@ -22,8 +22,8 @@ from wgan_lip.transport.population_lower import LowerBound
 from wgan_lip.transport.population_upper import UpperBound, population_upper
 from wgan_lip.transport.sliced import SlicedW1, sliced_wasserstein1
 
-# Points of either side that fit a critic for the population's lower bound; the others are its scores. Of 20,000 in R^64,
-# 2,000 certified no less than 4,000, in less than half the time.
+# Points of either side that fit a critic for the population's lower bound; the others are its scores. Of 20,000 in
+# R^64, 2,000 certified no less than 4,000, in less than half the time.
 _MOST_FITTED = 2000
 _MIB = 2**20
 
