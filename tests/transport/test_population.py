@@ -11,7 +11,7 @@ from scipy import stats
 
 from wgan_lip.transport import population, wasserstein1
 from wgan_lip.transport.mcshane import mcshane_extension
-from wgan_lip.transport.population import PopulationBracket, population_bracket
+from wgan_lip.transport.population import PopulationBracket, population_bracket, split_lower
 from wgan_lip.transport.population_lower import LowerBound, population_lower
 from wgan_lip.transport.population_upper import UpperBound, population_upper
 
@@ -185,6 +185,27 @@ def test_what_scores_in_the_end_has_neither_fitted_nor_chosen(monkeypatch):
     for half, other in chosen:
         assert half | other == fitted
         assert not half & other
+
+
+def test_few_may_fit_and_all_others_score(monkeypatch):
+    calls, score = [], population._score
+
+    def spy(critic, scored, *rest):
+        calls.append((set(critic.x[:, 0]), set(scored[0][:, 0])))
+        return score(critic, scored, *rest)
+
+    monkeypatch.setattr(population, "_score", spy)
+    x, y = torch.randn(2, 60, 2)
+    bound = split_lower(x, y + 5, delta=0.1, sigma=1, most_fitted=8, generator=generator())
+    fitted, scored = calls[-1]
+    assert (len(fitted), len(scored)) == (8, 52)
+    assert not fitted & scored
+    assert bound.margin == pytest.approx(math.sqrt(2 * (2 / 52) * math.log(10)))
+    # More than half is half: what the bracket does.
+    whole = split_lower(x, y, delta=0.025, most_fitted=999, generator=generator())
+    assert whole.value == population_bracket(x, y, generator=generator()).lower
+    with pytest.raises(ValueError, match="most_fitted must be at least 4; got most_fitted=3"):
+        split_lower(x, y, most_fitted=3, generator=generator())
 
 
 def test_one_distribution_twice_is_at_no_distance():

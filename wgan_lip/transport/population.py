@@ -14,8 +14,9 @@ from wgan_lip.transport.population_upper import UpperBound, population_upper
 from wgan_lip.transport.samples import FloatArray, Samples, as_pair
 from wgan_lip.transport.subsets import disjoint_subsets
 
-# Half of them fit, and half of those choose the extension: two of each are left to show a variance.
-_FEWEST = 8
+# Points of either side, at least. Half of them fit, and half of those choose the extension: two of each are left to
+# show a variance.
+FEWEST = 8
 
 Pair: TypeAlias = tuple[FloatArray, FloatArray]
 
@@ -82,9 +83,9 @@ def population_bracket(
     """Bracket W1(P, Q) at a confidence, from independent samples of P and Q and nothing else.
 
     Each bound gets half of the probability of error. Lower: the exact potential of one half of the samples, extended
-    to all space by McShane's formula, scores the other half (:func:`population_lower`). Which of its extensions is
-    taken, a split of the first half decides, so that the scored half stays unseen. A certified critic that was
-    trained on other samples usually scores more. Upper: exact W1 of all samples (:func:`population_upper`).
+    to all space by McShane's formula, scores the other half (:func:`split_lower`). Which of its extensions is taken,
+    a split of the first half decides, so that the scored half stays unseen. A certified critic that was trained on
+    other samples usually scores more. Upper: exact W1 of all samples (:func:`population_upper`).
 
     Args:
         x: n independent samples of P, shape (n, ...). Samples of a Dirac are not split.
@@ -101,31 +102,71 @@ def population_bracket(
             (one of a Dirac), bad samples, negative diameters or sigmas.
         UnprovenError: as :func:`wasserstein1`.
     """
-    check_norm(norm)
     check_probability(confidence, "confidence")
+    delta = (1 - confidence) / 2
+    lower = split_lower(x, y, delta=delta, diameter=diameter, sigma=sigma, norm=norm, generator=generator)
+    w1 = wasserstein1(x, y, norm=norm).upper
+    return PopulationBracket.of(
+        lower, population_upper(w1, len(x), len(y), delta=delta, diameter=diameter, sigma=sigma)
+    )
+
+
+def split_lower(
+    x: Samples,
+    y: Samples,
+    *,
+    delta: float = 0.05,
+    diameter: PerSide = None,
+    sigma: PerSide = None,
+    norm: Norm = "l2",
+    most_fitted: int | None = None,
+    generator: torch.Generator,
+) -> LowerBound:
+    """A lower confidence bound of W1(P, Q) from samples alone: some of them fit a critic, the others are its scores.
+
+    Args:
+        x: n independent samples of P, shape (n, ...). Samples of a Dirac are not split.
+        y: m of Q, shape (m, ...).
+        delta: the probability of error.
+        diameter: as in :func:`population_bracket`.
+        sigma: likewise.
+        norm: the ground norm.
+        most_fitted: points of either side to fit, if that is less than half of them: the time of the fit
+            and of the scores grows with them, what they certify hardly does.
+        generator: draws the parts.
+
+    Raises:
+        ValueError, UnprovenError: as :func:`population_bracket`.
+    """
+    check_norm(norm)
+    check_probability(delta, "delta")
+    if most_fitted is not None and most_fitted < FEWEST // 2:
+        raise ValueError(f"most_fitted must be at least {FEWEST // 2}; got most_fitted={most_fitted}")
     points = as_pair(x, y)
     sides = spreads(diameter, sigma)
     for side, samples, name in zip(sides, points, ("x", "y"), strict=True):
         side.check_points(samples, name, norm)
-        if len(samples) < _FEWEST and not side.is_dirac:
+        if len(samples) < FEWEST and not side.is_dirac:
             raise ValueError(
-                f"{name} must hold at least {_FEWEST} samples, or be a Dirac with diameter 0; got {len(samples)}"
+                f"{name} must hold at least {FEWEST} samples, or be a Dirac with diameter 0; got {len(samples)}"
             )
-    delta = (1 - confidence) / 2
-    fitted, scored = _halves(points, sides, generator)
+    fitted, scored = _parts(points, sides, generator, most_fitted)
     envelope = _choose_envelope(fitted, sides, delta, norm, generator)
-    lower = _score(_critic(fitted, envelope, norm), scored, sides, delta)
-    w1 = wasserstein1(points[0], points[1], norm=norm).upper
-    upper = population_upper(w1, len(points[0]), len(points[1]), delta=delta, diameter=diameter, sigma=sigma)
-    return PopulationBracket.of(lower, upper)
+    return _score(_critic(fitted, envelope, norm), scored, sides, delta)
 
 
-def _halves(points: Pair, sides: tuple[Spread, Spread], generator: torch.Generator) -> tuple[Pair, Pair]:
-    """Two independent samples out of one, of P and of Q; one point of a Dirac is all of it."""
+def _parts(
+    points: Pair, sides: tuple[Spread, Spread], generator: torch.Generator, most: int | None = None
+) -> tuple[Pair, Pair]:
+    """Two independent samples out of one, of P and of Q: halves, unless the first would have more points than wanted.
+
+    One point of a Dirac is all of it.
+    """
     first, second = [], []
     for samples, side in zip(points, sides, strict=True):
         n = len(samples)
-        parts = (samples[:1],) * 2 if side.is_dirac else disjoint_subsets(samples, (n // 2, n - n // 2), generator)
+        size = n // 2 if most is None else min(n // 2, most)
+        parts = (samples[:1],) * 2 if side.is_dirac else disjoint_subsets(samples, (size, n - size), generator)
         first.append(parts[0])
         second.append(parts[1])
     return (first[0], first[1]), (second[0], second[1])
@@ -150,7 +191,7 @@ def _choose_envelope(
     fitted: Pair, sides: tuple[Spread, Spread], delta: float, norm: Norm, generator: torch.Generator
 ) -> Envelope:
     """The extension that certifies most within the half to be fitted, so that the other half stays unseen."""
-    first, second = _halves(fitted, sides, generator)
+    first, second = _parts(fitted, sides, generator)
     critic = _critic(first, "mean", norm)
 
     def certified(envelope: Envelope) -> float:

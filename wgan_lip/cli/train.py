@@ -1,8 +1,7 @@
-"""The command line: ``wgan-lip fit | validate | test``."""
+"""``wgan-lip fit | validate | test``: Lightning's command line, with run folders and reports."""
 
 import logging
 import os
-import re
 import shutil
 import signal
 import sys
@@ -20,6 +19,8 @@ from pytorch_lightning.loggers import Logger, WandbLogger
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 from rich.console import Console
 
+from wgan_lip.cli.commands import DESCRIPTION, TRAINING_COMMANDS
+from wgan_lip.cli.errors import TRACEBACK, essence, fail, in_one_line
 from wgan_lip.report import read_history, save_figure, w1_figure, w1_table
 from wgan_lip.training import (
     ExactW1,
@@ -36,20 +37,11 @@ from wgan_lip.training.run_folder import check_checkpoint, find_checkpoint, fold
 from wgan_lip.training.wgan import CHECKPOINT_KEY
 from wgan_lip.transport import UnprovenError
 
-_TRACEBACK = "WGAN_LIP_TRACEBACK"
 _WRITTEN = ("w1.png", "samples/[0-9]*.png", "metrics.csv", "config.yaml", "checkpoints/last.ckpt", "wandb/*run-*")
-_DESCRIPTION = (
-    "Train Wasserstein GANs with a certified 1-Lipschitz critic, set against the exact Wasserstein-1 distance."
-)
-_COMMANDS = {
-    "fit": "Train: wgan-lip fit -c configs/gan/digits.yaml",
-    "validate": "Set a checkpoint's critic against the exact W1 of held-out samples.",
-    "test": "The same as validate: nothing was chosen on the held-out samples.",
-}
 
 
-def main(args: list[str] | None = None) -> None:
-    """Run the command line; what the user can mend is one line on standard error and exit status 2.
+def run_training(args: list[str] | None = None) -> None:
+    """Run a training command.
 
     Args:
         args: the arguments; those of the process if None.
@@ -58,14 +50,8 @@ def main(args: list[str] | None = None) -> None:
     for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     try:
-        WganLipCLI(args=args)
-    except KeyboardInterrupt:
-        sys.stderr.write("wgan-lip: interrupted\n")
-        raise SystemExit(130) from None
-    except (ValueError, OSError, MisconfigurationException, UnprovenError) as error:
-        if os.environ.get(_TRACEBACK):
-            raise
-        _fail(f"{_essence(str(error))} (set {_TRACEBACK}=1 for the traceback)")
+        with in_one_line(MisconfigurationException, UnprovenError):
+            WganLipCLI(args=args)
     finally:
         _finish_wandb(exit_code=int(sys.exc_info()[0] is not None))
 
@@ -76,28 +62,13 @@ def _finish_wandb(exit_code: int) -> None:
         wandb.finish(exit_code=exit_code)
 
 
-def _fail(message: str) -> NoReturn:
-    sys.stderr.write(f"wgan-lip: error: {' '.join(message.split())}\n")
-    raise SystemExit(2)
-
-
 class _Parser(LightningArgumentParser):
     """A parser whose errors are one line, without the usage."""
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        if os.environ.get(_TRACEBACK) and ex is not None:
+        if os.environ.get(TRACEBACK) and ex is not None:
             raise ex
-        _fail(_essence(message))
-
-
-def _essence(message: str) -> str:
-    """What went wrong, out of jsonargparse's list of all the types that a value might have had."""
-    reasons = re.findall(r"^\s*- (.+)$", message, re.MULTILINE)
-    reasons = [reason for reason in reasons if not reason.startswith("Expected a <class 'NoneType'>")]
-    if "Union subtypes" not in message or not reasons:
-        return message
-    key = re.match(r'Parser key "[^"]+": ', message)
-    return (key.group() if key else "") + "; ".join(reasons)
+        fail(essence(message))
 
 
 class _SaveConfig(SaveConfigCallback):
@@ -144,7 +115,10 @@ class WganLipCLI(LightningCLI):
             save_config_callback=_SaveConfig,
             trainer_defaults={"max_epochs": -1, "num_sanity_val_steps": 0, "logger": True, "log_every_n_steps": 1},
             parser_class=_Parser,
-            parser_kwargs={"description": _DESCRIPTION, **{name: {"description": t} for name, t in _COMMANDS.items()}},
+            parser_kwargs={
+                "description": DESCRIPTION,
+                **{name: {"description": line} for name, line in TRAINING_COMMANDS.items()},
+            },
             auto_configure_optimizers=False,
             load_from_checkpoint_support=False,
             args=args,

@@ -1,0 +1,45 @@
+"""What the user can mend is one line on standard error and exit status 2."""
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+TRACEBACK = "WGAN_LIP_TRACEBACK"
+
+
+def fail(message: str) -> NoReturn:
+    """End with a message in one line."""
+    sys.stderr.write(f"wgan-lip: error: {' '.join(message.split())}\n")
+    raise SystemExit(2)
+
+
+@contextmanager
+def in_one_line(*errors: type[Exception]) -> Iterator[None]:
+    """Turn errors of these kinds into one line, and an interruption into its exit status.
+
+    Args:
+        errors: beside ValueError, OSError and MemoryError.
+    """
+    mended: tuple[type[Exception], ...] = (ValueError, OSError, MemoryError, *errors)
+    try:
+        yield
+    except KeyboardInterrupt:
+        sys.stderr.write("wgan-lip: interrupted\n")
+        raise SystemExit(130) from None
+    except mended as error:
+        if os.environ.get(TRACEBACK):
+            raise
+        fail(f"{essence(str(error)) or type(error).__name__} (set {TRACEBACK}=1 for the traceback)")
+
+
+def essence(message: str) -> str:
+    """What went wrong, out of jsonargparse's list of all the types that a value might have had."""
+    reasons = re.findall(r"^\s*- (.+)$", message, re.MULTILINE)
+    reasons = [reason for reason in reasons if not reason.startswith("Expected a <class 'NoneType'>")]
+    if "Union subtypes" not in message or not reasons:
+        return message
+    key = re.match(r'Parser key "[^"]+": ', message)
+    return (key.group() if key else "") + "; ".join(reasons)

@@ -1,0 +1,34 @@
+"""``wgan-lip w1 A B``: exact W1 between two sample sets, with all that sampling does to it."""
+
+import sys
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from wgan_lip.cli.errors import in_one_line
+from wgan_lip.cli.w1.arguments import parse
+from wgan_lip.cli.w1.comparison import compare
+from wgan_lip.cli.w1.output import as_json, as_text
+from wgan_lip.cli.w1.progress import Display
+from wgan_lip.files import load_samples, split_key
+from wgan_lip.transport import UnprovenError
+
+__all__ = ["run"]
+
+
+def run(args: Sequence[str]) -> None:
+    """Run the command.
+
+    Args:
+        args: what follows ``wgan-lip w1``.
+    """
+    options = parse(args)
+    with in_one_line(UnprovenError):
+        with Display(Console(file=sys.stderr), quiet=options.json) as display:
+            display.stage("reading")
+            a, b = (load_samples(*split_key(path)) for path in (options.a, options.b))
+            comparison = compare(a, b, options, display)
+        if options.json:
+            sys.stdout.write(as_json(comparison) + "\n")
+        else:
+            Console().print(as_text(comparison), markup=False, highlight=False, emoji=False, soft_wrap=True)

@@ -1,0 +1,175 @@
+"""The arguments of ``wgan-lip w1``."""
+
+import argparse
+import math
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NoReturn, TypeVar, get_args
+
+from wgan_lip.cli.errors import TRACEBACK, fail
+from wgan_lip.transport import Method, Norm
+
+_DESCRIPTION = """\
+The exact Wasserstein-1 distance between two sample sets, with its proof, and with what sampling error does to it.
+
+A and B are each an array (.npy, .npz), a tensor or a dictionary of tensors (.pt, .pth), or a folder of PNG, JPEG, BMP
+or WebP images of one size. Write FILE:KEY for one of several arrays in a file. The first axis counts the points.
+Floating-point numbers are taken as they are; 8-bit integers are images, and scaled from 0..255 to [-1, 1]. Files are
+never executed: no pickled objects are loaded.
+"""
+_EPILOG = """\
+what is printed:
+  W1            the distance between the two samples, which a transport plan and dual potentials prove to 1e-9. If the
+                time or memory budget ends the solve early, it is marked NOT EXACT, and there are proven bounds only.
+  noise floor   exact W1 between two disjoint parts of the same set: what sampling alone produces. A W1 at its floor
+                is no evidence of any difference.
+  population    a confidence bracket of the distance between the two distributions, if the points of A and B are
+                independent samples of them. Its upper side needs to know how far they spread: --diameter or --sigma.
+
+examples:
+  wgan-lip w1 real.npy fake.npy
+  wgan-lip w1 photos/ samples.pt:images --max-points 5000 --time-budget 60
+  wgan-lip w1 a.npz:x b.npz:x --norm l1 --diameter 2 --json > w1.json
+"""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user asked for; each field is explained by its option's help.
+
+    Attributes:
+        memory_budget: MiB.
+    """
+
+    a: str
+    b: str
+    norm: Norm
+    method: Method
+    max_points: int | None
+    seed: int
+    splits: int
+    floor_points: int
+    confidence: float
+    diameter: float | None
+    sigma: float | None
+    time_budget: float | None
+    memory_budget: float | None
+    json: bool
+
+
+def parse(args: Sequence[str]) -> Options:
+    """The options in ``args``; a mistake, or ``--help``, ends the program.
+
+    Args:
+        args: what follows ``wgan-lip w1``.
+    """
+    return Options(**vars(_parser().parse_args(args)))
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, without the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        if os.environ.get(TRACEBACK):
+            raise ValueError(message)
+        fail(message)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        "wgan-lip w1",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("a", metavar="A", help="the one sample set")
+    parser.add_argument("b", metavar="B", help="the other")
+    parser.add_argument("--norm", choices=get_args(Norm), default="l2", help="ground norm (default: l2)")
+    parser.add_argument(
+        "--max-points",
+        type=_number(int, "a whole number from 1", lambda n: n >= 1),
+        metavar="N",
+        help="compare a random subset of at most N points of each set; the noise floors still draw on all points, so "
+        "that with 2 N of them a floor is at the size of the comparison (default: all points)",
+    )
+    parser.add_argument(
+        "--seed",
+        type=_number(int, "a whole number from 0", lambda n: n >= 0),
+        default=0,
+        help="of the subsets and splits: the same seed gives the same numbers (default: 0)",
+    )
+    parser.add_argument(
+        "--time-budget",
+        type=_number(float, "seconds, at least 0", lambda x: 0 <= x < math.inf),
+        metavar="SECONDS",
+        help="end the solve of A against B after so long with the bounds it has. Small problems, which take a second, "
+        "are solved all the same; noise floors and population bracket add solves of their own (see "
+        "--floor-points, --splits)",
+    )
+    parser.add_argument(
+        "--memory-budget",
+        type=_number(float, "MiB, more than 0", lambda x: 0 < x < math.inf),
+        metavar="MIB",
+        help="memory that the solve of A against B may use, beyond the samples; likewise (default: what is free)",
+    )
+    parser.add_argument(
+        "--splits",
+        type=_number(int, "a whole number from 0", lambda n: n >= 0),
+        default=3,
+        metavar="K",
+        help="random splits for each noise floor; 0 for no floors (default: 3)",
+    )
+    parser.add_argument(
+        "--floor-points",
+        type=_number(int, "a whole number from 1", lambda n: n >= 1),
+        default=2000,
+        metavar="N",
+        help="points on either side of a split, at most: each split is an exact solve of that size (default: 2,000, or "
+        "the size of the comparison, or half the set, whichever is least)",
+    )
+    parser.add_argument(
+        "--confidence",
+        type=_number(float, "strictly between 0 and 1", lambda x: 0 < x < 1),
+        default=0.95,
+        metavar="P",
+        help="of the population bracket (default: 0.95)",
+    )
+    parser.add_argument(
+        "--diameter",
+        type=_number(float, "at least 0", lambda x: 0 <= x < math.inf),
+        metavar="D",
+        help="of the support of each distribution, in the ground norm and in the units of the samples; that of 8-bit "
+        "images is known",
+    )
+    parser.add_argument(
+        "--sigma",
+        type=_number(float, "at least 0", lambda x: 0 <= x < math.inf),
+        metavar="S",
+        help="sub-Gaussian constant of every 1-Lipschitz function under each distribution, for instance the Lipschitz "
+        "constant of a generator on standard normal noise",
+    )
+    parser.add_argument(
+        "--method", choices=get_args(Method), default="auto", help="solver (default: the fastest for the size)"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object, in full precision, and show no progress"
+    )
+    return parser
+
+
+_Number = TypeVar("_Number", int, float)
+
+
+def _number(kind: type[_Number], wanted: str, is_good: Callable[[_Number], bool]) -> Callable[[str], _Number]:
+    def convert(text: str) -> _Number:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not is_good(value):
+            raise argparse.ArgumentTypeError(f"must be {wanted}; got {text!r}")
+        return value
+
+    return convert

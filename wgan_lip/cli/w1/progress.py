@@ -1,0 +1,60 @@
+"""What a terminal shows while the command works."""
+
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from wgan_lip.transport import Progress as SolverProgress
+
+
+class Display:
+    """One line on a terminal that disappears at the end; elsewhere nothing.
+
+    Args:
+        console: where it is shown.
+        quiet: never show anything.
+    """
+
+    def __init__(self, console: Console, quiet: bool = False) -> None:
+        self._progress: Progress | None = None
+        self._stage = ""
+        if console.is_terminal and not quiet:
+            self._progress = Progress(
+                SpinnerColumn(),
+                TimeElapsedColumn(),
+                TextColumn("{task.description}", markup=False),
+                console=console,
+                transient=True,
+                refresh_per_second=4,
+            )
+            self._task = self._progress.add_task("", total=None)
+
+    def __enter__(self) -> "Display":
+        if self._progress is not None:
+            self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+    def stage(self, name: str) -> None:
+        """Say what is being done."""
+        self._stage = name
+        self._show(name)
+
+    def solver(self, state: SolverProgress) -> None:
+        """Show where a solver is; its ``progress`` argument."""
+        n, m = state.points
+        # Short enough for a terminal of eighty columns.
+        self._show(
+            f"{self._stage} ({n}x{m}): round {state.round}, {state.arcs:,} arcs, "
+            f"{state.lower:.5g} ≤ W1 ≤ {state.upper:.5g}"
+        )
+
+    def _show(self, text: str) -> None:
+        if self._progress is not None:
+            self._progress.update(self._task, description=text)

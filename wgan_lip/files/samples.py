@@ -1,0 +1,101 @@
+"""One sample set from a file or folder, checked."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wgan_lip.files.arrays import ARRAY_SUFFIXES, read_array
+from wgan_lip.files.images import read_images
+
+
+@dataclass(frozen=True)
+class FileSamples:
+    """Samples, and what was done to them on the way in.
+
+    Attributes:
+        values: floating point of at most 64 bits, finite, shape (n, ...), n at least 1.
+        path: where they were read.
+        key: of the array within the file, where it holds several; otherwise None.
+        scaled: whether they were integers 0..255 (uint8), that is images, and now lie in [-1, 1].
+    """
+
+    values: NDArray[np.floating]
+    path: Path
+    key: str | None
+    scaled: bool
+
+    @property
+    def name(self) -> str:
+        """``path``, or ``path:key``."""
+        return str(self.path) if self.key is None else f"{self.path}:{self.key}"
+
+
+def split_key(text: str) -> tuple[Path, str | None]:
+    """``file.npz:key`` as a path and a key; a path that exists as it stands has none.
+
+    Args:
+        text: as typed by a user.
+    """
+    head, colon, key = text.rpartition(":")
+    if colon and not Path(text).exists() and Path(head).exists():
+        return Path(head), key
+    return Path(text), None
+
+
+def load_samples(path: str | Path, key: str | None = None) -> FileSamples:
+    """Read a sample set; no code that the file may hold is run.
+
+    ``uint8`` is read as images and scaled, ``v / 127.5 - 1``; floating-point numbers are taken as they are.
+
+    Args:
+        path: an array (.npy, .npz), a tensor or a dictionary of tensors (.pt, .pth), or a folder of images
+            of one size (.png, .jpg, .jpeg, .bmp, .webp, also in folders within it; in the order of their paths),
+            which become shape (n, channels, height, width).
+        key: which array, where a file holds several.
+
+    Raises:
+        ValueError: another kind of file, a damaged one, a key that does not exist or is missing, images of several
+            sizes or modes, numbers that are neither floating point of at most 64 bits nor uint8, NaN, infinity,
+            no points.
+        OSError: nothing there, or nothing that may be read.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: there is no such file or folder")
+    if path.is_dir():
+        if key is not None:
+            raise ValueError(f"{path} is a folder of images, and has no key {key!r}")
+        found: NDArray[Any] = read_images(path)
+    elif path.suffix.lower() in ARRAY_SUFFIXES:
+        found = read_array(path, key)
+    else:
+        raise ValueError(f"{path}: samples are read from {', '.join(ARRAY_SUFFIXES)}, or from a folder of images")
+    samples = FileSamples(found, path, key, scaled=found.dtype == np.uint8)
+    _check(samples)
+    if not samples.scaled:
+        return samples
+    return FileSamples(found.astype(np.float32) / np.float32(127.5) - 1, path, key, scaled=True)
+
+
+def _check(samples: FileSamples) -> None:
+    values, name = samples.values, samples.name
+    if values.ndim == 0 or values.size == 0:
+        raise ValueError(f"{name} must hold at least one point; got shape {values.shape}")
+    if samples.scaled:
+        if values.ndim == 1:
+            raise ValueError(f"{name} holds uint8, which is read as images, but its shape is {values.shape}")
+        return
+    if not np.issubdtype(values.dtype, np.floating) or values.dtype.itemsize > 8:
+        raise ValueError(
+            f"{name} must hold floating-point numbers of at most 64 bits, or uint8 for images; got {values.dtype}: "
+            "convert it, for instance with .astype(numpy.float64)"
+        )
+    finite = np.isfinite(values.reshape(len(values), -1)).all(axis=1)
+    if not finite.all():
+        raise ValueError(
+            f"{name} holds NaN or infinity in {int((~finite).sum())} of {len(values)} points; "
+            f"the first is point {int(finite.argmin())}"
+        )
