@@ -16,7 +16,7 @@ from wgan_lip.randomness import keyed_generator
 from wgan_lip.transport import W1Result, wasserstein1
 from wgan_lip.transport.assumptions import spreads
 from wgan_lip.transport.noise_floor import NoiseFloor, noise_floor
-from wgan_lip.transport.norm import Norm
+from wgan_lip.transport.norm import box_diameter
 from wgan_lip.transport.population import FEWEST, split_lower
 from wgan_lip.transport.population_lower import LowerBound
 from wgan_lip.transport.population_upper import UpperBound, population_upper
@@ -150,14 +150,10 @@ def _check_shapes(a: FileSamples, b: FileSamples) -> None:
 
 def _diameter(samples: FileSamples, options: Options) -> float | None:
     """What is known of the support: the option, and the box of all images."""
-    known = [value for value in (options.diameter, _box_diameter(samples, options.norm)) if value is not None]
-    return min(known, default=None)
-
-
-def _box_diameter(samples: FileSamples, norm: Norm) -> float | None:
-    """Of ``[-1, 1]^d``, which holds every image that was scaled: ``2 sqrt(d)``, ``2 d`` or 2."""
-    dimension = math.prod(samples.values.shape[1:])
-    return 2 * {"l2": math.sqrt(dimension), "l1": dimension, "linf": 1.0}[norm] if samples.scaled else None
+    if not samples.scaled:
+        return options.diameter
+    box = box_diameter(2, math.prod(samples.values.shape[1:]), options.norm)
+    return box if options.diameter is None else min(box, options.diameter)
 
 
 def _drawn(samples: FileSamples, name: str, options: Options) -> NDArray[np.floating]:
