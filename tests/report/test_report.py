@@ -38,6 +38,15 @@ def test_history_keeps_the_evaluations_only(tmp_path):
     assert read_history(path) == [row(0, exact=6.0), row(10)]
 
 
+def test_history_without_a_bracket_has_the_trivial_one(tmp_path):
+    path = tmp_path / "metrics.csv"
+    path.write_text(
+        "generator_step,w1/exact,w1/critic,w1/gap_relative,w1/noise_floor,lipschitz/certified,w1/seconds\n"
+        "10,3.0,1.5,0.5,2.0,1.0,0.1\n"
+    )
+    assert read_history(path) == [replace(row(10), population_lower=0, population_upper=math.inf)]
+
+
 def test_history_without_an_evaluation_is_named(tmp_path):
     (tmp_path / "metrics.csv").write_text("generator_step,train/w1\n1,2.0\n")
     with pytest.raises(ValueError, match=r"metrics\.csv holds no evaluation"):

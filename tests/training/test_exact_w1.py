@@ -187,6 +187,7 @@ def test_the_population_bracket_is_that_of_the_scores_and_the_supports():
     unknown, _ = evaluate(LinearCritic(4), real, fake / 2, other)
     outside, _ = evaluate(LinearCritic(4), real, fake - 1, other, bounds=(0.0, 1.0))
     assert unknown.population_upper == outside.population_upper == math.inf
+    assert set(evaluation.metrics()) - set(unknown.metrics()) == {"w1/population_upper"}
 
 
 def test_an_evaluation_starts_from_the_better_of_critic_and_last_evaluation(monkeypatch):

@@ -1,6 +1,7 @@
 """A run's evaluations, read back from its metrics.csv."""
 
 import csv
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,8 +39,8 @@ def read_history(metrics_csv: Path) -> list[Row]:
                 critic=float(record["w1/critic"]),
                 gap_relative=float(record["w1/gap_relative"]),
                 noise_floor=float(record["w1/noise_floor"]),
-                population_lower=float(record["w1/population_lower"]),
-                population_upper=float(record["w1/population_upper"]),
+                population_lower=float(record.get("w1/population_lower") or 0),
+                population_upper=float(record.get("w1/population_upper") or math.inf),
                 certified=float(record["lipschitz/certified"]),
                 seconds=float(record["w1/seconds"]),
             )

@@ -58,8 +58,8 @@ class Evaluation:
     seconds: float
 
     def metrics(self) -> dict[str, float]:
-        """The values by the names under which they are logged."""
-        values = asdict(self)
+        """The values by the names under which they are logged; without an upper bound that is not known."""
+        values = {name: value for name, value in asdict(self).items() if math.isfinite(value)}
         certified = values.pop("certified")
         return {**{f"w1/{name}": value for name, value in values.items()}, "lipschitz/certified": certified}
 
