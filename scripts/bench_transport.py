@@ -355,17 +355,14 @@ class Cell:
 
     def describe(self, limit: float) -> str:
         """The cell in a line."""
-        return (
-            f"{self.case}-{self.d} n={self.n} {self.peer}: "
-            + {
-                "ok": f"{_short(self.seconds)} s ({_short(self.cpu_seconds)} on all cores), {_short(self.bytes, 1e6)} MB, value {(self.value or [0])[0]!r}",
-                "late": f"> {limit:g} s",
-                "not tried": "not tried",
-                "too large": f"needs {(self.needed or 0) / 1e9:.1f} GB",
-                "failed": "failed",
-            }[self.status]
-            + ("" if self.difference is None else f", difference {self.difference:.1e}")
-        )
+        if self.status == "ok":
+            told = (
+                f"{_short(self.seconds)} s, {_short(self.cpu_seconds)} s of all cores, {_short(self.bytes, 1e6)} MB, "
+            )
+            told += f"W1 {self.value[0]!r}" + ("" if self.difference is None else f", difference {self.difference:.0e}")
+        else:
+            told = " ".join(_instead(self, limit)).strip() or self.status
+        return f"{self.case}-{self.d} n={self.n} {self.peer}: {told}"
 
 
 def relative_difference(a: float, b: float) -> float:
