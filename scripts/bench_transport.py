@@ -506,7 +506,8 @@ def draw(results: dict[str, Any], path: Path) -> None:
                 "linewidth": 2.5 if peer == OURS else 1.2,
             }
             done, late, large = ([c for c in own if c.status == status] for status in ("ok", "late", "too large"))
-            hollow = style | {"linestyle": "", "markerfacecolor": "none"}
+            # Of different sizes, for they often lie on one another.
+            hollow = style | {"linestyle": "", "markerfacecolor": "none", "markersize": 14 - 2 * color}
             seconds, memory = axes[:, column]
             seconds.plot([c.n for c in done], [median(c.seconds) for c in done], "o-", label=peer, **style)
             seconds.plot([c.n for c in late], [results["limit"] for _ in late], marker="^", **hollow)

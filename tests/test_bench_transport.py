@@ -52,7 +52,7 @@ def compare(peers, **options):
 
 
 def pretend(monkeypatch, **values):
-    """Let measurements take a second, and give these values."""
+    """Let measurements take a second, and give these values; draw nothing."""
     names = {peer.solve: name for name, peer in bench.PEERS.items()}
 
     def in_process(task, solve, folder, limit):
@@ -66,6 +66,7 @@ def pretend(monkeypatch, **values):
         return measured, 0
 
     monkeypatch.setattr(bench, "in_process", in_process)
+    monkeypatch.setattr(bench, "draw", lambda results, path: None)
 
 
 def test_all_peers_agree_and_the_results_are_written(tmp_path, capsys):
