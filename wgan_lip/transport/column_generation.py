@@ -23,8 +23,9 @@ from wgan_lip.transport.simplex import CLOSE, network_simplex
 # proof that the few suffice (Ford and Fulkerson 1958; Dantzig and Wolfe 1960). Good potentials to begin with halve the
 # rounds: those of a quarter of the points, solved in the same way and extended to all by the c-transform, leave two.
 
-# Cheapest arcs of each point to begin with, and to look at in each round.
-_FIRST, _LOOKED_AT = 16, 16
+# Cheapest arcs of each point to begin with, fewer where a similar problem's potentials are known; and to look at
+# in each round.
+_FIRST, _FIRST_WARM, _LOOKED_AT = 16, 8, 16
 # Each coarser problem has this part of the points, and no fewer than these on either side.
 _COARSER, _COARSEST = 4, 1000
 # Arcs whose price is within this part of the worst violation join it: they would be violated next.
@@ -106,7 +107,10 @@ class _Generation:
         return bool(np.linalg.norm(self._apart) > _APART * width)
 
     def run(self, start: tuple[FloatArray, FloatArray] | None) -> None:
-        arcs = self._first_arcs(self._coarse() if start is None else start)
+        if start is None:
+            arcs = self._first_arcs(self._coarse(), _FIRST)
+        else:
+            arcs = self._first_arcs(start, _FIRST_WARM)
         self._generate(arcs, self._start)
         if self.bracket.is_closed(_CLOSE_ENOUGH):
             return
@@ -135,14 +139,14 @@ class _Generation:
         y_potential = pricer.transform(shrink(coarser.bracket.x_potential, problem.dimension), 1).potential
         return np.zeros(len(problem.x)), y_potential
 
-    def _first_arcs(self, start: tuple[FloatArray, FloatArray] | None) -> Arcs:
-        """The cheapest arcs of each point, priced with the potentials if there are any, and a feasible plan."""
+    def _first_arcs(self, start: tuple[FloatArray, FloatArray] | None, k: int) -> Arcs:
+        """The k cheapest arcs of each point, priced with the potentials if there are any, and a feasible plan."""
         n, m = len(self.problem.x), len(self.problem.y)
         arcs = Arcs((n, m), np.empty(0, dtype=np.int64), np.empty(0))
         x_potential, y_potential = (np.zeros(n), np.zeros(m)) if start is None else start
         for swapped in (False, True):
-            self._budget.check(_BYTES_AN_ARC * (len(arcs) + _FIRST * (m if swapped else n)))
-            priced = self._price(swapped, self._levels[0], x_potential if swapped else y_potential, _FIRST)
+            self._budget.check(_BYTES_AN_ARC * (len(arcs) + k * (m if swapped else n)))
+            priced = self._price(swapped, self._levels[0], x_potential if swapped else y_potential, k)
             arcs = arcs.merged(*self._endpoints(swapped, priced), priced.cost.ravel())
             if start is not None and not swapped:
                 x_potential = priced.potential

@@ -13,7 +13,7 @@ from wgan_lip.transport.bracket import Bracket
 from wgan_lip.transport.column_generation import solve_column_generation
 from wgan_lip.transport.memory import require_memory
 from wgan_lip.transport.norm import Norm, check_norm
-from wgan_lip.transport.pricing import Pricer, levels
+from wgan_lip.transport.pricing import FEW_COORDINATES, Pricer, levels
 from wgan_lip.transport.problem import Prepared, Problem, prepare
 from wgan_lip.transport.progress import Budget, Progress, Watcher
 from wgan_lip.transport.result import Solution, UnprovenError, W1Result
@@ -25,8 +25,9 @@ Method: TypeAlias = Literal["auto", "sort", "assignment", "network-simplex", "co
 
 # The proof must close to this, relative to the value; a value of zero is proven by bounds of zero.
 _RELATIVE_GAP = 1e-9
-# Problems of at most this many arcs are solved on all of them: measured by scripts/bench_transport.py.
-_FEW_ARCS = 1000 * 1000
+# Problems of at most this many arcs are solved on all of them, in few coordinates and in more: measured by
+# scripts/bench_transport.py.
+_FEW_ARCS_FLAT, _FEW_ARCS = 2200 * 2200, 1200 * 1200
 # Bytes that the dense solvers use for an arc, and column generation for a point and for each of its coordinates.
 _BYTES_AN_ARC, _BYTES_A_POINT, _BYTES_A_COORDINATE = 45, 12_000, 24
 
@@ -140,7 +141,8 @@ def wasserstein1(
 def _fastest(problem: Problem) -> Method:
     if problem.dimension == 1:
         return "sort"
-    return "network-simplex" if len(problem.x) * len(problem.y) <= _FEW_ARCS else "column-generation"
+    few = _FEW_ARCS_FLAT if problem.dimension < FEW_COORDINATES else _FEW_ARCS
+    return "network-simplex" if len(problem.x) * len(problem.y) <= few else "column-generation"
 
 
 def _check_method(method: Method, problem: Problem, memory_budget: float | None) -> None:
