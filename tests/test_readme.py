@@ -1,13 +1,19 @@
 """The README says what is true: its code runs as written, its table is what a run gave, its commands parse."""
 
+import json
 import re
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from PIL import Image
 
+from scripts.bench_transport import markdown_table as transport_table
 from scripts.update_readme import markdown_table
 from tests.cli import run
+from wgan_lip.cli import main
 from wgan_lip.report import read_history
 
 ROOT = Path(__file__).parent.parent
@@ -67,3 +73,39 @@ def test_every_command_parses(command, monkeypatch, tmp_path):
     else:
         run(monkeypatch, *words[1:], *small)
         assert list(tmp_path.glob("runs/digits/*/w1.png"))
+
+
+def test_third_example_brackets_the_distance_of_the_distributions(capsys):
+    torch.manual_seed(0)
+    exec(compile(blocks("python")[2], "README.md", "exec"), {})  # noqa: S102
+    match = re.fullmatch(
+        r"samples (\d\.\d+), noise floor (\d\.\d+), distributions (\d\.\d+) to (\d\.\d+) \(95%\)\n",
+        capsys.readouterr().out,
+    )
+    assert match
+    exact, floor, lower, upper = map(float, match.groups())
+    assert floor < exact
+    assert lower <= 0.5 * 8**0.5 <= upper
+
+
+@pytest.mark.parametrize("command", [line for line in blocks("sh")[2].splitlines() if line])
+def test_every_comparison_runs(command, monkeypatch, tmp_path, capsys):
+    words = shlex.split(command)
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, size=(20, 4, 4), dtype=np.uint8)
+    np.save("real.npy", rng.normal(size=(30, 16)))
+    np.savez("fake.npz", images=rng.normal(size=(20, 16)), labels=np.zeros(20))
+    torch.save(torch.from_numpy(pixels), "samples.pt")
+    Path("photos").mkdir()
+    for i, image in enumerate(pixels):
+        Image.fromarray(image).save(f"photos/{i}.png")
+    main(words[1:])
+    printed = capsys.readouterr().out
+    assert json.loads(printed)["exact"] if "--json" in words else "exact for these points" in printed
+
+
+def test_the_comparison_with_other_solvers_is_a_printed_one():
+    table = README.split("<!-- transport table -->\n")[1].split("<!-- end of transport table -->")[0]
+    results = json.loads((ROOT / "docs" / "transport.json").read_text())
+    assert table == transport_table(results)

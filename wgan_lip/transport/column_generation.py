@@ -107,11 +107,14 @@ class _Generation:
         return bool(np.linalg.norm(self._apart) > _APART * width)
 
     def run(self, start: tuple[FloatArray, FloatArray] | None) -> None:
-        if start is None:
-            arcs = self._first_arcs(self._coarse(), _FIRST)
-        else:
-            arcs = self._first_arcs(start, _FIRST_WARM)
-        self._generate(arcs, self._start)
+        """Tighten the bracket until it is closed, or float64 cannot tell more.
+
+        Args:
+            start: potentials near the optimal ones, shapes (n,) and (m,).
+        """
+        k = _FIRST if start is None else _FIRST_WARM
+        arcs, start = self._first_arcs(self._coarse() if start is None else start, k)
+        self._generate(arcs, start)
         if self.bracket.is_closed(_CLOSE_ENOUGH):
             return
         # See the note on capped distances in simplex.py.
@@ -139,8 +142,13 @@ class _Generation:
         y_potential = pricer.transform(shrink(coarser.bracket.x_potential, problem.dimension), 1).potential
         return np.zeros(len(problem.x)), y_potential
 
-    def _first_arcs(self, start: tuple[FloatArray, FloatArray] | None, k: int) -> Arcs:
-        """The k cheapest arcs of each point, priced with the potentials if there are any, and a feasible plan."""
+    def _first_arcs(
+        self, start: tuple[FloatArray, FloatArray] | None, k: int
+    ) -> tuple[Arcs, tuple[FloatArray, FloatArray] | None]:
+        """The k cheapest arcs of each point, priced with the potentials if there are any, and a feasible plan.
+
+        The potentials come back repaired: their own c-transforms.
+        """
         n, m = len(self.problem.x), len(self.problem.y)
         arcs = Arcs((n, m), np.empty(0, dtype=np.int64), np.empty(0))
         x_potential, y_potential = (np.zeros(n), np.zeros(m)) if start is None else start
@@ -152,9 +160,9 @@ class _Generation:
                 x_potential = priced.potential
             elif start is not None:
                 y_potential = priced.potential
-        self._start = None if start is None else (x_potential, y_potential)
         plan = self._first_plan
-        return arcs.merged(plan.rows, plan.columns, np.minimum(self._cost(plan), self._cap))
+        arcs = arcs.merged(plan.rows, plan.columns, self._cost(plan))
+        return arcs, None if start is None else (x_potential, y_potential)
 
     def _generate(self, arcs: Arcs, start: tuple[FloatArray, FloatArray] | None) -> None:
         """Solve and price in turn until nothing pays at any level of precision."""
