@@ -107,7 +107,9 @@ class Pricer:
         points = torch.from_numpy(moved).to(dtype)
         square = torch.cat([part.double().square().sum(1, keepdim=True) for part in points.split(_ROWS)])
         # For the product 2 d + 4, rounded squares 2, rounded coordinates 4, the square root 4; d + 4 for the squares.
-        return points, (square * (1 - roundoff(2 * d + 20, self._unit) - roundoff(d + 10))).to(dtype)
+        square = square * (1 - roundoff(2 * d + 20, self._unit) - roundoff(d + 10))
+        # Terms below the smallest normal number may be lost.
+        return points, (square - 4 * (d + 8) * torch.finfo(dtype).tiny).to(dtype)
 
     def _rounded(self, points: FloatArray, center: FloatArray, dtype: torch.dtype) -> tuple[Tensor, FloatArray]:
         """Points in the level's precision, and a bound of how far each was moved by it, shape (n,)."""
@@ -116,7 +118,8 @@ class Pricer:
         moved = torch.from_numpy(points - center).to(dtype)
         order = ORDERS[self._norm]
         size = torch.cat([torch.linalg.vector_norm(part.double(), order, dim=1) for part in moved.split(_ROWS)])
-        return moved, 2 * self._unit * size.numpy()
+        lost = 4 * (points.shape[1] + 8) * torch.finfo(dtype).tiny
+        return moved, 2 * self._unit * size.numpy() + lost
 
     def transform(self, potential: FloatArray, k: int) -> Transform:
         """The c-transform of a potential on the other points.
@@ -153,7 +156,7 @@ class Pricer:
         buffer = torch.empty(_ROWS * _COLUMNS if self._products else 0, dtype=dtype, device=device)
         values = np.empty((len(self._points), k))
         arcs = np.empty((len(self._points), k), dtype=np.int64)
-        with _full_precision():
+        with _full_precision(device):
             for start in range(0, len(self._points), _ROWS):
                 self._check()
                 x = self._x[start : start + _ROWS]
@@ -162,7 +165,7 @@ class Pricer:
                     y = self._y[left : left + _COLUMNS]
                     if self._products:
                         block = buffer[: len(x) * len(y)].view(len(x), len(y))
-                        torch.mm(x, y.T, out=block).clamp_(min=0).sqrt_()
+                        _product(x, y, block).clamp_(min=0).sqrt_()
                     else:
                         block = torch.cdist(x, y, ORDERS[self._norm], compute_mode="donot_use_mm_for_euclid_dist")
                         block.mul_(shrunk)
@@ -180,12 +183,21 @@ class Pricer:
         return values - 4 * unit * np.abs(values) - self._x_excess[:, None], arcs
 
 
+def _product(x: Tensor, y: Tensor, out: Tensor) -> Tensor:
+    """``x y^T`` in the precision of its factors. NumPy's takes no orders from PyTorch's switches for speed."""
+    if out.device.type == "cpu":
+        np.matmul(x.numpy(), y.numpy().T, out=out.numpy())
+        return out
+    return torch.mm(x, y.T, out=out)
+
+
 @contextmanager
-def _full_precision() -> Iterator[None]:
-    """No TF32 or bfloat16 inside float32 products, whatever the program has set."""
+def _full_precision(device: torch.device) -> Iterator[None]:
+    """No TF32, bfloat16 or autocasting, whatever the program has set."""
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")
     try:
-        yield
+        with torch.no_grad(), torch.autocast(device.type, enabled=False):
+            yield
     finally:
         torch.set_float32_matmul_precision(before)
