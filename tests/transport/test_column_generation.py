@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from scripts.bench_transport import IMAGES, images
 
+from scripts.bench_transport import IMAGES, images
 from wgan_lip.transport import wasserstein1
 
 

@@ -49,16 +49,21 @@ def test_prices_are_lower_bounds(cloud, norm, level, dimension, precision, monke
     rounding = 1e-15 * (np.abs(true) + np.abs(potential).max() + dimension * distance.max())
     assert (priced.potential <= true + rounding).all()
     assert (priced.potential >= true - LOSS[level] * size).all()
-    # The cheapest arcs are among those returned, up to the level's precision.
-    np.testing.assert_allclose(priced.cost, np.take_along_axis(distance, priced.arcs, axis=1), rtol=1e-14 * dimension)
-    cheapest = (priced.cost - potential[priced.arcs]).min(axis=1)
-    assert (cheapest <= true + LOSS[level] * size).all()
+    # The bounds are those of their arcs, and the cheapest arcs are among them, up to the level's precision.
+    prices = np.take_along_axis(distance - potential, priced.arcs, axis=1)
+    assert (np.diff(priced.bounds, axis=1) >= 0).all()
+    assert (priced.bounds <= prices + rounding[:, None]).all()
+    assert (priced.bounds >= prices - LOSS[level] * size).all()
+    assert (prices.min(axis=1) <= true + LOSS[level] * size).all()
 
 
-def test_more_arcs_than_points_are_all_of_them():
+@pytest.mark.parametrize("columns", [2, 3, 8192])
+def test_more_arcs_than_points_are_all_of_them(columns, monkeypatch):
+    monkeypatch.setattr(pricing, "_COLUMNS", columns)
     x, y = np.random.default_rng(0).normal(size=(2, 5, 3))
     priced = Pricer(x, y, "l2", "difference64", x[0]).transform(np.zeros(5), 16)
     assert (np.sort(priced.arcs, axis=1) == np.arange(5)).all()
+    assert (np.diff(priced.bounds, axis=1) >= 0).all()
     np.testing.assert_allclose(priced.potential, cdist(x, y).min(axis=1), rtol=1e-14)
 
 
@@ -66,7 +71,8 @@ def test_distances_are_cut_at_the_cap():
     x, y = np.zeros((1, 9)), np.arange(1.0, 5)[:, None] * np.eye(9)[:1]
     for level in levels("l2", 9):
         priced = Pricer(x, y, "l2", level, x[0], cap=2.5).transform(np.array([0.0, 0.0, 0.0, 1.0]), 4)
-        assert sorted(priced.cost[0]) == [1, 2, 2.5, 2.5]
+        assert priced.arcs[0].tolist()[:3] == [0, 3, 1]
+        assert priced.bounds[0] == pytest.approx([1, 1.5, 2, 2.5], rel=1e-4)
         assert priced.potential[0] == pytest.approx(1, rel=1e-5)
 
 

@@ -155,7 +155,7 @@ class _Generation:
         for swapped in (False, True):
             self._budget.check(_BYTES_AN_ARC * (len(arcs) + k * (m if swapped else n)))
             priced = self._price(swapped, self._levels[0], x_potential if swapped else y_potential, k)
-            arcs = arcs.merged(*self._endpoints(swapped, priced), priced.cost.ravel())
+            arcs = self._with(arcs, *self._endpoints(swapped, priced))
             if start is not None and not swapped:
                 x_potential = priced.potential
             elif start is not None:
@@ -178,7 +178,7 @@ class _Generation:
                 self._report(arcs.shape, round_, len(arcs))
                 if self.bracket.is_closed(CLOSE):
                     return
-                more = self._with_paying(arcs, *self._endpoints(swapped, priced), priced.cost.ravel(), *start)
+                more = self._with_paying(arcs, swapped, priced, *start)
                 if len(more) > len(arcs):
                     break
                 # Nothing pays, yet the bracket is open: look closer.
@@ -192,19 +192,19 @@ class _Generation:
             swapped = not swapped
 
     def _with_paying(
-        self,
-        arcs: Arcs,
-        rows: IndexArray,
-        columns: IndexArray,
-        cost: FloatArray,
-        x_potential: FloatArray,
-        y_potential: FloatArray,
+        self, arcs: Arcs, swapped: bool, priced: Transform, x_potential: FloatArray, y_potential: FloatArray
     ) -> Arcs:
-        """The arcs, and those of the priced ones, shapes (k,), that pay or will soon."""
-        price = cost - x_potential[rows] - y_potential[columns]
-        worst = -float(price.min())
+        """The arcs, and those of the priced ones that pay or will soon."""
+        low = (priced.bounds - (y_potential if swapped else x_potential)[:, None]).ravel()
+        rows, columns = self._endpoints(swapped, priced)
         # Below this it is rounding.
         noise = 1e-15 * max(np.abs(x_potential).max(), np.abs(y_potential).max(), arcs.cost.max())
+        may_pay = low < _FORESIGHT * max(0.0, -float(low.min()))
+        keys = np.setdiff1d(arcs.keys_of(rows[may_pay], columns[may_pay]), arcs.keys)
+        rows, columns = keys // arcs.shape[1], keys % arcs.shape[1]
+        cost = self._distance(rows, columns)
+        price = cost - x_potential[rows] - y_potential[columns]
+        worst = -float(price.min(initial=0))
         pays = price < (_FORESIGHT * worst if worst > noise else -np.inf)
         return arcs.merged(rows[pays], columns[pays], cost[pays])
 
@@ -251,6 +251,12 @@ class _Generation:
         own = np.repeat(np.arange(len(priced.arcs)), priced.arcs.shape[1])
         return (priced.arcs.ravel(), own) if swapped else (own, priced.arcs.ravel())
 
+    def _with(self, arcs: Arcs, rows: IndexArray, columns: IndexArray) -> Arcs:
+        """The arcs and others, shapes (k,)."""
+        keys = np.setdiff1d(arcs.keys_of(rows, columns), arcs.keys)
+        rows, columns = keys // arcs.shape[1], keys % arcs.shape[1]
+        return arcs.merged(rows, columns, self._distance(rows, columns))
+
     def _judge(self, plan: Plan) -> None:
         self.bracket.add_plan(plan, self._cost(plan))
 
@@ -258,6 +264,10 @@ class _Generation:
         """True distances of a plan's entries."""
         problem = self.problem
         return paired(problem.x, problem.y, plan.rows, plan.columns, problem.norm)
+
+    def _distance(self, rows: IndexArray, columns: IndexArray) -> FloatArray:
+        """Distances of arcs, shapes (k,), no longer than the cap."""
+        return np.minimum(paired(self.problem.x, self.problem.y, rows, columns, self.problem.norm), self._cap)
 
 
 def _centered(x_potential: FloatArray, y_potential: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -26,6 +26,8 @@ Level: TypeAlias = Literal["product32", "product64", "difference32", "difference
 
 # Below this dimension differences of coordinates cost no more than products.
 FEW_COORDINATES = 8
+# Arcs of each point that are computed again from the coordinates, whatever their bounds.
+_EXACT = 3
 # Rows and columns of a block.
 _ROWS, _COLUMNS = 512, 8192
 
@@ -50,13 +52,13 @@ class Transform:
 
     Attributes:
         potential: at most ``min_j |x_i - y_j| - potential_j``, shape (n,).
-        arcs: index of the other point, shape (n, k).
-        cost: computed distance of those arcs, shape (n, k).
+        arcs: index of the other point of the k cheapest, in order, shape (n, k).
+        bounds: lower bounds of ``|x_i - y_j| - potential_j`` of those arcs, increasing, shape (n, k).
     """
 
     potential: FloatArray
     arcs: NDArray[np.int64]
-    cost: FloatArray
+    bounds: FloatArray
 
 
 class Pricer:
@@ -132,17 +134,23 @@ class Pricer:
             A potential that with the given one is feasible for the true distances.
         """
         k = min(k, len(self._others))
-        smallest, arcs = self._smallest(potential, k)
-        own = np.repeat(np.arange(len(arcs)), k)
-        cost = paired(self._points, self._others, own, arcs.ravel(), self._norm).reshape(arcs.shape)
-        np.minimum(cost, self._cap, out=cost)
-        exact = shrink(cost, self._points.shape[1]) - potential[arcs]
-        exact -= roundoff(2) * np.abs(exact)
-        # All arcs but these are no cheaper than the last of them.
-        least = exact.min(axis=1)
-        if k < len(self._others):
-            least = np.minimum(least, smallest[:, -1])
-        return Transform(least, arcs, cost)
+        bounds, arcs = self._smallest(potential, k)
+        looked = min(k, _EXACT)
+        least = self._least(np.arange(len(arcs)), arcs[:, :looked], potential)
+        # All arcs but the k are no cheaper than the last of them.
+        rest = bounds[:, -1].copy() if k < len(self._others) else np.full(len(arcs), np.inf)
+        if looked < k:
+            # Few others can be cheaper than the first: only those are computed exactly.
+            open_ = np.flatnonzero(bounds[:, looked] < least)
+            least[open_] = np.minimum(least[open_], self._least(open_, arcs[open_, looked:], potential))
+        return Transform(np.minimum(least, rest), arcs, bounds)
+
+    def _least(self, own: NDArray[np.intp], arcs: NDArray[np.int64], potential: FloatArray) -> FloatArray:
+        """Smallest ``|x_i - y_j| - potential_j`` of some points over some arcs each, from coordinates, rounded down."""
+        k = arcs.shape[1]
+        cost = paired(self._points, self._others, np.repeat(own, k), arcs.ravel(), self._norm).reshape(arcs.shape)
+        exact = shrink(np.minimum(cost, self._cap), self._points.shape[1]) - potential[arcs]
+        return (exact - roundoff(2) * np.abs(exact)).min(axis=1)
 
     def _smallest(self, potential: FloatArray, k: int) -> tuple[FloatArray, NDArray[np.int64]]:
         """Of each row the k smallest lower bounds of ``|x_i - y_j| - potential_j``, in order."""
@@ -174,11 +182,11 @@ class Pricer:
                     block.sub_(taken[left : left + _COLUMNS])
                     found, at = block.topk(min(k, block.shape[1]), dim=1, largest=False)
                     at += left
-                    index = at if index is None else torch.cat((index, at), dim=1)
-                    best = torch.cat((best, found), dim=1)
-                    if best.shape[1] > k:
-                        best, kept = best.topk(k, dim=1, largest=False)
-                        index = index.gather(1, kept)
+                    if index is None:
+                        best, index = found, at
+                    else:
+                        best, kept = torch.cat((best, found), 1).topk(min(k, best.shape[1] + found.shape[1]), 1, False)
+                        index = torch.cat((index, at), 1).gather(1, kept)
                 values[start : start + _ROWS], arcs[start : start + _ROWS] = best.cpu(), index.cpu()  # type: ignore[union-attr]
         return values - 4 * unit * np.abs(values) - self._x_excess[:, None], arcs
 
