@@ -174,7 +174,9 @@ def test_a_norm_that_is_not_the_certificate_s_is_refused(monkeypatch):
 def test_the_population_bracket_is_that_of_the_scores_and_the_supports():
     generator = torch.Generator().manual_seed(0)
     real, fake, other = (torch.rand(200, 4, generator=generator) for _ in range(3))
-    evaluation, _ = evaluate(LinearCritic(4), real, fake / 2, other, bounds=(0.0, 1.0), confidence=0.9)
+    evaluation, _ = evaluate(
+        LinearCritic(4), real, fake / 2, other, bounds=(0.0, 1.0), fake_bounds=(0.0, 1.0), confidence=0.9
+    )
     scores = real[:, 0].double(), fake[:, 0].double() / 2
     lower = population_lower(*scores, delta=0.05, diameter=2.0)
     assert lower.guarantee == "finite-sample"
@@ -185,9 +187,16 @@ def test_the_population_bracket_is_that_of_the_scores_and_the_supports():
     assert evaluation.population_lower < 0.5
     assert evaluation.population_upper > 0.25
     unknown, _ = evaluate(LinearCritic(4), real, fake / 2, other)
-    outside, _ = evaluate(LinearCritic(4), real, fake - 1, other, bounds=(0.0, 1.0))
-    assert unknown.population_upper == outside.population_upper == math.inf
+    # That these samples keep to the box is no proof that their distribution does.
+    unbounded, _ = evaluate(LinearCritic(4), real, fake / 2, other, bounds=(0.0, 1.0))
+    assert unknown.population_upper == unbounded.population_upper == math.inf
     assert set(evaluation.metrics()) - set(unknown.metrics()) == {"w1/population_upper"}
+
+
+def test_samples_outside_their_bounds_are_an_error():
+    x = torch.rand(9, 2)
+    with pytest.raises(ValueError, match=r"generated samples must keep to their bounds \(0.0, 1.0\); got -"):
+        evaluate(LinearCritic(2), x, x - 1, x, bounds=(0.0, 1.0), fake_bounds=(0.0, 1.0))
 
 
 def test_an_evaluation_starts_from_the_better_of_critic_and_last_evaluation(monkeypatch):

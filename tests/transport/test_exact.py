@@ -14,7 +14,16 @@ from scipy.spatial.distance import cdist
 from scipy.stats import wasserstein_distance
 
 from tests.transport.problems import Problem, problems, weighted_problems
-from wgan_lip.transport import UnprovenError, W1Result, column_generation, memory, pricing, progress, wasserstein1
+from wgan_lip.transport import (
+    UnprovenError,
+    W1Result,
+    bracket,
+    column_generation,
+    memory,
+    pricing,
+    progress,
+    wasserstein1,
+)
 
 
 def check_proof(problem: Problem, result: W1Result) -> None:
@@ -278,7 +287,8 @@ GOOD = np.ones((2, 2))
         ),
         ({"y_weights": np.array([0.5, 0.4])}, ValueError, "y_weights must sum to 1; got sum 0.9: divide"),
         ({"x_weights": np.zeros(2)}, ValueError, "x_weights must sum to 1; got sum 0.0"),
-        ({"x_weights": np.array([np.inf, 0])}, ValueError, "x_weights must sum to 1; got sum inf"),
+        ({"x_weights": np.array([np.inf, 0])}, ValueError, "x_weights must sum to 1; got .*inf.* among them"),
+        ({"x_weights": np.array([1e308, 1e308])}, ValueError, "x_weights must sum to 1; got .*1e.308.* among them"),
         ({"x_weights": np.ones(3) / 3}, ValueError, r"x_weights must have one entry a point, shape \(2,\)"),
         ({"x_weights": np.ones((2, 1)) / 2}, ValueError, r"got shape \(2, 1\)"),
         ({"x_weights": np.array([1, 0])}, ValueError, "at most 64 bits; got dtype int64"),
@@ -311,6 +321,45 @@ def test_weights_may_carry_the_rounding_of_their_precision(dtype):
     weights = torch.rand(1000).to(dtype)
     result = wasserstein1(x, y, x_weights=(weights / weights.sum()).to(dtype))
     assert result.plan.sum() == pytest.approx(1, rel=1e-12)
+
+
+@pytest.mark.parametrize("total", [0.0, 0.9, 1.999])
+def test_half_precision_is_no_excuse_for_another_sum(total):
+    x = np.zeros((300, 2))
+    with pytest.raises(ValueError, match="x_weights must sum to 1; got sum"):
+        wasserstein1(x, x, x_weights=torch.full((300,), total / 300, dtype=torch.bfloat16))
+
+
+@pytest.mark.parametrize("size", [1.0, 1e100, 1e300])
+def test_any_potentials_are_a_start(size):
+    x, y = np.random.default_rng(0).normal(size=(2, 60, 9))
+    rng, expected = np.random.default_rng(1), wasserstein1(x, y).value
+    for method in ("network-simplex", "column-generation"):
+        for scale in (1.0, 1e-150):
+            potentials = (size * rng.normal(size=60), size * rng.normal(size=60))
+            result = wasserstein1(x * scale, y * scale, method=method, initial_potentials=potentials)
+            assert result.value == pytest.approx(expected * scale, rel=1e-12)
+
+
+@pytest.mark.parametrize("exponent", [-18, -20, -21, -22, -22.3, -22.5, -22.7, -23, -30])
+def test_small_differences_beside_a_large_coordinate(exponent):
+    # Their squares underflow in float32.
+    x, y = 10.0**exponent * np.random.default_rng(0).normal(size=(2, 90, 8))
+    wide = [np.pad(points, ((0, 0), (1, 0)), constant_values=1.0) for points in (x, y)]
+    result = wasserstein1(*wide, method="column-generation")
+    assert result.value == pytest.approx(wasserstein1(x, y, method="network-simplex").value, rel=1e-9)
+
+
+def test_bounds_in_the_wrong_order_are_never_an_answer(monkeypatch):
+    x, y = np.random.default_rng(0).normal(size=(2, 50, 9))
+    monkeypatch.setattr(bracket, "dual_lower_bound", lambda *_: 10.0)
+    for method in ("network-simplex", "column-generation"):
+        with pytest.raises(UnprovenError, match="does not close: lower bound"):
+            wasserstein1(x, y, method=method)
+    looks = iter(range(99))
+    monkeypatch.setattr(progress.Budget, "elapsed", lambda self: next(looks))
+    with pytest.raises(UnprovenError, match="does not close: lower bound"):
+        wasserstein1(x, y, method="column-generation", time_budget=4)
 
 
 def test_points_without_weight_have_feasible_potentials_too():

@@ -90,6 +90,16 @@ def test_values_are_those_of_the_formula(norm, dimension):
         np.testing.assert_allclose(f(z), expected, rtol=0, atol=1e-13 * np.abs(expected).max())
 
 
+@pytest.mark.parametrize("envelope", ["largest", "smallest", "mean"])
+@pytest.mark.parametrize("spread", [1e-9, 1e-8, 1e-7])
+def test_cones_that_nearly_meet_are_told_apart(envelope, spread):
+    rng = np.random.default_rng(0)
+    x = np.concatenate((np.zeros((30, 16)), np.ones((30, 16)))) + spread * rng.normal(size=(60, 16))
+    y = np.concatenate((np.full((30, 16), 0.3), np.full((30, 16), 1.5))) + spread * rng.normal(size=(60, 16))
+    f, value = fitted(x, y, envelope=envelope), wasserstein1(x, y).value
+    assert f(x).mean() - f(y).mean() == pytest.approx(value, rel=1e-12)
+
+
 def test_takes_tensors_of_any_shape():
     x, y = torch.randn(2, 10, 1, 3, 3)
     assert fitted(x, y)(x.requires_grad_()).shape == (10,)

@@ -92,6 +92,11 @@ class MLPGenerator(nn.Sequential):
         self.noise_dim = noise_dim
         self.output_shape = tuple(output_shape)
 
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Between which every coordinate of every output lies, whatever the weights."""
+        return -1.0, 1.0
+
 
 def _hidden(
     inputs: int, width: int, depth: int, linear: LinearFactory, activation: ActivationFactory

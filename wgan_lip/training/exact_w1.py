@@ -72,6 +72,7 @@ def evaluate(
     *,
     norm: Norm | None = None,
     bounds: tuple[float, float] | None = None,
+    fake_bounds: tuple[float, float] | None = None,
     confidence: float = 0.95,
     previous: McShaneExtension | None = None,
 ) -> tuple[Evaluation, McShaneExtension]:
@@ -87,8 +88,9 @@ def evaluate(
         fake: shape (n, *shape); likewise.
         other_real: real samples disjoint from ``real``, shape (n, *shape).
         norm: the ground norm that is wanted; the certificate's if None.
-        bounds: between which every coordinate of every real sample lies, for the population bracket; generated
-            samples that do not keep to them leave it without an upper end.
+        bounds: between which every coordinate of every real sample lies by its nature, not as these samples show;
+            for the population bracket.
+        fake_bounds: likewise of generated samples, whatever the weights of the generator.
         confidence: of the population bracket.
         previous: the exact critic of an earlier evaluation, from whose potentials the solver may start.
 
@@ -131,7 +133,10 @@ def evaluate(
             f"Lipschitz constant is certified as {certificate.bound!r}: this is a bug, please report it"
         )
     delta = (1 - confidence) / 2
-    diameters = _diameter(real, bounds, certificate.norm), _diameter(fake, bounds, certificate.norm)
+    diameters = (
+        _diameter(real, bounds, certificate.norm, "real"),
+        _diameter(fake, fake_bounds, certificate.norm, "generated"),
+    )
     lower = population_lower(real_scores, fake_scores, delta=delta, diameter=diameters)
     upper = population_upper(exact.upper, len(real), len(fake), delta=delta, diameter=diameters)
     evaluation = Evaluation(
@@ -148,10 +153,13 @@ def evaluate(
     return evaluation, mcshane_extension(real, fake, exact, norm=certificate.norm)
 
 
-def _diameter(samples: Tensor, bounds: tuple[float, float] | None, norm: Norm) -> float | None:
-    """Diameter of the box in which a distribution is known to lie, unless its samples lie elsewhere."""
-    if bounds is None or float(samples.min()) < bounds[0] or float(samples.max()) > bounds[1]:
+def _diameter(samples: Tensor, bounds: tuple[float, float] | None, norm: Norm, name: str) -> float | None:
+    """Diameter of the box in which a distribution is known to lie."""
+    if bounds is None:
         return None
+    smallest, largest = float(samples.min()), float(samples.max())
+    if smallest < bounds[0] or largest > bounds[1]:
+        raise ValueError(f"{name} samples must keep to their bounds {bounds}; got {smallest:g} to {largest:g}")
     return box_diameter(bounds[1] - bounds[0], samples[0].numel(), norm)
 
 
@@ -193,8 +201,8 @@ class ExactW1(Callback):
     Each solve starts from the critic's values or from the last evaluation, whichever is nearer.
 
     The population bracket holds with probability ``confidence`` for each evaluation by itself, not for all of them
-    at once. Its upper end is finite, and its lower end's confidence proven, where the data module knows
-    the ``bounds`` of its samples' coordinates and the generator keeps to them.
+    at once. Its upper end is finite, and its lower end's confidence proven, where data module and generator have
+    ``bounds`` of their samples' coordinates.
 
     Args:
         every: generator steps between two evaluations.
@@ -282,6 +290,7 @@ class ExactW1(Callback):
             other_real,
             norm=self.norm,
             bounds=data.bounds,
+            fake_bounds=getattr(module.generator, "bounds", None),
             confidence=self.confidence,
             previous=self._exact_critic,
         )

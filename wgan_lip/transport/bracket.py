@@ -49,7 +49,11 @@ class Bracket:
 
     def is_closed(self, relative_gap: float) -> bool:
         """Whether the bounds agree so closely; those of a value of zero are both zero."""
-        return self.upper - self.lower <= relative_gap * self.cost
+        return self.is_valid() and self.upper - self.lower <= relative_gap * self.cost
+
+    def is_valid(self) -> bool:
+        """Whether the bounds are in order, as all proven ones are."""
+        return self.lower <= self.upper < np.inf
 
 
 def plan_bounds(mass: FloatArray, distance: FloatArray, total: int, dimension: int) -> tuple[float, float]:

@@ -107,7 +107,10 @@ def wasserstein1(
     start = None
     if initial_potentials is not None:
         x_start, y_start = as_potentials(initial_potentials, len(prepared.x), len(prepared.y))
-        start = (x_start[prepared.x_kept] / scale, y_start[prepared.y_kept] / scale)
+        start = (
+            _sensible(x_start[prepared.x_kept], scale, problem),
+            _sensible(y_start[prepared.y_kept], scale, problem),
+        )
     if method == "auto":
         method = _fastest(problem)
     _check_method(method, problem, memory_budget)
@@ -130,12 +133,20 @@ def wasserstein1(
     if not math.isfinite(solution.upper):
         raise ValueError("distances between x and y overflow float64: scale both down")
     closed = solution.lower <= solution.cost <= solution.upper and bracket.is_closed(_RELATIVE_GAP)
-    if not closed and not bracket.cut_short:
+    if not closed and not (bracket.cut_short and bracket.is_valid()):
         raise UnprovenError(
             f"the proof of optimality does not close: lower bound {solution.lower!r}, upper bound {solution.upper!r} "
             f"({method}, {len(problem.x)} and {len(problem.y)} points)"
         )
     return W1Result(**vars(solution), exact=closed, norm=norm, method=method, seconds=budget.elapsed())
+
+
+def _sensible(potential: FloatArray, scale: float, problem: Problem) -> FloatArray:
+    """A potential to start from, in the problem's units; no optimal one varies by more than distances can."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        centered = np.nan_to_num((potential - np.median(potential)) / scale)
+    # Coordinates are at most 1 in size, so distances at most 2 d.
+    return np.clip(centered, -4.0 * problem.dimension, 4.0 * problem.dimension)
 
 
 def _fastest(problem: Problem) -> Method:

@@ -117,9 +117,15 @@ def mcshane_extension(
 def _lowest_cone(z: FloatArray, apexes: FloatArray, heights: FloatArray, norm: Norm) -> FloatArray:
     """``min_j |z - apexes[j]| + heights[j]``, shape (k,)."""
     scale = 2.0 ** (math.frexp(max(np.abs(z).max(), np.abs(apexes).max()))[1] - 1)
-    pricer = Pricer(z / scale, apexes / scale, norm, accurate_level(norm, z.shape[1]), apexes.mean(axis=0) / scale)
+    z, apexes, heights = z / scale, apexes / scale, heights / scale
+    pricer = Pricer(z, apexes, norm, accurate_level(norm, z.shape[1]), apexes.mean(axis=0))
+    lowest = pricer.transform(-heights, _CONES)
+    values, rest = lowest.potential, np.flatnonzero(~lowest.attained)
+    if len(rest):
+        # Many cones that nearly meet: differences of coordinates tell them apart.
+        values[rest] = Pricer(z[rest], apexes, norm, "difference64", apexes[0]).transform(-heights, _CONES).potential
     with np.errstate(over="ignore"):
-        values = pricer.transform(-heights / scale, _CONES).potential * scale
+        values = values * scale
     if not np.isfinite(values).all():
         raise ValueError("distances between z and the samples overflow float64: scale both down")
     return values

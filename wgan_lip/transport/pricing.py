@@ -26,6 +26,8 @@ Level: TypeAlias = Literal["product32", "product64", "difference32", "difference
 
 # Below this dimension differences of coordinates cost no more than products.
 FEW_COORDINATES = 8
+# Above this, sums in float32 prove nothing any more.
+_MANY_COORDINATES = 100_000
 # Arcs of each point that are computed again from the coordinates, whatever their bounds.
 _EXACT = 3
 # Rows and columns of a block.
@@ -34,6 +36,8 @@ _ROWS, _COLUMNS = 512, 8192
 
 def levels(norm: Norm, dimension: int) -> tuple[Level, ...]:
     """The ways to price, from the fastest to the most accurate."""
+    if dimension > _MANY_COORDINATES:
+        return ("difference64",)
     if norm == "l2" and dimension >= FEW_COORDINATES:
         return ("product32", "product64", "difference64")
     if norm == "l2":
@@ -54,11 +58,14 @@ class Transform:
         potential: at most ``min_j |x_i - y_j| - potential_j``, shape (n,).
         arcs: index of the other point of the k cheapest, in order, shape (n, k).
         bounds: lower bounds of ``|x_i - y_j| - potential_j`` of those arcs, increasing, shape (n, k).
+        attained: whether the potential is that of one of the arcs, computed from coordinates; elsewhere it is a
+            bound of theirs and of the others', shape (n,).
     """
 
     potential: FloatArray
     arcs: NDArray[np.int64]
     bounds: FloatArray
+    attained: NDArray[np.bool_]
 
 
 class Pricer:
@@ -143,7 +150,7 @@ class Pricer:
             # Few others can be cheaper than the first: only those are computed exactly.
             open_ = np.flatnonzero(bounds[:, looked] < least)
             least[open_] = np.minimum(least[open_], self._least(open_, arcs[open_, looked:], potential))
-        return Transform(np.minimum(least, rest), arcs, bounds)
+        return Transform(np.minimum(least, rest), arcs, bounds, least <= rest)
 
     def _least(self, own: NDArray[np.intp], arcs: NDArray[np.int64], potential: FloatArray) -> FloatArray:
         """Smallest ``|x_i - y_j| - potential_j`` of some points over some arcs each, from coordinates, rounded down."""

@@ -20,8 +20,13 @@ def roundoff(n: int, unit: float = 2.0**-53) -> float:
     Args:
         n: how many.
         unit: of one rounding; that of float64 by default.
+
+    Raises:
+        ValueError: so many that no bound is left.
     """
     u = n * unit
+    if u > 0.25:
+        raise ValueError(f"{n} roundings of size {unit:g} leave nothing of a number: fewer dimensions are wanted")
     return 1.01 * u / (1 - u)
 
 

@@ -12,6 +12,9 @@ FloatArray: TypeAlias = NDArray[np.float64]
 Samples: TypeAlias = Tensor | NDArray[np.floating]
 Weights: TypeAlias = Tensor | NDArray[np.floating]
 
+# What the rounding of half-precision weights can add up to.
+_LARGEST_ROUNDING = 0.01
+
 
 def as_points(samples: Samples, name: str) -> FloatArray:
     """Samples as a float64 matrix with one point a row.
@@ -80,8 +83,10 @@ def as_weights(weights: Weights | None, n: int, name: str) -> FloatArray:
         worst = int(np.argmin(np.where(np.isnan(share), -np.inf, share)))
         raise ValueError(f"{name} must not be negative or NaN; got {share[worst]} at point {worst}")
     eps = torch.finfo(weights.dtype).eps if isinstance(weights, Tensor) else float(np.finfo(weights.dtype).eps)
+    if share.max() > 2:
+        raise ValueError(f"{name} must sum to 1; got {share.max()!r} among them: divide them by their sum")
     # Each weight, and the sum that they were divided by, carry roundings of this size.
-    if not abs(math.fsum(share) - 1) <= 8 * math.sqrt(n) * eps:
+    if not abs(math.fsum(share) - 1) <= min(8 * math.sqrt(n) * eps, _LARGEST_ROUNDING):
         raise ValueError(f"{name} must sum to 1; got sum {math.fsum(share)!r}: divide them by it")
     return share
 
