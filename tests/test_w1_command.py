@@ -215,7 +215,7 @@ def test_the_line_and_large_samples_are_solved_by_other_methods(files, ask):
     np.save("line.npy", X[:, 0])
     np.save("other.npy", Y[:, 0])
     assert ask("line.npy", "other.npy")["method"] == "sort"
-    points = RNG.normal(size=(2, 1200, 2))
+    points = RNG.normal(size=(2, 1300, 8))
     np.save("a.npy", points[0])
     np.save("b.npy", points[1])
     found = ask("a.npy", "b.npy", "--splits", 1)
