@@ -12,7 +12,8 @@ from tests.training.builders import fit, tiny_gan, tiny_trainer
 from wgan_lip.data import Digits
 from wgan_lip.lipschitz import OrthogonalLinear
 from wgan_lip.networks import MLPCritic, MLPGenerator
-from wgan_lip.training import BrokenBoundError, ExactW1, WassersteinGAN, evaluate, exact_w1
+from wgan_lip.training import BrokenBoundError, ExactW1, WassersteinGAN, evaluate
+from wgan_lip.training import evaluation as evaluation_module
 from wgan_lip.transport import population_lower, wasserstein1
 
 
@@ -59,13 +60,13 @@ def test_identical_samples_have_no_relative_gap():
 
 
 def test_a_broken_certificate_fails_loudly(monkeypatch):
-    certify = exact_w1.certify
+    certify = evaluation_module.certify
 
     def half(network):
         certificate = certify(network)
         return type(certificate)(certificate.bound / 2, certificate.norm, certificate.layers)
 
-    monkeypatch.setattr(exact_w1, "certify", half)
+    monkeypatch.setattr(evaluation_module, "certify", half)
     x = torch.randn(50, 2)
     with pytest.raises(BrokenBoundError, match="please report"):
         evaluate(LinearCritic(2), x, x - 2 * torch.eye(2)[0], x)
@@ -163,8 +164,8 @@ def test_a_norm_that_is_not_the_certificate_s_is_refused(monkeypatch):
     x = torch.randn(20, 3)
     with pytest.raises(ValueError, match="the critic is certified in the l2 norm, so it bounds no W1 in norm='l1'"):
         evaluate(LinearCritic(3), x, x + 1, x, norm="l1")
-    certify = exact_w1.certify
-    monkeypatch.setattr(exact_w1, "certify", lambda network: replace(certify(network), norm="linf"))
+    certify = evaluation_module.certify
+    monkeypatch.setattr(evaluation_module, "certify", lambda network: replace(certify(network), norm="linf"))
     # |f(x) - f(y)| <= |x - y|_2 only, so this certificate is a lie, but the norm is taken from it.
     evaluation, extension = evaluate(LinearCritic(3), x, x - 1, x)
     assert evaluation.exact == pytest.approx(1, rel=1e-6)
@@ -202,7 +203,7 @@ def test_samples_outside_their_bounds_are_an_error():
 def test_an_evaluation_starts_from_the_better_of_critic_and_last_evaluation(monkeypatch):
     starts = []
     monkeypatch.setattr(
-        exact_w1,
+        evaluation_module,
         "wasserstein1",
         lambda x, y, **options: (starts.append(options.get("initial_potentials")), wasserstein1(x, y, **options))[1],
     )

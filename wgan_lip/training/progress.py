@@ -8,7 +8,8 @@ from pytorch_lightning.callbacks import ProgressBar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from wgan_lip.training.exact_w1 import Evaluation, ExactW1
+from wgan_lip.training.evaluation import Evaluation
+from wgan_lip.training.exact_w1 import ExactW1
 from wgan_lip.training.wgan import WassersteinGAN
 
 

@@ -134,7 +134,7 @@ class Pricer:
         """The c-transform of a potential on the other points.
 
         Args:
-            potential: shape (m,), already shrunk (see ``bracket.shrink``).
+            potential: shape (m,), already shrunk (see ``rounding.shrink``).
             k: how many arcs of each point to return; at least 1.
 
         Returns:
