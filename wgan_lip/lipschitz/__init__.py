@@ -7,7 +7,7 @@ from wgan_lip.lipschitz.constraint import Bjorck, Cayley, Constraint, StiefelRet
 from wgan_lip.lipschitz.groupsort import FullSort, GroupSort, MaxMin
 from wgan_lip.lipschitz.linear import OrthogonalLinear
 from wgan_lip.lipschitz.scale import Scale
-from wgan_lip.lipschitz.stiefel import on_manifold, orthogonality_error, polar_factor
+from wgan_lip.stiefel import on_manifold, orthogonality_error, polar_factor
 
 __all__ = [
     "Bjorck",

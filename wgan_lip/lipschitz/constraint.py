@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations, parametrize
 
 from wgan_lip.lipschitz.bjorck import bjorck_orthonormalize, check_bjorck
-from wgan_lip.lipschitz.stiefel import polar_factor
+from wgan_lip.stiefel import StiefelParameter, polar_factor
 
 
 class Constraint(ABC):
@@ -42,12 +42,16 @@ class StiefelRetraction(Constraint):
     """
 
     def attach(self, layer: nn.Module) -> None:
-        self.project_(layer)
+        layer.weight = StiefelParameter(polar_factor(_weight(layer)))
 
     def project_(self, layer: nn.Module) -> None:
         weight = _weight(layer)
-        with torch.no_grad():
-            weight.copy_(polar_factor(weight))
+        if isinstance(weight, StiefelParameter):
+            # Nothing is done where the optimiser has just done it.
+            weight.retract_()
+        else:
+            with torch.no_grad():
+                weight.copy_(polar_factor(weight))
 
 
 class Bjorck(_Parametrized):
