@@ -8,7 +8,15 @@ from matplotlib.figure import Figure
 from pytorch_lightning import Callback, LightningModule
 from rich.table import Table
 
-from wgan_lip.report import estimate_figure, estimate_table, read_estimates, read_history, w1_figure, w1_table
+from wgan_lip.report import (
+    DrawCritic,
+    estimate_figure,
+    estimate_table,
+    read_estimates,
+    read_history,
+    w1_figure,
+    w1_table,
+)
 from wgan_lip.training import ExactW1, HeldOutW1, SampleGrid, SaveCheckpoint, SteppedModule, W1Estimator, WassersteinGAN
 
 # By their names in the config.
@@ -45,7 +53,7 @@ def _estimator_report(metrics_csv: Path, name: str) -> tuple[Figure, Table]:
 COMMON: Callbacks = {"checkpoint": SaveCheckpoint}
 KINDS = (
     Kind(WassersteinGAN, {"exact_w1": ExactW1, "sample_grid": SampleGrid}, _gan_report, ("samples/[0-9]*.png",)),
-    Kind(W1Estimator, {"heldout_w1": HeldOutW1}, _estimator_report, ("critic/*.png",)),
+    Kind(W1Estimator, {"heldout_w1": HeldOutW1, "draw_critic": DrawCritic}, _estimator_report, ("critic/*.png",)),
 )
 
 

@@ -26,8 +26,7 @@ def estimate_figure(rows: Sequence[EstimateRow], title: str = "") -> Figure:
         axes.axhline(last.exact, color="tab:blue", ls="--", lw=1.2, label="exact W1 of samples (proven)")
     _draw(axes, rows, lambda row: (row.critic, row.standard_error), "tab:orange", "critic's certified lower bound")
     _draw(axes, rows, lambda row: (row.uncertified, row.uncertified_standard_error), "tab:red", "uncertified: no bound")
-    low = min(value for row in rows for value in (row.critic, row.uncertified) if value is not None)
-    axes.set_ylim(bottom=1.05 * min(0.0, low))
+    axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
     return figure
 
