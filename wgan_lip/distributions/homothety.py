@@ -7,7 +7,7 @@ import torch
 from scipy.special import gammaln, hyp1f1
 from torch import Generator, Tensor
 
-from wgan_lip.distributions.pair import Pair, Truth, check_samples, unit
+from wgan_lip.distributions.pair import Pair, Truth, check_samples, float32_box, unit
 
 
 class _Homothety(Pair):
@@ -132,7 +132,7 @@ class UniformCubes(_Homothety):
     def __init__(self, dim: int, shift: float = 1.0, scale_p: float = 1.0, scale_q: float = 1.0) -> None:
         super().__init__(dim, shift, scale_p, scale_q)
         m = self._per_coordinate
-        self.bounds = (min(m - scale_p, -scale_q), max(m + scale_p, scale_q))
+        self.bounds = float32_box(min(m - scale_p, -scale_q), max(m + scale_p, scale_q))
 
     def _base(self, n: int, generator: Generator) -> Tensor:
         return 2 * torch.rand(n, self.dim, generator=generator, device=generator.device, dtype=torch.float64) - 1

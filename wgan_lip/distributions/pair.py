@@ -124,6 +124,12 @@ def check_samples(shape: tuple[int, ...], x: Tensor) -> Tensor:
     return x
 
 
+def float32_box(low: float, high: float) -> tuple[float, float]:
+    """Bounds of coordinates between ``low`` and ``high`` that were rounded to float32."""
+    outward = torch.nextafter(torch.tensor([low, high], dtype=torch.float32), torch.tensor([-math.inf, math.inf]))
+    return float(outward[0]), float(outward[1])
+
+
 def unit(x: Tensor) -> Tensor:
     """``x / |x|`` for each sample; 0 for 0. Computed in float64."""
     flat = x.double().flatten(1)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Generator, Tensor
 
-from wgan_lip.distributions.pair import Pair, Truth, check_samples, unit
+from wgan_lip.distributions.pair import Pair, Truth, check_samples, float32_box, unit
 
 
 class SphericalShells(Pair):
@@ -45,7 +45,7 @@ class SphericalShells(Pair):
         self.outer = outer
         self.inner = inner
         self.shape = (self.centers.shape[1],)
-        self.bounds = (float(self.centers.min()) - outer, float(self.centers.max()) + outer)
+        self.bounds = float32_box(float(self.centers.min()) - outer, float(self.centers.max()) + outer)
 
     def sample(self, n: int, generator: Generator, heldout: bool = False) -> tuple[Tensor, Tensor]:
         return self.sample_plan(n, generator)[0], self.sample_plan(n, generator)[1]
