@@ -1,12 +1,24 @@
-"""Every orthogonal layer, registered once: each invariant in test_layers.py runs on each of them."""
+"""Every layer and activation, registered once: each invariant in test_layers.py and test_activations.py runs on it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
 import torch
+from torch import nn
 
-from wgan_lip.lipschitz import Bjorck, Cayley, Constraint, OrthogonalLinear
+from wgan_lip.lipschitz import (
+    Abs,
+    Bjorck,
+    Cayley,
+    Constraint,
+    FullSort,
+    GroupSort,
+    Householder,
+    MaxMin,
+    Maxout,
+    OrthogonalLinear,
+)
 
 SHAPES = {"tall": (7, 19), "wide": (19, 7), "square": (16, 16), "row": (33, 1), "column": (1, 12), "one": (1, 1)}
 CONSTRAINTS: dict[str, Callable[[], Constraint | None]] = {
@@ -50,3 +62,47 @@ LAYERS = [
     for shape in SHAPES
     for dtype in (torch.float32, torch.float64)
 ]
+
+
+@dataclass(frozen=True)
+class ActivationCase:
+    """How to build one activation, and what is claimed of it.
+
+    Attributes:
+        build: makes the activation for a number of channels.
+        gradients: "all": the Jacobian is orthogonal wherever it exists; "some": its rows are orthonormal (fewer
+            channels out than in); "none": gradients may shrink.
+        norms: the p of the l_p norms in which it is 1-Lipschitz.
+        bound: its Lipschitz constant in l2.
+    """
+
+    build: Callable[[int], nn.Module]
+    gradients: str
+    norms: tuple[float, ...] = (1, 2, float("inf"))
+    bound: float = 1.0
+
+
+def turned(channels: int) -> Householder:
+    """A Householder activation whose angles differ."""
+    activation = Householder(channels)
+    with torch.no_grad():
+        activation.theta.copy_(torch.linspace(-7, 7, channels // 2))
+    return activation
+
+
+# Each acts on any number of channels that 12 divides.
+ACTIVATION_CASES = {
+    "maxmin": ActivationCase(lambda channels: MaxMin(), "all"),
+    **{f"groupsort{k}": ActivationCase(lambda channels, k=k: GroupSort(k), "all") for k in (1, 3, 4, 12)},
+    "fullsort": ActivationCase(lambda channels: FullSort(), "all"),
+    "abs": ActivationCase(lambda channels: Abs(), "all"),
+    "householder": ActivationCase(Householder, "all", norms=(2,)),
+    "householder-turned": ActivationCase(turned, "all", norms=(2,)),
+    "maxout2": ActivationCase(lambda channels: Maxout(2), "some"),
+    "maxout4": ActivationCase(lambda channels: Maxout(4), "some"),
+    "relu": ActivationCase(lambda channels: nn.ReLU(), "none"),
+    "leaky-relu": ActivationCase(lambda channels: nn.LeakyReLU(-0.3), "none"),
+    "tanh": ActivationCase(lambda channels: nn.Tanh(), "none"),
+    "sigmoid": ActivationCase(lambda channels: nn.Sigmoid(), "none", bound=0.25),
+}
+ACTIVATIONS = [pytest.param(case, id=name) for name, case in ACTIVATION_CASES.items()]
