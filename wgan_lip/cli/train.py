@@ -32,9 +32,8 @@ from wgan_lip.training import (
     wandb_logger,
 )
 from wgan_lip.training.loggers import WandbMode
-from wgan_lip.training.progress import describe
 from wgan_lip.training.run_folder import check_checkpoint, find_checkpoint, folder_of_checkpoint, new_run_folder
-from wgan_lip.training.wgan import CHECKPOINT_KEY
+from wgan_lip.training.stepped import CHECKPOINT_KEY
 from wgan_lip.transport import UnprovenError
 
 _WRITTEN = ("w1.png", "samples/[0-9]*.png", "metrics.csv", "config.yaml", "checkpoints/last.ckpt", "wandb/*run-*")
@@ -161,7 +160,8 @@ class WganLipCLI(LightningCLI):
         if config.ckpt_path is not None:
             path = find_checkpoint(config.ckpt_path, config.runs_dir, config.name)
             kept = check_checkpoint(path)
-            self.console.print(f"From {path}, generator step {kept.get('generator_step')}", soft_wrap=True)
+            name = str(kept.get("step_name"))
+            self.console.print(f"From {path}, {name.replace('_', ' ')} {kept.get(name)}", soft_wrap=True)
             config.ckpt_path = str(path)
 
     def before_instantiate_classes(self) -> None:
@@ -228,7 +228,7 @@ class WganLipCLI(LightningCLI):
             return
         rows = read_history(folder / "metrics.csv")
         save_figure(w1_figure(rows, self._get(self.config_init, "name")), folder / "w1.png")
-        log_picture(self.trainer.loggers, "report/w1", folder / "w1.png", rows[-1].generator_step)
+        log_picture(self.trainer.loggers, "report/w1", folder / "w1.png", self.model)
         self.console.print(w1_table(rows))
         self.console.print("Written:")
         for pattern in _WRITTEN:
@@ -255,7 +255,7 @@ class WganLipCLI(LightningCLI):
     def _print_evaluation(self) -> None:
         for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, ExactW1) and callback.last is not None:
-                self.console.print(describe(callback.last), highlight=False)
+                self.console.print(callback.last.describe(), highlight=False)
 
 
 def _listed(value: Any) -> list[Any]:

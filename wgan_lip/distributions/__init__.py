@@ -1,1 +1,23 @@
-"""Pairs of distributions with known W1."""
+"""Pairs of distributions, with their W1, optimal plan and optimal potential where these are known."""
+
+from wgan_lip.distributions.dirac_images import DiracImages
+from wgan_lip.distributions.funnels import Funnels
+from wgan_lip.distributions.homothety import Gaussians, UniformCubes
+from wgan_lip.distributions.pair import Pair, Truth
+from wgan_lip.distributions.samples import GeneratorPair, SamplePair
+from wgan_lip.distributions.shells import AbsoluteValue, HighDimensionalCone, SphericalShells, ThreeCones
+
+__all__ = [
+    "AbsoluteValue",
+    "DiracImages",
+    "Funnels",
+    "Gaussians",
+    "GeneratorPair",
+    "HighDimensionalCone",
+    "Pair",
+    "SamplePair",
+    "SphericalShells",
+    "ThreeCones",
+    "Truth",
+    "UniformCubes",
+]

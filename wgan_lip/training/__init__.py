@@ -1,23 +1,43 @@
 """Lightning modules and callbacks."""
 
+from wgan_lip.training.averaging import ExponentialAverage, TailAverage, WeightAverage
 from wgan_lip.training.checkpoint import SaveCheckpoint
+from wgan_lip.training.estimate import Estimate, evaluate_estimator, score_heldout
 from wgan_lip.training.evaluation import BrokenBoundError, Evaluation, evaluate
+from wgan_lip.training.every_steps import EvaluateEverySteps, EverySteps
 from wgan_lip.training.exact_w1 import ExactW1
+from wgan_lip.training.heldout import HeldOut, draw_heldout
+from wgan_lip.training.heldout_w1 import HeldOutW1
 from wgan_lip.training.loggers import MetricsCSV, log_picture, wandb_logger
 from wgan_lip.training.progress import StepProgress
 from wgan_lip.training.sample_grid import SampleGrid
+from wgan_lip.training.stepped import SteppedModule
+from wgan_lip.training.w1_estimator import W1Estimator
 from wgan_lip.training.wgan import WassersteinGAN
 
 __all__ = [
     "BrokenBoundError",
+    "Estimate",
+    "EvaluateEverySteps",
     "Evaluation",
+    "EverySteps",
     "ExactW1",
+    "ExponentialAverage",
+    "HeldOut",
+    "HeldOutW1",
     "MetricsCSV",
     "SampleGrid",
     "SaveCheckpoint",
     "StepProgress",
+    "SteppedModule",
+    "TailAverage",
+    "W1Estimator",
     "WassersteinGAN",
+    "WeightAverage",
+    "draw_heldout",
     "evaluate",
+    "evaluate_estimator",
     "log_picture",
+    "score_heldout",
     "wandb_logger",
 ]

@@ -1,4 +1,4 @@
-"""Checkpoints by generator step, from which a run resumes exactly."""
+"""Checkpoints by the module's own steps, from which a run resumes exactly."""
 
 import random
 from pathlib import Path
@@ -9,12 +9,13 @@ import torch
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
 
+from wgan_lip.training.every_steps import EverySteps
 from wgan_lip.training.loggers import MetricsCSV
-from wgan_lip.training.wgan import CHECKPOINT_KEY, WassersteinGAN
+from wgan_lip.training.stepped import CHECKPOINT_KEY, SteppedModule
 
 
-class SaveCheckpoint(Checkpoint):
-    """Saves ``checkpoints/last.ckpt`` when training starts, every ``every`` generator steps, and when it is done.
+class SaveCheckpoint(EverySteps, Checkpoint):
+    """Saves ``checkpoints/last.ckpt`` when training starts, every ``every`` steps, and when it is done.
 
     Beside Lightning's own state (weights, optimisers, loops, data order) it keeps the global random
     states, for dropout and the like, and the length of metrics.csv, which is cut back to it on
@@ -22,17 +23,14 @@ class SaveCheckpoint(Checkpoint):
     that is killed while saving keeps the last good one.
 
     Args:
-        every: generator steps between two checkpoints.
+        every: steps between two checkpoints.
 
     Raises:
         ValueError: ``every < 1``.
     """
 
     def __init__(self, every: int = 500) -> None:
-        if every < 1:
-            raise ValueError(f"every must be at least 1; got every={every}")
-        self.every = every
-        self._last_step = -1
+        super().__init__(every)
         self._random_states: dict[str, Any] | None = None
         self._rows: int | None = None
 
@@ -50,33 +48,20 @@ class SaveCheckpoint(Checkpoint):
                 if isinstance(logger, MetricsCSV):
                     logger.truncate(self._rows)
             self._rows = None
-        # So that a run can be resumed whenever it is cut off.
-        if isinstance(pl_module, WassersteinGAN) and pl_module.generator_step == 0:
-            self._save(trainer, pl_module)
-
-    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
-        if isinstance(pl_module, WassersteinGAN) and pl_module.generator_step % self.every == 0:
-            self._save(trainer, pl_module)
-
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if isinstance(pl_module, WassersteinGAN):
-            self._save(trainer, pl_module)
+        # At step 0 too, so that a run can be resumed whenever it is cut off.
+        super().on_train_start(trainer, pl_module)
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         rows = [logger.rows for logger in trainer.loggers if isinstance(logger, MetricsCSV)]
         checkpoint.setdefault(CHECKPOINT_KEY, {}).update(
-            random_states=_random_states(), metrics_rows=rows[0] if rows else None, saved_at=self._last_step
+            random_states=_random_states(), metrics_rows=rows[0] if rows else None
         )
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         self._random_states = checkpoint[CHECKPOINT_KEY]["random_states"]
         self._rows = checkpoint[CHECKPOINT_KEY]["metrics_rows"]
-        self._last_step = checkpoint[CHECKPOINT_KEY]["saved_at"]
 
-    def _save(self, trainer: Trainer, module: WassersteinGAN) -> None:
-        if module.generator_step == self._last_step:
-            return
-        self._last_step = module.generator_step
+    def act(self, trainer: Trainer, module: SteppedModule) -> None:
         path = self.path(trainer)
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(".tmp")

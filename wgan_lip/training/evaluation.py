@@ -1,6 +1,5 @@
 """A critic's estimate set against the exact Wasserstein-1 distance of the same samples."""
 
-import copy
 import math
 import time
 from dataclasses import asdict, dataclass
@@ -9,6 +8,16 @@ import torch
 from torch import Tensor, nn
 
 from wgan_lip.lipschitz import certify
+from wgan_lip.training.scores import (
+    BrokenBoundError,
+    check_bound,
+    check_norm_of,
+    float64_copy,
+    known_diameter,
+    rounding,
+    score,
+    slope,
+)
 from wgan_lip.transport import (
     McShaneExtension,
     Norm,
@@ -17,12 +26,9 @@ from wgan_lip.transport import (
     population_upper,
     wasserstein1,
 )
-from wgan_lip.transport.norm import box_diameter
 from wgan_lip.transport.samples import FloatArray
 
-
-class BrokenBoundError(RuntimeError):
-    """A critic's estimate exceeds the exact distance of the same samples: a bug, here or in the certificate."""
+__all__ = ["BrokenBoundError", "Evaluation", "evaluate"]
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,17 @@ class Evaluation:
         values = {name: value for name, value in asdict(self).items() if math.isfinite(value)}
         certified = values.pop("certified")
         return {**{f"w1/{name}": value for name, value in values.items()}, "lipschitz/certified": certified}
+
+    def describe(self) -> str:
+        """One line: the exact W1 with its noise floor, the critic's bound and their relative gap."""
+        return (
+            f"W1 exact {self.exact:.3f} (noise floor {self.noise_floor:.3f}), "
+            f"critic ≥ {self.critic:.3f}, gap {self.gap_relative:.0%}"
+        )
+
+    def brief(self) -> str:
+        """The same, short enough for a progress bar on a terminal of eighty columns."""
+        return f"W1 {self.exact:.3f} floor {self.noise_floor:.3f} critic {self.critic:.3f}"
 
 
 def evaluate(
@@ -98,39 +115,23 @@ def evaluate(
             certified in another norm.
     """
     start = time.perf_counter()
-    # Parameters are exact in float64: the copy is the function that is trained, and what is certified
-    # and what is scored are one and the same.
-    critic64 = _float64_copy(critic)
+    critic64 = float64_copy(critic)
     certificate = certify(critic64)
-    if norm is not None and norm != certificate.norm:
-        raise ValueError(
-            f"the critic is certified in the {certificate.norm} norm, so it bounds no W1 in norm={norm!r}: "
-            f"use norm={certificate.norm!r}, or another critic"
-        )
-    values, largest = _values(critic64, torch.cat((real, fake)).to("cpu", torch.float64))
-    if values.numel() != len(real) + len(fake):
-        raise ValueError(f"the critic must return one value a sample; got shape {tuple(values.shape)}")
-    # A critic of constant 0 says nothing.
-    slope = 1 / certificate.bound if certificate.bound > 0 else 0.0
-    real_scores, fake_scores = (values.flatten() * slope).split((len(real), len(fake)))
+    check_norm_of(certificate, norm)
+    values, largest = score(critic64, torch.cat((real, fake)))
+    real_scores, fake_scores = (values * slope(certificate)).split((len(real), len(fake)))
     estimate = float(real_scores.mean() - fake_scores.mean())
 
     potentials = _nearest_potentials((real_scores.numpy(), fake_scores.numpy()), previous, real, fake)
     exact = wasserstein1(real, fake, norm=certificate.norm, initial_potentials=potentials)
     noise_floor = wasserstein1(real, other_real, norm=certificate.norm).value
     gap = exact.value - estimate
-    # Rounding in float64: some eps of the largest number in any layer, carried through those after it.
-    amplified = math.prod(max(1.0, layer.bound) for layer in certificate.layers)
-    rounding = 1e-12 * largest * amplified * slope + (exact.upper - exact.lower)
-    if gap < -rounding:
-        raise BrokenBoundError(
-            f"the critic's estimate {estimate!r} exceeds the exact W1 {exact.value!r} of the same samples, though its "
-            f"Lipschitz constant is certified as {certificate.bound!r}: this is a bug, please report it"
-        )
+    tolerance = rounding(certificate, largest) + (exact.upper - exact.lower)
+    check_bound(exact.value, estimate, certificate, tolerance)
     delta = (1 - confidence) / 2
     diameters = (
-        _diameter(real, bounds, certificate.norm, "real"),
-        _diameter(fake, fake_bounds, certificate.norm, "generated"),
+        known_diameter(real, bounds, certificate.norm, "real"),
+        known_diameter(fake, fake_bounds, certificate.norm, "generated"),
     )
     lower = population_lower(real_scores, fake_scores, delta=delta, diameter=diameters)
     upper = population_upper(exact.upper, len(real), len(fake), delta=delta, diameter=diameters)
@@ -140,22 +141,12 @@ def evaluate(
         gap=gap,
         gap_relative=gap / exact.value if exact.value > 0 else 0.0,
         noise_floor=noise_floor,
-        population_lower=max(0.0, lower.value - rounding),
+        population_lower=max(0.0, lower.value - tolerance),
         population_upper=upper.value,
         certified=certificate.bound,
         seconds=time.perf_counter() - start,
     )
     return evaluation, mcshane_extension(real, fake, exact, norm=certificate.norm)
-
-
-def _diameter(samples: Tensor, bounds: tuple[float, float] | None, norm: Norm, name: str) -> float | None:
-    """Diameter of the box in which a distribution is known to lie."""
-    if bounds is None:
-        return None
-    smallest, largest = float(samples.min()), float(samples.max())
-    if smallest < bounds[0] or largest > bounds[1]:
-        raise ValueError(f"{name} samples must keep to their bounds {bounds}; got {smallest:g} to {largest:g}")
-    return box_diameter(bounds[1] - bounds[0], samples[0].numel(), norm)
 
 
 def _nearest_potentials(
@@ -168,19 +159,3 @@ def _nearest_potentials(
     # Both functions are 1-Lipschitz, so both differences of means are lower bounds.
     on_real, on_fake = max(scores, key=lambda pair: float(pair[0].mean() - pair[1].mean()))
     return on_real, -on_fake
-
-
-def _float64_copy(critic: nn.Module) -> nn.Module:
-    try:
-        return copy.deepcopy(critic).to("cpu", torch.float64).eval()
-    except RuntimeError as error:
-        raise ValueError(f"the critic cannot be copied, so neither certified: {error}") from error
-
-
-@torch.no_grad()
-def _values(critic: nn.Module, samples: Tensor) -> tuple[Tensor, float]:
-    """The critic's values, and the largest number in any of its layers."""
-    sizes = [float(samples.abs().max())]
-    for module in critic.modules():
-        module.register_forward_hook(lambda module, inputs, output: sizes.append(float(output.abs().max())))
-    return critic(samples), max(sizes) * samples[0].numel() ** 0.5

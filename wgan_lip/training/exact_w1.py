@@ -1,20 +1,20 @@
 """The exact Wasserstein-1 distance beside the critic's estimate, while the GAN trains."""
 
-from typing import Any
-
 import torch
-from pytorch_lightning import Callback, LightningModule, Trainer
-from torch import Tensor, nn
+from pytorch_lightning import LightningModule, Trainer
 
 from wgan_lip.data import SampleDataModule
 from wgan_lip.randomness import keyed_generator
 from wgan_lip.training.evaluation import Evaluation, evaluate
+from wgan_lip.training.every_steps import EvaluateEverySteps
+from wgan_lip.training.probe import try_network
+from wgan_lip.training.stepped import SteppedModule
 from wgan_lip.training.wgan import WassersteinGAN
 from wgan_lip.transport import McShaneExtension, Norm
 from wgan_lip.transport.norm import check_norm
 
 
-class ExactW1(Callback):
+class ExactW1(EvaluateEverySteps):
     """Logs the critic's estimate, the exact W1 and the noise floor during training.
 
     At the start, every ``every`` generator steps, and at the end it draws ``n`` held-out real and
@@ -48,13 +48,11 @@ class ExactW1(Callback):
             raise ValueError(f"confidence must lie between 0 and 1; got confidence={confidence}")
         if norm is not None:
             check_norm(norm)
-        self.every = every
+        super().__init__(every)
         self.n = n
         self.seed = seed
         self.norm = norm
         self.confidence = confidence
-        self.last: Evaluation | None = None
-        self._last_step = -1
         self._exact_critic: McShaneExtension | None = None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -66,47 +64,21 @@ class ExactW1(Callback):
                     f"{type(data).__name__} has {data.size(split)}: lower n"
                 )
         # Networks for other samples are found here, not in the middle of a step.
-        made = _try(module.generator, "generator", module.noise(1, "probe"))
+        made = try_network(module.generator, "generator", module.noise(1, "probe"))
         if tuple(made.shape[1:]) != tuple(data.sample_shape):
             raise ValueError(
                 f"the generator makes samples of shape {tuple(made.shape[1:])}; "
                 f"{type(data).__name__}'s are {data.sample_shape}"
             )
-        _try(module.critic, "critic", torch.zeros(1, *data.sample_shape, dtype=made.dtype, device=made.device))
+        try_network(module.critic, "critic", torch.zeros(1, *data.sample_shape, dtype=made.dtype, device=made.device))
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        module = _module(pl_module)
-        if module.generator_step == 0 and self._last_step != 0:
-            self._evaluate(trainer, module)
-
-    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
-        module = _module(pl_module)
-        if module.generator_step % self.every == 0 and module.generator_step != self._last_step:
-            self._evaluate(trainer, module)
-
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if _module(pl_module).generator_step != self._last_step:
-            self._evaluate(trainer, _module(pl_module))
-
-    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if trainer.state.fn == "validate":
-            self._evaluate(trainer, _module(pl_module))
-
-    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._evaluate(trainer, _module(pl_module))
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"last_step": self._last_step}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self._last_step = state_dict["last_step"]
-
-    def _evaluate(self, trainer: Trainer, module: WassersteinGAN) -> None:
+    def evaluate(self, trainer: Trainer, module: SteppedModule) -> Evaluation:
+        module = _module(module)
         data, step = _data(trainer), module.generator_step
         stream = keyed_generator(self.seed, "exact w1", step)
         real, other_real = data.draw("heldout", self.n, stream), data.draw("train", self.n, stream)
         fake = module.sample(module.noise(self.n, "exact w1", self.seed, step)).cpu()
-        self.last, self._exact_critic = evaluate(
+        evaluation, self._exact_critic = evaluate(
             module.critic,
             real,
             fake,
@@ -117,20 +89,7 @@ class ExactW1(Callback):
             confidence=self.confidence,
             previous=self._exact_critic,
         )
-        self._last_step = step
-        module.log_metrics(self.last.metrics())
-
-
-@torch.no_grad()
-def _try(network: nn.Module, name: str, inputs: Tensor) -> Tensor:
-    """A network's output in evaluation mode, or an error that says what it was given."""
-    training = network.training
-    try:
-        return network.eval()(inputs)
-    except RuntimeError as error:
-        raise ValueError(f"the {name} does not take inputs of shape {tuple(inputs.shape)}: {error}") from error
-    finally:
-        network.train(training)
+        return evaluation
 
 
 def _module(pl_module: LightningModule) -> WassersteinGAN:

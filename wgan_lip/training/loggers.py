@@ -13,6 +13,8 @@ from pytorch_lightning.loggers import Logger, WandbLogger
 from pytorch_lightning.utilities import rank_zero_only, rank_zero_warn
 from torch import Tensor
 
+from wgan_lip.training.stepped import SteppedModule
+
 WandbMode = Literal["auto", "online", "offline", "disabled"]
 
 
@@ -84,9 +86,10 @@ class MetricsCSV(Logger):
 
 
 class StepWandbLogger(WandbLogger):
-    """Lightning's ``WandbLogger`` with this package's metrics drawn over ``generator_step``.
+    """Lightning's ``WandbLogger`` with this package's metrics drawn over the module's own steps.
 
     Args:
+        step_name: of the counter that is logged with every record.
         fall_back: go on offline, with a warning, if W&B cannot be reached or rejects the key.
         kwargs: those of ``WandbLogger``.
 
@@ -94,8 +97,9 @@ class StepWandbLogger(WandbLogger):
         ValueError: W&B could not be started.
     """
 
-    def __init__(self, fall_back: bool, **kwargs: Any) -> None:
+    def __init__(self, step_name: str, fall_back: bool, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self._step_name = step_name
         self._fall_back = fall_back
         # Lightning passes it on always, W&B warns of it always.
         self._wandb_init.pop("anonymous", None)
@@ -115,13 +119,19 @@ class StepWandbLogger(WandbLogger):
             wandb.teardown(exit_code=1)
             run = super().experiment
         if fresh:
-            for names in ("w1/*", "lipschitz/*", "train/*", "samples/*"):
-                run.define_metric(names, step_metric="generator_step")
+            for names in ("w1/*", "lipschitz/*", "gradient/*", "train/*", "samples/*", "critic/*"):
+                run.define_metric(names, step_metric=self._step_name)
         return run
 
 
 def wandb_logger(
-    folder: Path, run_name: str, run_id: str, mode: WandbMode = "auto", project: str = "wgan-lip", **init: Any
+    folder: Path,
+    run_name: str,
+    run_id: str,
+    mode: WandbMode = "auto",
+    project: str = "wgan-lip",
+    step_name: str = "generator_step",
+    **init: Any,
 ) -> WandbLogger | None:
     """A logger that never asks: online where there is an API key, offline otherwise.
 
@@ -131,6 +141,7 @@ def wandb_logger(
         run_id: the id under which a resumed run goes on.
         mode: "auto" looks for a key (environment or netrc) and respects WANDB_MODE; the others are W&B's.
         project: W&B's project.
+        step_name: of the counter over which metrics are drawn.
         init: further arguments of ``wandb.init``: entity, group, tags.
 
     Returns:
@@ -142,6 +153,7 @@ def wandb_logger(
     if mode == "disabled":
         return None
     return StepWandbLogger(
+        step_name=step_name,
         fall_back=automatic,
         name=run_name,
         save_dir=folder,
@@ -154,18 +166,18 @@ def wandb_logger(
     )
 
 
-def log_picture(loggers: Iterable[Logger], key: str, path: Path, generator_step: int) -> None:
+def log_picture(loggers: Iterable[Logger], key: str, path: Path, module: SteppedModule) -> None:
     """Send a picture to Weights & Biases, where that is among the loggers.
 
     Args:
         loggers: the trainer's.
         key: its name there.
         path: a PNG file.
-        generator_step: when it was made.
+        module: whose step says when it was made.
     """
     for logger in loggers:
         if isinstance(logger, WandbLogger):
-            logger.experiment.log({key: wandb.Image(str(path)), "generator_step": generator_step})
+            logger.experiment.log({key: wandb.Image(str(path)), module.step_name: module.step})
 
 
 def _auto_mode() -> WandbMode:

@@ -1,20 +1,19 @@
-"""A progress bar in generator steps, with the latest W1 figures."""
+"""A progress bar in the module's own steps, with the latest W1 figures."""
 
 import sys
 from typing import Any
 
-from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import ProgressBar
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from wgan_lip.training.evaluation import Evaluation
-from wgan_lip.training.exact_w1 import ExactW1
-from wgan_lip.training.wgan import WassersteinGAN
+from wgan_lip.training.every_steps import EvaluateEverySteps, Figures
+from wgan_lip.training.stepped import SteppedModule
 
 
 class StepProgress(ProgressBar):
-    """Shows generator steps, time left and the last evaluation; a line each evaluation where there is no terminal.
+    """Shows steps, time left and the last evaluation; a line each evaluation where there is no terminal.
 
     Args:
         console: where it is shown; standard error if None.
@@ -25,7 +24,7 @@ class StepProgress(ProgressBar):
         self._console = console or Console(file=sys.stderr)
         self._progress: Progress | None = None
         self._enabled = True
-        self._shown: Evaluation | None = None
+        self._shown: Figures | None = None
 
     def disable(self) -> None:
         self._enabled = False
@@ -38,7 +37,7 @@ class StepProgress(ProgressBar):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         super().on_train_start(trainer, pl_module)
-        if not self._enabled or not isinstance(pl_module, WassersteinGAN):
+        if not self._enabled or not isinstance(pl_module, SteppedModule):
             return
         if self._console.is_terminal:
             self._progress = Progress(
@@ -53,16 +52,16 @@ class StepProgress(ProgressBar):
                 refresh_per_second=4,
             )
             self._progress.start()
-            self._progress.add_task("", total=pl_module.generator_steps, completed=pl_module.generator_step)
+            self._progress.add_task("", total=pl_module.total_steps, completed=pl_module.step)
         self._update(trainer, pl_module)
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
         super().on_train_batch_end(trainer, pl_module, *args)
-        if self._enabled and isinstance(pl_module, WassersteinGAN):
+        if self._enabled and isinstance(pl_module, SteppedModule):
             self._update(trainer, pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self._enabled and isinstance(pl_module, WassersteinGAN):
+        if self._enabled and isinstance(pl_module, SteppedModule):
             self._update(trainer, pl_module)
         self._stop()
 
@@ -74,24 +73,17 @@ class StepProgress(ProgressBar):
             self._progress.stop()
             self._progress = None
 
-    def _update(self, trainer: Trainer, module: WassersteinGAN) -> None:
-        last = next((c.last for c in trainer.callbacks if isinstance(c, ExactW1)), None)  # type: ignore[attr-defined]
+    def _update(self, trainer: Trainer, module: SteppedModule) -> None:
+        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+        last = next((c.last for c in callbacks if isinstance(c, EvaluateEverySteps)), None)
         if self._progress is not None:
-            # Short enough for a terminal of eighty columns.
-            text = f"W1 {last.exact:.3f} floor {last.noise_floor:.3f} critic {last.critic:.3f}" if last else ""
-            self._progress.update(self._progress.task_ids[0], completed=module.generator_step, description=text)
+            self._progress.update(
+                self._progress.task_ids[0], completed=module.step, description=last.brief() if last else ""
+            )
         elif last is not None and last is not self._shown:
             self._console.print(
-                f"generator step {module.generator_step}/{module.generator_steps}: {describe(last)}",
+                f"{module.step_name.replace('_', ' ')} {module.step}/{module.total_steps}: {last.describe()}",
                 highlight=False,
                 soft_wrap=True,
             )
         self._shown = last
-
-
-def describe(evaluation: Evaluation) -> str:
-    """One line: the exact W1 with its noise floor, the critic's bound and their relative gap."""
-    return (
-        f"W1 exact {evaluation.exact:.3f} (noise floor {evaluation.noise_floor:.3f}), "
-        f"critic ≥ {evaluation.critic:.3f}, gap {evaluation.gap_relative:.0%}"
-    )

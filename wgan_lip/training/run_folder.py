@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from wgan_lip.training.wgan import CHECKPOINT_KEY
+from wgan_lip.training.stepped import CHECKPOINT_KEY
 
 _CHECKPOINT = Path("checkpoints") / "last.ckpt"
 

@@ -1,9 +1,9 @@
 """Pictures of generated samples during training, from fixed noise."""
 
 from pathlib import Path
-from typing import Any
+from typing import cast
 
-from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.utilities import rank_zero_only, rank_zero_warn
 from torch import Tensor
 from torch.nn.functional import interpolate
@@ -11,11 +11,13 @@ from torchvision.utils import make_grid, save_image
 
 from wgan_lip.data import SampleDataModule
 from wgan_lip.randomness import keyed_generator
+from wgan_lip.training.every_steps import EverySteps
 from wgan_lip.training.loggers import log_picture
+from wgan_lip.training.stepped import SteppedModule
 from wgan_lip.training.wgan import WassersteinGAN
 
 
-class SampleGrid(Callback):
+class SampleGrid(EverySteps):
     """Saves a grid of generated images, from the same noise each time, and one of real images.
 
     ``samples/<generator_step>.png`` and ``samples/real.png`` (held-out) in the trainer's
@@ -34,13 +36,11 @@ class SampleGrid(Callback):
     def __init__(self, every: int = 500, n: int = 64, seed: int = 0) -> None:
         if every < 1 or n < 1:
             raise ValueError(f"every and n must be at least 1; got every={every}, n={n}")
-        self.every = every
+        super().__init__(every)
         self.n = n
         self.seed = seed
-        self._last_step = -1
         self._draws = True
 
-    @rank_zero_only
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         data = trainer.datamodule  # type: ignore[attr-defined]
         if not isinstance(data, SampleDataModule) or not isinstance(pl_module, WassersteinGAN):
@@ -48,32 +48,18 @@ class SampleGrid(Callback):
         self._draws = len(data.sample_shape) == 3 and data.sample_shape[0] in (1, 3)
         if not self._draws:
             rank_zero_warn(f"SampleGrid draws nothing: samples of shape {data.sample_shape} are not images")
-        elif pl_module.generator_step == 0 and self._last_step != 0:
+        super().on_train_start(trainer, pl_module)
+
+    @rank_zero_only
+    def act(self, trainer: Trainer, module: SteppedModule) -> None:
+        if not self._draws:
+            return
+        gan = cast(WassersteinGAN, module)
+        if gan.step == 0:
+            data = cast(SampleDataModule, trainer.datamodule)  # type: ignore[attr-defined]
             n = min(self.n, data.size("heldout"))
-            self._save(trainer, "real", data.draw("heldout", n, keyed_generator(self.seed, "real grid")), pl_module)
-            self._draw(trainer, pl_module)
-
-    @rank_zero_only
-    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
-        if isinstance(pl_module, WassersteinGAN) and pl_module.generator_step % self.every == 0:
-            self._draw(trainer, pl_module)
-
-    @rank_zero_only
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if isinstance(pl_module, WassersteinGAN):
-            self._draw(trainer, pl_module)
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"last_step": self._last_step}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self._last_step = state_dict["last_step"]
-
-    def _draw(self, trainer: Trainer, module: WassersteinGAN) -> None:
-        if self._draws and module.generator_step != self._last_step:
-            self._last_step = module.generator_step
-            images = module.sample(module.noise(self.n, "grid", self.seed))
-            self._save(trainer, f"{module.generator_step:07d}", images, module)
+            self._save(trainer, "real", data.draw("heldout", n, keyed_generator(self.seed, "real grid")), gan)
+        self._save(trainer, f"{gan.step:07d}", gan.sample(gan.noise(self.n, "grid", self.seed)), gan)
 
     def _save(self, trainer: Trainer, name: str, images: Tensor, module: WassersteinGAN) -> None:
         # Small images are enlarged to about 64 pixels, without smoothing.
@@ -83,4 +69,4 @@ class SampleGrid(Callback):
         path.parent.mkdir(parents=True, exist_ok=True)
         save_image(grid, path)
         key = "samples/real" if name == "real" else "samples/generated"
-        log_picture(trainer.loggers, key, path, module.generator_step)
+        log_picture(trainer.loggers, key, path, module)

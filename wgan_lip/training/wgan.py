@@ -4,18 +4,14 @@ from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 import torch
-from pytorch_lightning import LightningModule
 from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from wgan_lip import __version__
 from wgan_lip.lipschitz import project_
 from wgan_lip.randomness import keyed_generator
-
-# What this package keeps in a checkpoint, beside Lightning's own state.
-CHECKPOINT_KEY = "wgan_lip"
+from wgan_lip.training.stepped import SteppedModule
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
 
@@ -24,7 +20,7 @@ def _adam(parameters: Iterable[nn.Parameter]) -> Optimizer:
     return Adam(parameters, lr=1e-3, betas=(0.5, 0.9))
 
 
-class WassersteinGAN(LightningModule):
+class WassersteinGAN(SteppedModule):
     """Trains ``min_G max_f E f(x) - E f(G(z))`` over a Lipschitz critic f and a generator G.
 
     Every batch is one critic step; every ``n_critic``-th is followed by a generator step. After a
@@ -50,6 +46,8 @@ class WassersteinGAN(LightningModule):
     Source:
         Arjovsky, Chintala, Bottou, "Wasserstein GAN", ICML 2017, equation (2) and algorithm 1.
     """
+
+    counters = ("generator_step", "critic_step")
 
     def __init__(
         self,
@@ -82,14 +80,10 @@ class WassersteinGAN(LightningModule):
         self.noise_dim = cast(int, generator.noise_dim)
         self.critic_step = 0
         self.generator_step = 0
-        self._checkpoint_optimizers: list[str] | None = None
 
-    def setup(self, stage: str) -> None:
-        if self.trainer.world_size > 1:
-            raise ValueError(
-                f"WassersteinGAN trains on one device for now; got {self.trainer.world_size} processes: "
-                "set trainer.devices and trainer.num_nodes to 1"
-            )
+    @property
+    def total_steps(self) -> int:
+        return self.generator_steps
 
     def forward(self, noise: Tensor) -> Tensor:
         """Generate: ``(N, noise_dim) -> (N, *shape)``."""
@@ -132,8 +126,7 @@ class WassersteinGAN(LightningModule):
                 decay[1].step()
         if self.critic_step % self.log_every == 0:
             self.log_metrics({"train/w1_critic": float(estimate)})
-        if self.generator_step >= self.generator_steps:
-            self.trainer.should_stop = True
+        self.stop_when_done()
 
     def _critic_update(self, real: Tensor, optimizer: LightningOptimizer) -> Tensor:
         with torch.no_grad():
@@ -156,16 +149,6 @@ class WassersteinGAN(LightningModule):
         optimizer.step()
         self.critic.requires_grad_(True)
 
-    def log_metrics(self, metrics: dict[str, float]) -> None:
-        """Send metrics to every logger, in one record with both step counters.
-
-        Args:
-            metrics: by name.
-        """
-        counters = {"generator_step": self.generator_step, "critic_step": self.critic_step}
-        for logger in self.loggers:
-            logger.log_metrics({**counters, **metrics}, step=self.trainer.global_step)
-
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
         """Nothing by itself: ``ExactW1`` evaluates when the loop ends."""
 
@@ -177,40 +160,10 @@ class WassersteinGAN(LightningModule):
             self.critic_optimizer(self.critic.parameters()),
             self.generator_optimizer(self.generator.parameters()),
         ]
-        kinds = [type(optimizer).__name__ for optimizer in optimizers]
-        if self._checkpoint_optimizers not in (None, kinds):
-            raise ValueError(
-                f"the checkpoint's optimisers (critic, generator) are {', '.join(self._checkpoint_optimizers)}; "
-                f"the config's are {', '.join(kinds)}"
-            )
+        self.check_optimizers([type(optimizer).__name__ for optimizer in optimizers], "critic, generator")
         if not self.linear_decay:
             return optimizers
         return optimizers, [
             LambdaLR(optimizers[0], lambda k: max(0.0, 1 - k / (self.generator_steps * self.n_critic))),
             LambdaLR(optimizers[1], lambda k: max(0.0, 1 - k / self.generator_steps)),
         ]
-
-    def on_train_start(self) -> None:
-        if self.generator_step >= self.generator_steps:
-            self.trainer.should_stop = True
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint.setdefault(CHECKPOINT_KEY, {}).update(
-            version=__version__,
-            critic_step=self.critic_step,
-            generator_step=self.generator_step,
-            optimizers=[type(optimizer).__name__ for optimizer in self.trainer.optimizers],
-        )
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        ours = {name: tuple(value.shape) for name, value in self.state_dict().items()}
-        theirs = {name: tuple(value.shape) for name, value in checkpoint["state_dict"].items()}
-        for name in sorted(ours.keys() | theirs.keys()):
-            if ours.get(name) != theirs.get(name):
-                raise ValueError(
-                    f"the checkpoint is of another network: its {name} has shape {theirs.get(name, 'none')}, "
-                    f"the config's has {ours.get(name, 'none')}"
-                )
-        self._checkpoint_optimizers = checkpoint[CHECKPOINT_KEY]["optimizers"] or None
-        self.critic_step = checkpoint[CHECKPOINT_KEY]["critic_step"]
-        self.generator_step = checkpoint[CHECKPOINT_KEY]["generator_step"]

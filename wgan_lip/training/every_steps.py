@@ -1,0 +1,95 @@
+"""When callbacks act: at the start of training, every so many of the module's own steps, and when it is done."""
+
+from abc import abstractmethod
+from typing import Any, Protocol
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+
+from wgan_lip.training.stepped import SteppedModule
+
+
+class EverySteps(Callback):
+    """Acts at step 0, every ``every`` steps and at the end of training; never twice at one step, nor after a resume.
+
+    Args:
+        every: steps between two acts.
+
+    Raises:
+        ValueError: ``every < 1``; when training starts: a module that is no ``SteppedModule``.
+    """
+
+    def __init__(self, every: int) -> None:
+        if every < 1:
+            raise ValueError(f"every must be at least 1; got every={every}")
+        self.every = every
+        self._last_step = -1
+
+    @abstractmethod
+    def act(self, trainer: Trainer, module: SteppedModule) -> None:
+        """What is done at this step."""
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not isinstance(pl_module, SteppedModule):
+            raise ValueError(f"{type(self).__name__} serves a SteppedModule; got {type(pl_module).__name__}")
+        if pl_module.step == 0:
+            self._act_once(trainer, pl_module)
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+        if isinstance(pl_module, SteppedModule) and pl_module.step % self.every == 0:
+            self._act_once(trainer, pl_module)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if isinstance(pl_module, SteppedModule):
+            self._act_once(trainer, pl_module)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"last_step": self._last_step}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._last_step = state_dict["last_step"]
+
+    def _act_once(self, trainer: Trainer, module: SteppedModule) -> None:
+        if module.step != self._last_step:
+            self._last_step = module.step
+            self.act(trainer, module)
+
+
+class Figures(Protocol):
+    """What an evaluation found, for logs and for people."""
+
+    def metrics(self) -> dict[str, float]:
+        """The values by the names under which they are logged."""
+
+    def describe(self) -> str:
+        """One line that explains itself."""
+
+    def brief(self) -> str:
+        """At most 40 characters, for a progress bar."""
+
+
+class EvaluateEverySteps(EverySteps):
+    """Evaluates and logs when it is time, and once in ``validate`` and ``test``.
+
+    Args:
+        every: steps between two evaluations.
+    """
+
+    def __init__(self, every: int) -> None:
+        super().__init__(every)
+        self.last: Figures | None = None
+
+    @abstractmethod
+    def evaluate(self, trainer: Trainer, module: SteppedModule) -> Figures:
+        """One evaluation of the module as it is."""
+
+    def act(self, trainer: Trainer, module: SteppedModule) -> None:
+        self.last = self.evaluate(trainer, module)
+        module.log_metrics(self.last.metrics())
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.state.fn == "validate" and isinstance(pl_module, SteppedModule):
+            self.act(trainer, pl_module)
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if isinstance(pl_module, SteppedModule):
+            self.act(trainer, pl_module)

@@ -1,0 +1,65 @@
+"""A critic's gradients on samples, against those of an optimal potential."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+# Samples that are differentiated at once.
+_CHUNK = 1024
+
+
+@dataclass(frozen=True)
+class GradientFigures:
+    """How a critic's gradients lie; ``cosine`` and ``l2`` are None where no optimal gradient is known.
+
+    Attributes:
+        norm: mean of ``|grad f(x)|``; 1 for an optimal critic.
+        cosine: mean of the cosine between ``grad f(x)`` and the optimal gradient.
+        l2: mean of ``|grad f(x) - grad f*(x)|^2``.
+    """
+
+    norm: float
+    cosine: float | None
+    l2: float | None
+
+
+def gradients(critic: nn.Module, x: Tensor) -> Tensor:
+    """``grad f(x)`` for each sample, in the shape and dtype of x."""
+    return torch.cat([_gradients(critic, chunk) for chunk in x.split(_CHUNK)])
+
+
+def gradient_figures(critic: nn.Module, x: Tensor, optimal: Tensor | None) -> GradientFigures:
+    """A critic's gradients on samples, as they are: not divided by any constant.
+
+    Args:
+        critic: in evaluation mode, on the device and of the dtype of x.
+        x: samples of P, shape (n, *shape).
+        optimal: an optimal potential's gradients there, likewise, or None. Those of norm 0 stand for samples where
+            it is not differentiable, which are left out.
+
+    Source:
+        Korotin, Kolesov, Burnaev, "Kantorovich Strikes Back! Wasserstein GANs are not Optimal Transport?", NeurIPS
+        2022, section 5: their metrics cos and L2.
+    """
+    found = gradients(critic, x).flatten(1)
+    norm = float(found.norm(dim=1).mean())
+    if optimal is None:
+        return GradientFigures(norm, None, None)
+    wanted = optimal.to(found).flatten(1)
+    known = wanted.norm(dim=1) > 0
+    if not bool(known.any()):
+        return GradientFigures(norm, None, None)
+    found, wanted = found[known], wanted[known]
+    return GradientFigures(
+        norm,
+        float(torch.cosine_similarity(found, wanted).mean()),
+        float((found - wanted).square().sum(dim=1).mean()),
+    )
+
+
+def _gradients(critic: nn.Module, x: Tensor) -> Tensor:
+    x = x.detach().requires_grad_()
+    with torch.enable_grad():
+        (gradient,) = torch.autograd.grad(critic(x).sum(), x)
+    return gradient

@@ -1,0 +1,70 @@
+"""Held-out samples of a pair, and all that is known of them before any critic is looked at."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from wgan_lip.distributions import Pair, Truth
+from wgan_lip.randomness import keyed_generator
+from wgan_lip.transport import W1Result, wasserstein1
+
+# The gradients of a critic are compared on so many samples at most, as in the published protocol.
+_GRADIENTS = 4096
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Samples on which any number of critics of one pair are scored.
+
+    Attributes:
+        pair: the distributions.
+        x: samples of P, shape (n, *shape).
+        y: samples of Q, likewise.
+        truth: W1 of the distributions; None where it is not known.
+        exact_n: how many of the first x and y ``exact`` is about.
+        exact: W1 of the first x and y; None if ``exact_n`` is 0.
+        noise_floor: exact W1 of the first x and as many further ones: what would be measured if P were Q.
+        gradient_x: the first x, shape (m, *shape), m at most 4,096.
+        gradient: of an optimal potential there; None where none is known.
+    """
+
+    pair: Pair
+    x: Tensor
+    y: Tensor
+    truth: Truth | None
+    exact_n: int
+    exact: W1Result | None
+    noise_floor: float | None
+    gradient_x: Tensor
+    gradient: Tensor | None
+
+
+def draw_heldout(pair: Pair, n: int = 16_384, exact_n: int = 1024, seed: int = 0) -> HeldOut:
+    """Draw held-out samples of a pair, from a stream of their own, and solve for their exact W1.
+
+    Args:
+        pair: the distributions.
+        n: samples of each.
+        exact_n: the exact W1 is that of so many of them; 0 leaves it out. At most half of n, for the noise floor
+            needs further samples of P.
+        seed: what they are drawn from; the same whatever was trained.
+
+    Raises:
+        ValueError: fewer than 2 samples, or an ``exact_n`` that is negative or above half of n.
+    """
+    if n < 2 or not 0 <= exact_n <= n // 2:
+        raise ValueError(f"n must be at least 2 and exact_n between 0 and n / 2; got n={n}, exact_n={exact_n}")
+    x, y = pair.sample(n, keyed_generator(seed, "heldout"), heldout=True)
+    first = x[:exact_n], y[:exact_n], x[exact_n : 2 * exact_n]
+    gradient_x = x[:_GRADIENTS]
+    return HeldOut(
+        pair=pair,
+        x=x,
+        y=y,
+        truth=pair.w1() if pair.knows_w1 else None,
+        exact_n=exact_n,
+        exact=wasserstein1(first[0], first[1], norm=pair.norm) if exact_n else None,
+        noise_floor=wasserstein1(first[0], first[2], norm=pair.norm).value if exact_n else None,
+        gradient_x=gradient_x,
+        gradient=pair.potential_gradient(gradient_x) if pair.knows_potential else None,
+    )

@@ -1,0 +1,135 @@
+"""A critic's values in float64, and what its certificate proves of them."""
+
+import copy
+import math
+
+import torch
+from torch import Tensor, nn
+
+from wgan_lip.lipschitz import LipschitzCertificate
+from wgan_lip.transport import Norm
+from wgan_lip.transport.norm import box_diameter
+
+# Samples that are scored at once: 16,384 images of 64 x 64 need not lie in memory in float64.
+_CHUNK = 4096
+
+
+class BrokenBoundError(RuntimeError):
+    """A critic's estimate exceeds the exact distance of the same samples: a bug, here or in the certificate."""
+
+
+def float64_copy(critic: nn.Module) -> nn.Module:
+    """The same function on the CPU in float64, in evaluation mode.
+
+    Parameters are exact in float64: the copy is the function that is trained, and what is certified and what is
+    scored are one and the same.
+
+    Args:
+        critic: it is not changed.
+
+    Raises:
+        ValueError: a network that cannot be copied.
+    """
+    try:
+        return copy.deepcopy(critic).to("cpu", torch.float64).eval()
+    except RuntimeError as error:
+        raise ValueError(f"the critic cannot be copied, so neither certified: {error}") from error
+
+
+@torch.no_grad()
+def score(critic: nn.Module, samples: Tensor) -> tuple[Tensor, float]:
+    """The critic's values.
+
+    Args:
+        critic: a ``float64_copy``.
+        samples: shape (n, *shape).
+
+    Returns:
+        The values, shape (n,), and a bound of the largest number in any layer, for ``rounding``.
+
+    Raises:
+        ValueError: not one value a sample.
+    """
+    sizes = [0.0]
+    hooks = [module.register_forward_hook(_Largest(sizes)) for module in critic.modules()]
+    try:
+        values = []
+        for chunk in samples.split(_CHUNK):
+            chunk64 = chunk.to("cpu", torch.float64)
+            sizes.append(float(chunk64.abs().max()))
+            values.append(critic(chunk64))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    result = torch.cat(values)
+    if result.numel() != len(samples):
+        raise ValueError(f"the critic must return one value a sample; got shape {tuple(result.shape)}")
+    return result.flatten(), max(sizes) * samples[0].numel() ** 0.5
+
+
+def slope(certificate: LipschitzCertificate) -> float:
+    """By what values are multiplied to make the critic 1-Lipschitz; a critic of constant 0 says nothing."""
+    return 1 / certificate.bound if certificate.bound > 0 else 0.0
+
+
+def rounding(certificate: LipschitzCertificate, largest: float) -> float:
+    """What rounding in float64 may do to a mean of values that were multiplied by ``slope``.
+
+    Some eps of the largest number in any layer, carried through those after it.
+
+    Args:
+        certificate: the critic's.
+        largest: as ``score`` found it.
+    """
+    amplified = math.prod(max(1.0, layer.bound) for layer in certificate.layers)
+    return 1e-12 * largest * amplified * slope(certificate)
+
+
+def check_bound(exact: float, estimate: float, certificate: LipschitzCertificate, tolerance: float) -> None:
+    """See that an estimate is a lower bound of the exact W1 of the same samples.
+
+    Raises:
+        BrokenBoundError: it exceeds it by more than rounding.
+    """
+    if exact - estimate < -tolerance:
+        raise BrokenBoundError(
+            f"the critic's estimate {estimate!r} exceeds the exact W1 {exact!r} of the same samples, though its "
+            f"Lipschitz constant is certified as {certificate.bound!r}: this is a bug, please report it"
+        )
+
+
+def check_norm_of(certificate: LipschitzCertificate, norm: Norm | None) -> None:
+    """See that a critic bounds W1 in the norm that is wanted.
+
+    Raises:
+        ValueError: it is certified in another one.
+    """
+    if norm is not None and norm != certificate.norm:
+        raise ValueError(
+            f"the critic is certified in the {certificate.norm} norm, so it bounds no W1 in norm={norm!r}: "
+            f"use norm={certificate.norm!r}, or another critic"
+        )
+
+
+def known_diameter(samples: Tensor, bounds: tuple[float, float] | None, norm: Norm, name: str) -> float | None:
+    """Diameter of the box in which a distribution is known to lie, or None.
+
+    Raises:
+        ValueError: the samples leave it.
+    """
+    if bounds is None:
+        return None
+    smallest, largest = float(samples.min()), float(samples.max())
+    if smallest < bounds[0] or largest > bounds[1]:
+        raise ValueError(f"{name} samples must keep to their bounds {bounds}; got {smallest:g} to {largest:g}")
+    return box_diameter(bounds[1] - bounds[0], samples[0].numel(), norm)
+
+
+class _Largest:
+    """A forward hook that notes the largest number in a layer's output."""
+
+    def __init__(self, sizes: list[float]) -> None:
+        self._sizes = sizes
+
+    def __call__(self, module: nn.Module, inputs: object, output: Tensor) -> None:
+        self._sizes.append(float(output.abs().max()))
