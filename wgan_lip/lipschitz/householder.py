@@ -26,7 +26,7 @@ class Householder(nn.Module):
         ValueError: ``channels`` is not even and at least 2, or in ``forward`` another number of them.
 
     Source:
-        Singla, Singla, Feizi, "Improved deterministic l2 robustness on CIFAR-10 and CIFAR-100", ICLR 2022, section 4.
+        Singla, Singla, Feizi, "Improved deterministic l2 robustness on CIFAR-10 and CIFAR-100", ICLR 2022.
     """
 
     def __init__(self, channels: int, dim: int = 1) -> None:
