@@ -1,5 +1,6 @@
 """Figures and tables of a run."""
 
+from wgan_lip.report.comparison import comparison_figure, comparison_table, write_outcomes, write_summaries
 from wgan_lip.report.critic_figure import critic_figure
 from wgan_lip.report.draw_critic import DrawCritic
 from wgan_lip.report.estimate_figure import estimate_figure
@@ -12,6 +13,8 @@ __all__ = [
     "DrawCritic",
     "EstimateRow",
     "Row",
+    "comparison_figure",
+    "comparison_table",
     "critic_figure",
     "estimate_figure",
     "estimate_table",
@@ -21,4 +24,6 @@ __all__ = [
     "shown_rows",
     "w1_figure",
     "w1_table",
+    "write_outcomes",
+    "write_summaries",
 ]
