@@ -7,7 +7,7 @@ PAIRS is a folder of files that ``Funnels.load`` reads, and of published.csv wit
 cosine, l2, w1_estimate, w1_true_4096 (Korotin et al., "Kantorovich strikes back!", NeurIPS 2022; solver dot is discrete
 transport and is left out). Each pair's result is written when it is done: called again, the script goes on.
 The critic, optimiser and steps are those of configs/w1/funnels.yaml. Scores are the published protocol's, on 4,096
-fresh couples: mean cosine and mean squared distance between the critic's gradient and the optimal one, and the estimate.
+fresh couples: mean cosine and squared distance between the critic's gradient and the optimal one, and the estimate.
 """
 
 import argparse
@@ -165,7 +165,7 @@ def document(results: list[dict[str, Any]], published: dict[tuple[int, int], dic
         "Made by `python scripts/bench_funnels.py PAIRS` (see there for what PAIRS holds and how critics are scored).",
         "One config for all pairs, `configs/w1/funnels.yaml`; one seed. cos and l2 compare the critic's gradient with",
         "the optimal one. The published figures are the best of ten neural solvers, taken anew for each pair and",
-        "column (Korotin, Kolesov, Burnaev, NeurIPS 2022); sort-out is the orthogonal, fully sorting critic among them.",
+        "column (Korotin, Kolesov, Burnaev, NeurIPS 2022); sort-out is the orthogonal, sorting critic among them.",
         "",
         "| dim | funnels | cos | best published | l2 | best published | estimate ± se | truth | error | sort-out's "
         "| certified L | seconds |",

@@ -20,6 +20,12 @@ SMALL = [
     "--checkpoint.every=5",
 ]
 
+# Two steps of whatever lies in a folder of configs.
+TWO_STEPS = {
+    "gan": ["--model.init_args.generator_steps=2", "--exact_w1.n=20"],
+    "w1": ["--model.init_args.steps=2", "--heldout_w1.n=64", "--heldout_w1.exact_n=20"],
+}
+
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> None:
     """``wgan-lip ARGUMENTS``."""

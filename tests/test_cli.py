@@ -16,7 +16,7 @@ import yaml
 from matplotlib.image import imread
 from sklearn.datasets import load_digits
 
-from tests.cli import CONFIGS, DIGITS, SMALL, fit, run
+from tests.cli import CONFIGS, DIGITS, SMALL, TWO_STEPS, fit, run
 from tests.training.builders import tiny_gan
 from wgan_lip.data import digits
 
@@ -85,7 +85,7 @@ def test_every_shipped_config_runs_two_steps_and_is_short(config, monkeypatch, t
     assert len(config.read_text().splitlines()) <= 40
     run(
         monkeypatch,
-        *("fit", "-c", config, "--model.init_args.generator_steps=2", "--exact_w1.n=20"),
+        *("fit", "-c", config, *TWO_STEPS[config.parent.name]),
         *("--wandb.mode=disabled", f"--runs_dir={tmp_path}"),
     )
     assert len(list(tmp_path.glob("*/*/w1.png"))) == 1

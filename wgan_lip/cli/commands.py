@@ -8,4 +8,8 @@ TRAINING_COMMANDS = {
     "validate": "Set a checkpoint's critic against the exact W1 of held-out samples.",
     "test": "The same as validate: nothing was chosen on the held-out samples.",
 }
-COMMANDS = {**TRAINING_COMMANDS, "w1": "Exact W1 between two sample sets: wgan-lip w1 real.npy fake.npy"}
+COMMANDS = {
+    **TRAINING_COMMANDS,
+    "compare": "Critics on pairs with known W1: wgan-lip compare -c configs/compare/absolute_value.yaml",
+    "w1": "Exact W1 between two sample sets: wgan-lip w1 real.npy fake.npy",
+}
