@@ -6,6 +6,7 @@ from wgan_lip.lipschitz.bounds import spectral_norm_upper_bound
 from wgan_lip.lipschitz.certificate import LayerBound, LipschitzCertificate, certify
 from wgan_lip.lipschitz.clipping import WeightClipping
 from wgan_lip.lipschitz.constraint import Constraint, Unconstrained, project_
+from wgan_lip.lipschitz.gradients import gradient_norms, jacobian_norms
 from wgan_lip.lipschitz.groupsort import FullSort, GroupSort, MaxMin
 from wgan_lip.lipschitz.householder import Householder
 from wgan_lip.lipschitz.l_infinity import LInfProjection
@@ -13,6 +14,7 @@ from wgan_lip.lipschitz.linear import ConstrainedLinear, OrthogonalLinear
 from wgan_lip.lipschitz.maxout import Maxout
 from wgan_lip.lipschitz.orthogonal import Bjorck, Cayley, StiefelRetraction
 from wgan_lip.lipschitz.parseval import Parseval
+from wgan_lip.lipschitz.penalties import GradientPenalty, SpectralJacobianPenalty
 from wgan_lip.lipschitz.scale import Scale
 from wgan_lip.lipschitz.spectral import SpectralNorm, SpectralProjection
 from wgan_lip.stiefel import on_manifold, orthogonality_error, polar_factor
@@ -24,6 +26,7 @@ __all__ = [
     "ConstrainedLinear",
     "Constraint",
     "FullSort",
+    "GradientPenalty",
     "GroupSort",
     "Householder",
     "LInfProjection",
@@ -34,6 +37,7 @@ __all__ = [
     "OrthogonalLinear",
     "Parseval",
     "Scale",
+    "SpectralJacobianPenalty",
     "SpectralNorm",
     "SpectralProjection",
     "StiefelRetraction",
@@ -41,6 +45,8 @@ __all__ = [
     "WeightClipping",
     "bjorck_orthonormalize",
     "certify",
+    "gradient_norms",
+    "jacobian_norms",
     "on_manifold",
     "orthogonality_error",
     "polar_factor",
