@@ -34,8 +34,9 @@ SMALL_ESTIMATOR = [
 ]
 # Two steps of whatever lies in a folder of configs.
 TWO_STEPS = {
-    "gan": ["--model.init_args.generator_steps=2", "--exact_w1.n=20"],
-    "w1": ["--model.init_args.steps=2", "--heldout_w1.n=64", "--heldout_w1.exact_n=20"],
+    "gan": ["fit", "--model.init_args.generator_steps=2", "--exact_w1.n=20"],
+    "w1": ["fit", "--model.init_args.steps=2", "--heldout_w1.n=64", "--heldout_w1.exact_n=20"],
+    "compare": ["compare", "--set", "steps=2", "--seeds=[0]", "--n=64", "--exact_n=20", "--jobs=1"],
 }
 
 

@@ -116,6 +116,8 @@ def test_a_critic_without_constraints_has_an_uncertified_estimate(monkeypatch, t
         "--model.init_args.critic.init_args.depth=2",
         "--model.init_args.optimizer=torch.optim.Adam",
         "--model.init_args.optimizer.init_args.lr=0.1",
+        "--model.init_args.penalty=wgan_lip.lipschitz.GradientPenalty",
+        "--model.init_args.penalty.init_args.weight=1",
     )
     last = rows(folder)[-1]
     assert float(last["lipschitz/certified"]) > 1.01

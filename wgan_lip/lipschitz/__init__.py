@@ -6,7 +6,7 @@ from wgan_lip.lipschitz.bounds import spectral_norm_upper_bound
 from wgan_lip.lipschitz.certificate import LayerBound, LipschitzCertificate, certify
 from wgan_lip.lipschitz.clipping import WeightClipping
 from wgan_lip.lipschitz.constraint import Constraint, Unconstrained, project_
-from wgan_lip.lipschitz.gradients import gradient_norms, jacobian_norms
+from wgan_lip.lipschitz.gradients import gradient_norms, gradients, jacobian_norms
 from wgan_lip.lipschitz.groupsort import FullSort, GroupSort, MaxMin
 from wgan_lip.lipschitz.householder import Householder
 from wgan_lip.lipschitz.l_infinity import LInfProjection
@@ -14,7 +14,7 @@ from wgan_lip.lipschitz.linear import ConstrainedLinear, OrthogonalLinear
 from wgan_lip.lipschitz.maxout import Maxout
 from wgan_lip.lipschitz.orthogonal import Bjorck, Cayley, StiefelRetraction
 from wgan_lip.lipschitz.parseval import Parseval
-from wgan_lip.lipschitz.penalties import GradientPenalty, SpectralJacobianPenalty
+from wgan_lip.lipschitz.penalties import GradientPenalty, Penalty, SpectralJacobianPenalty
 from wgan_lip.lipschitz.scale import Scale
 from wgan_lip.lipschitz.spectral import SpectralNorm, SpectralProjection
 from wgan_lip.stiefel import on_manifold, orthogonality_error, polar_factor
@@ -36,6 +36,7 @@ __all__ = [
     "Maxout",
     "OrthogonalLinear",
     "Parseval",
+    "Penalty",
     "Scale",
     "SpectralJacobianPenalty",
     "SpectralNorm",
@@ -46,6 +47,7 @@ __all__ = [
     "bjorck_orthonormalize",
     "certify",
     "gradient_norms",
+    "gradients",
     "jacobian_norms",
     "on_manifold",
     "orthogonality_error",

@@ -4,16 +4,41 @@ import torch
 from torch import Generator, Tensor, nn
 
 
-def gradient_norms(critic: nn.Module, x: Tensor, differentiable: bool = False) -> Tensor:
-    """``|grad f(x)|_2`` at each point.
-
-    A critic that attains W1 has norm 1 almost everywhere between the two distributions; one that loses gradient norm
-    has less. Works inside ``torch.no_grad`` and ``torch.inference_mode`` too.
+def gradients(critic: nn.Module, x: Tensor, differentiable: bool = False) -> Tensor:
+    """``grad f(x)`` at each point. Works inside ``torch.no_grad`` and ``torch.inference_mode`` too.
 
     Args:
         critic: f, with one value per sample, which depends on that sample only.
         x: points of shape (n, ...).
-        differentiable: keep the graph, so that the norms can be differentiated with respect to the critic's parameters.
+        differentiable: keep the graph, so that the result can be differentiated with respect to the parameters.
+
+    Returns:
+        Of the shape of x.
+
+    Raises:
+        ValueError: the critic gives more or fewer than one value per sample.
+    """
+    with torch.inference_mode(False), torch.enable_grad():
+        points = x.clone().detach().requires_grad_()
+        values = critic(points)
+        if values.numel() != len(points):
+            raise ValueError(
+                f"critic must give one value per sample; got shape {tuple(values.shape)} for {len(x)} samples"
+            )
+        (result,) = torch.autograd.grad(values.sum(), points, create_graph=differentiable)
+        return result
+
+
+def gradient_norms(critic: nn.Module, x: Tensor, differentiable: bool = False) -> Tensor:
+    """``|grad f(x)|_2`` at each point.
+
+    A critic that attains W1 has norm 1 almost everywhere between the two distributions; one that loses gradient norm
+    has less.
+
+    Args:
+        critic: as for ``gradients``.
+        x: points of shape (n, ...).
+        differentiable: as for ``gradients``.
 
     Returns:
         Shape (n,).
@@ -24,15 +49,7 @@ def gradient_norms(critic: nn.Module, x: Tensor, differentiable: bool = False) -
     Source:
         Anil, Lucas, Grosse, "Sorting out Lipschitz function approximation", ICML 2019, section 3 and theorem 1.
     """
-    with torch.inference_mode(False), torch.enable_grad():
-        points = x.clone().detach().requires_grad_()
-        values = critic(points)
-        if values.numel() != len(points):
-            raise ValueError(
-                f"critic must give one value per sample; got shape {tuple(values.shape)} for {len(x)} samples"
-            )
-        (gradients,) = torch.autograd.grad(values.sum(), points, create_graph=differentiable)
-        return _norms(gradients)
+    return _norms(gradients(critic, x, differentiable))
 
 
 def jacobian_norms(network: nn.Module, x: Tensor, generator: Generator, iterations: int = 5) -> Tensor:

@@ -1,6 +1,7 @@
 """Penalties on a critic's steepness at samples: they encourage a Lipschitz constant and guarantee none."""
 
 import math
+from abc import ABC, abstractmethod
 
 import torch
 from torch import Generator, Tensor, nn
@@ -8,7 +9,22 @@ from torch import Generator, Tensor, nn
 from wgan_lip.lipschitz.gradients import gradient_norms, jacobian_norms
 
 
-class GradientPenalty:
+class Penalty(ABC):
+    """A term that is added to a critic's loss."""
+
+    @abstractmethod
+    def __call__(self, critic: nn.Module, x: Tensor, y: Tensor, generator: Generator) -> Tensor:
+        """The penalty, a scalar with a graph.
+
+        Args:
+            critic: f.
+            x: samples of P, shape (n, *shape).
+            y: samples of Q, shape (n, *shape).
+            generator: whatever the penalty draws.
+        """
+
+
+class GradientPenalty(Penalty):
     """``weight * mean (|grad f| - 1)^2`` at random points between x and y; one-sided, ``max(0, |grad f| - 1)^2``.
 
     The points are ``z_i = x_i + t_i (y_i - x_i)`` with t uniform in [0, 1].
@@ -40,7 +56,7 @@ class GradientPenalty:
         return self.weight * excess.square().mean()
 
 
-class SpectralJacobianPenalty:
+class SpectralJacobianPenalty(Penalty):
     """``weight * mean |J|_2`` over the samples x and y: the spectral norms of the network's Jacobians.
 
     For a critic the Jacobian is the gradient; for networks with several outputs the norm is found by power iteration.
@@ -65,9 +81,9 @@ class SpectralJacobianPenalty:
         self.weight = weight
         self.iterations = iterations
 
-    def __call__(self, network: nn.Module, x: Tensor, y: Tensor, generator: Generator) -> Tensor:
+    def __call__(self, critic: nn.Module, x: Tensor, y: Tensor, generator: Generator) -> Tensor:
         """The penalty, a scalar with a graph; ``generator`` draws where the power iterations start."""
-        return self.weight * jacobian_norms(network, torch.cat((x, y)), generator, self.iterations).mean()
+        return self.weight * jacobian_norms(critic, torch.cat((x, y)), generator, self.iterations).mean()
 
 
 def _check_weight(weight: float) -> None:

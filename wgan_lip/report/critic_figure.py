@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from wgan_lip.distributions import Pair
-from wgan_lip.training.gradients import gradients
+from wgan_lip.lipschitz import gradient_norms
 
 Array = NDArray[np.float64]
 
@@ -72,7 +72,7 @@ def _field(critic: nn.Module, pair: Pair, points: Array) -> _Field:
         # Potentials are known up to a constant: the median one matches where most of the mass is.
         optimal += torch.median(values.cpu().double() - optimal)
         potential = optimal.numpy().reshape(shape)
-    norms = gradients(critic, on).flatten(1).norm(dim=1)
+    norms = gradient_norms(critic, on)
     return _Field(axes, _numpy(values).reshape(shape), _numpy(norms).reshape(shape), potential)
 
 
