@@ -40,6 +40,8 @@ def run_comparison(args: list[str]) -> None:
             options.exact_n,
             dict(options.set),
         )
+        if options.jobs is not None and options.jobs < 1:
+            raise ValueError(f"jobs must be at least 1; got jobs={options.jobs}")
         folder = Path(options.folder or Path("runs") / "compare" / options.name)
         store = Store(folder / "cells")
     console = Console()
@@ -123,9 +125,11 @@ def _report(results: list[Outcome | Failure], folder: Path, options: Any, consol
     write_outcomes(outcomes, folder / "results.csv")
     write_summaries(summaries, folder / "summary.csv")
     save_figure(comparison_figure(summaries, options.name), folder / "comparison.png")
-    for result in results:
-        if isinstance(result, Failure):
-            (folder / "failures.txt").open("a").write(f"{result.cell.label}\n{result.trace}\n")
+    failures = [result for result in results if isinstance(result, Failure)]
+    if failures:
+        (folder / "failures.txt").write_text(
+            "\n".join(f"{failure.cell.label}\n{failure.trace}" for failure in failures)
+        )
     logger = wandb_logger(folder, options.name, secrets.token_hex(4), step_name="cells", **vars(options.wandb))
     if logger is not None:
         _log(logger, folder)
