@@ -49,9 +49,11 @@ def test_the_figure_shows_estimate_truth_and_samples():
     rows = [replace(ROW, critic_step=step, critic=step / 10) for step in range(5)]
     figure = estimate_figure(rows, "name")
     lines = {line.get_label(): line for line in figure.axes[0].lines}
-    np.testing.assert_allclose(lines["critic's certified lower bound"].get_ydata(), [0, 0.1, 0.2, 0.3, 0.4])
+    np.testing.assert_allclose(
+        lines["critic's certified estimate, ± 2 standard errors"].get_ydata(), [0, 0.1, 0.2, 0.3, 0.4]
+    )
     assert set(lines["truth: W1 of the distributions"].get_ydata()) == {1.0}
-    assert set(lines["exact W1 of samples (proven)"].get_ydata()) == {1.5}
+    assert set(lines["exact W1 of a part of the samples"].get_ydata()) == {1.5}
     assert not any(label.startswith("uncertified") for label in lines)
     bare = replace(ROW, critic=None, truth=None, exact=None, uncertified=2.0)
     (axes,) = estimate_figure([bare]).axes

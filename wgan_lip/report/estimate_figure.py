@@ -23,8 +23,14 @@ def estimate_figure(rows: Sequence[EstimateRow], title: str = "") -> Figure:
         axes.axhspan(last.truth - error, last.truth + error, color="0.85", lw=0, zorder=0)
         axes.axhline(last.truth, color="0.15", lw=1.2, label="truth: W1 of the distributions")
     if last.exact is not None:
-        axes.axhline(last.exact, color="tab:blue", ls="--", lw=1.2, label="exact W1 of samples (proven)")
-    _draw(axes, rows, lambda row: (row.critic, row.standard_error), "tab:orange", "critic's certified lower bound")
+        axes.axhline(last.exact, color="tab:blue", ls="--", lw=1.2, label="exact W1 of a part of the samples")
+    _draw(
+        axes,
+        rows,
+        lambda row: (row.critic, row.standard_error),
+        "tab:orange",
+        "critic's certified estimate, ± 2 standard errors",
+    )
     _draw(axes, rows, lambda row: (row.uncertified, row.uncertified_standard_error), "tab:red", "uncertified: no bound")
     axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
