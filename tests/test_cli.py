@@ -87,6 +87,11 @@ def test_every_shipped_config_runs_two_steps_and_is_short(config, monkeypatch, t
     monkeypatch.chdir(tmp_path)
     for name in ("real.npy", "fake.npy"):
         np.save(name, np.random.default_rng(0).normal(size=(100, 2)))
+    if config.parent.name == "compare":
+        small = ("--set=steps=2", "--seeds=[0]", "--n=64", "--exact_n=20", "--jobs=1", "--wandb.mode=disabled")
+        run(monkeypatch, "compare", "-c", config, *small)
+        assert len(list(tmp_path.glob("runs/compare/*/comparison.png"))) == 1
+        return
     run(
         monkeypatch,
         *("fit", "-c", config, *TWO_STEPS[config.parent.name]),
