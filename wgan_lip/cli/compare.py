@@ -16,7 +16,7 @@ from wgan_lip.cli.commands import COMMANDS
 from wgan_lip.cli.config import OneLineParser
 from wgan_lip.cli.errors import in_one_line
 from wgan_lip.comparison import Cell, Failure, Outcome, Store, parse_cells, run_cells, summarize
-from wgan_lip.report import comparison_figure, comparison_table, save_figure, write_outcomes, write_summaries
+from wgan_lip.report import comparison_figure, comparison_tables, save_figure, write_outcomes, write_summaries
 from wgan_lip.training import wandb_logger
 from wgan_lip.training.loggers import WandbMode
 from wgan_lip.training.run_folder import check_name
@@ -40,6 +40,8 @@ def run_comparison(args: list[str]) -> None:
             options.exact_n,
             dict(options.set),
         )
+        if options.jobs is not None and options.jobs < 1:
+            raise ValueError(f"jobs must be at least 1; got jobs={options.jobs}")
         folder = Path(options.folder or Path("runs") / "compare" / options.name)
         store = Store(folder / "cells")
     console = Console()
@@ -77,9 +79,7 @@ def _parser() -> OneLineParser:
     parser.add_argument("--seeds", type=list[int], default=[0], help="Repetitions.")
     parser.add_argument("--n", type=int, default=16_384, help="Held-out samples of each distribution.")
     parser.add_argument("--exact_n", type=int, default=1024, help="The exact W1 is that of so many.")
-    parser.add_argument(
-        "--jobs", type=int | None, default=None, help="Cells at once; as many as there are cores."
-    )
+    parser.add_argument("--jobs", type=int | None, default=None, help="Cells at once; as many as there are cores.")
     parser.add_argument("--folder", type=str | None, default=None, help="Where results go: runs/compare/NAME.")
     parser.add_argument("--wandb.mode", type=WandbMode, default="auto", help="auto, online, offline or disabled.")
     parser.add_argument("--wandb.project", type=str, default="wgan-lip", help="Project in W&B.")
@@ -125,13 +125,16 @@ def _report(results: list[Outcome | Failure], folder: Path, options: Any, consol
     write_outcomes(outcomes, folder / "results.csv")
     write_summaries(summaries, folder / "summary.csv")
     save_figure(comparison_figure(summaries, options.name), folder / "comparison.png")
-    for result in results:
-        if isinstance(result, Failure):
-            (folder / "failures.txt").open("a").write(f"{result.cell.label}\n{result.trace}\n")
+    failures = [result for result in results if isinstance(result, Failure)]
+    if failures:
+        (folder / "failures.txt").write_text(
+            "\n".join(f"{failure.cell.label}\n{failure.trace}" for failure in failures)
+        )
     logger = wandb_logger(folder, options.name, secrets.token_hex(4), step_name="cells", **vars(options.wandb))
     if logger is not None:
         _log(logger, folder)
-    console.print(comparison_table(summaries, options.name))
+    for table in comparison_tables(summaries, options.name):
+        console.print(table)
     console.print("Written:")
     for name in ("comparison.png", "results.csv", "summary.csv"):
         console.print(f"  {folder / name}", soft_wrap=True, highlight=False)

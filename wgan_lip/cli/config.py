@@ -21,6 +21,11 @@ class OneLineParser(LightningArgumentParser):
             raise ex
         fail(essence(message))
 
+    def add_function_arguments(self, *args: Any, linked_targets: Any = None, **kwargs: Any) -> list[str]:
+        # jsonargparse 4.53 tells a function of the links that end above it, which only classes take; with it, a
+        # pair may be made by a function: Funnels.random, load_pair.
+        return super().add_function_arguments(*args, **kwargs)
+
 
 class SaveConfig(SaveConfigCallback):
     """Saves the resolved config in the run folder, in every checkpoint, and to Weights & Biases.

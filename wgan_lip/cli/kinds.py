@@ -29,12 +29,14 @@ class Kind:
 
     Attributes:
         module: the Lightning module's class.
+        takes_data: whether it trains on a data module; otherwise it draws its own samples.
         callbacks: those that only this kind has.
         report: a figure and a table of a run, from its metrics.csv and its name.
         pictures: patterns of further files in the run folder; of each, the last is shown at the end.
     """
 
     module: type[SteppedModule]
+    takes_data: bool
     callbacks: Callbacks
     report: Callable[[Path, str], tuple[Figure, Table]]
     pictures: tuple[str, ...]
@@ -52,8 +54,10 @@ def _estimator_report(metrics_csv: Path, name: str) -> tuple[Figure, Table]:
 
 COMMON: Callbacks = {"checkpoint": SaveCheckpoint}
 KINDS = (
-    Kind(WassersteinGAN, {"exact_w1": ExactW1, "sample_grid": SampleGrid}, _gan_report, ("samples/[0-9]*.png",)),
-    Kind(W1Estimator, {"heldout_w1": HeldOutW1, "draw_critic": DrawCritic}, _estimator_report, ("critic/*.png",)),
+    Kind(WassersteinGAN, True, {"exact_w1": ExactW1, "sample_grid": SampleGrid}, _gan_report, ("samples/[0-9]*.png",)),
+    Kind(
+        W1Estimator, False, {"heldout_w1": HeldOutW1, "draw_critic": DrawCritic}, _estimator_report, ("critic/*.png",)
+    ),
 )
 
 

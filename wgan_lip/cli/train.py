@@ -145,6 +145,10 @@ class WganLipCLI(LightningCLI):
 
     def _callbacks(self) -> list[Callback]:
         """Those of the model's kind; settings of another kind's are a mistake."""
+        if self._kind.takes_data and self.datamodule is None:
+            raise ValueError(
+                f"data is missing: a {type(self.model).__name__} trains on some, such as data: wgan_lip.data.Digits"
+            )
         defaults = self._parser(self.subcommand).get_defaults()
         for kind in KINDS:
             for key in kind.callbacks:

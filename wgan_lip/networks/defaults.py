@@ -16,7 +16,7 @@ CriticFactory = Callable[[Sequence[int]], nn.Module]
 def default_critic(input_shape: Sequence[int]) -> nn.Module:
     """The package's recommended critic for samples of a shape: a certified MLP that depends on the dimension only.
 
-    On a plane a potential has many kinks near each other, and groups of 8 make more of them in a layer; in some
+    On a plane a potential has many kinks near each other, and groups of 4 make more of them in a layer; in some
     dimensions depth pays most, for orthogonal layers lose no gradient; in very many, width and large groups.
 
     Args:
@@ -24,7 +24,7 @@ def default_critic(input_shape: Sequence[int]) -> nn.Module:
     """
     dim = math.prod(input_shape)
     if dim <= 4:
-        return MLPCritic(input_shape, width=128, depth=8, activation=partial(GroupSort, 8))
+        return MLPCritic(input_shape, width=128, depth=8, activation=partial(GroupSort, 4))
     if dim <= 48:
         return MLPCritic(input_shape, width=128, depth=10)
     return MLPCritic(input_shape, width=256, depth=3, activation=partial(GroupSort, 16))

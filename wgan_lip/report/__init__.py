@@ -1,6 +1,6 @@
 """Figures and tables of a run."""
 
-from wgan_lip.report.comparison import comparison_figure, comparison_table, write_outcomes, write_summaries
+from wgan_lip.report.comparison import comparison_figure, comparison_tables, write_outcomes, write_summaries
 from wgan_lip.report.critic_figure import critic_figure
 from wgan_lip.report.draw_critic import DrawCritic
 from wgan_lip.report.estimate_figure import estimate_figure
@@ -14,7 +14,7 @@ __all__ = [
     "EstimateRow",
     "Row",
     "comparison_figure",
-    "comparison_table",
+    "comparison_tables",
     "critic_figure",
     "estimate_figure",
     "estimate_table",

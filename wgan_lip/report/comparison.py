@@ -15,48 +15,44 @@ from wgan_lip.comparison import Outcome, Summary
 _PROVEN, _UNPROVEN = "tab:orange", "0.5"
 
 
-def comparison_table(summaries: Sequence[Summary], name: str) -> Table:
-    """Critics on pairs, for the terminal; estimates that prove nothing are marked by a question mark.
+def comparison_tables(summaries: Sequence[Summary], name: str) -> list[Table]:
+    """A table for each pair, for the terminal; estimates that prove nothing are marked by a question mark.
 
     Args:
         summaries: at least one.
         name: of the comparison.
     """
-    table = Table(
-        title=f"{name}: W1 on held-out samples; mean ± standard deviation over seeds", caption=_caption(summaries)
-    )
-    for heading in ("pair", "critic"):
-        table.add_column(heading)
-    for heading in ("estimate", "se", "truth", "exact", "cosine", "l2", "L ≤", "s"):
+    pairs = dict.fromkeys(s.pair for s in summaries)
+    return [_table([s for s in summaries if s.pair == pair], f"{name}: {pair}") for pair in pairs]
+
+
+def _table(summaries: Sequence[Summary], title: str) -> Table:
+    table = Table(title=title, caption=_caption(summaries), caption_justify="left")
+    table.add_column("critic")
+    for heading in ("estimate", "se", "cosine", "l2", "L ≤", "s"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for i, s in enumerate(summaries):
-        first = i == 0 or summaries[i - 1].pair != s.pair
-        if first and i:
-            table.add_section()
+    for s in summaries:
         estimate = "failed" if s.mean is None else f"{s.mean:.4f} ± {s.deviation:.4f}" + ("" if s.is_proven else " ?")
-        if s.mean is not None and s.failed:
-            estimate += f" ({s.failed} failed)"
         constant = "-" if s.certified is None else f"{s.certified:.7f}" if s.certified < 100 else f"{s.certified:.3g}"
-        table.add_row(
-            s.pair if first else "",
-            s.critic,
-            estimate,
-            *(_number(value, 4) for value in (s.standard_error, s.truth, s.exact)),
-            *(_number(value, 3) for value in (s.cosine, s.l2)),
-            constant,
-            _number(s.seconds, 1),
-        )
+        numbers = (_number(s.standard_error, 4), _number(s.cosine, 3), _number(s.l2, 3))
+        table.add_row(s.critic, estimate, *numbers, constant, _number(s.seconds, 1))
     return table
 
 
-def _caption(summaries: Sequence[Summary]) -> str | None:
-    lines = []
+def _caption(summaries: Sequence[Summary]) -> str:
+    """What all critics of one pair have in common, and what is to be said of some."""
+    truth, exact = _shared(summaries, "truth"), _shared(summaries, "exact")
+    known = [f"truth {truth:.4f}"] if truth is not None else []
+    known += [f"exact W1 of samples {exact:.4f}"] if exact is not None else []
+    lines = ["mean ± standard deviation over seeds, se: sampling error of one", ", ".join(known)]
     if any(s.mean is not None and not s.is_proven for s in summaries):
-        lines.append(
-            "? no proven bound: the critic is not certified to be 1-Lipschitz, and its raw estimate proves nothing"
-        )
-    lines += [f"{s.critic} on {s.pair}: {s.error}" for s in summaries if s.error]
-    return "\n".join(lines) or None
+        lines.append("? not certified to be 1-Lipschitz: the estimate proves nothing")
+    lines += [f"{s.critic}: {s.failed} failed: {s.error}" for s in summaries if s.error]
+    return "\n".join(line for line in lines if line)
+
+
+def _shared(summaries: Sequence[Summary], name: str) -> float | None:
+    return next((value for s in summaries if (value := getattr(s, name)) is not None), None)
 
 
 def _number(value: float | None, digits: int) -> str:
@@ -95,8 +91,7 @@ def _panel(axes: Axes, summaries: Sequence[Summary], title: str) -> None:
             s.mean, i, xerr=s.deviation, fmt="o" if s.is_proven else "s", ms=6, color=colour, capsize=3, zorder=3
         )
         axes.plot(s.estimates, [i] * len(s.estimates), "|", ms=12, color=colour, alpha=0.6, zorder=2)
-    truth = next((s.truth for s in summaries if s.truth is not None), None)
-    exact = next((s.exact for s in summaries if s.exact is not None), None)
+    truth, exact = _shared(summaries, "truth"), _shared(summaries, "exact")
     if truth is not None:
         axes.axvline(truth, color="0.15", lw=1.2, zorder=1)
     if exact is not None:
@@ -125,10 +120,12 @@ def write_outcomes(outcomes: Iterable[Outcome], path: Path) -> None:
         outcomes: finished cells.
         path: a CSV file, which is replaced.
     """
-    rows = [
-        {"pair": o.cell.pair, "critic": o.cell.critic, "seed": o.cell.seed, **asdict(o.estimate), "seconds": o.seconds}
-        for o in outcomes
-    ]
+    rows = []
+    for outcome in outcomes:
+        cell, values = outcome.cell, asdict(outcome.estimate)
+        # Both a critic's name and its estimate are called critic, both trainings and scorings take seconds.
+        labels = {"pair": cell.pair, "critic": cell.critic, "seed": cell.seed, "estimate": values.pop("critic")}
+        rows.append({**labels, **values, "seconds": outcome.seconds})
     _write(path, list(rows[0]) if rows else ["pair", "critic", "seed"], rows)
 
 

@@ -73,7 +73,7 @@ def _caption(row: EstimateRow) -> str:
 
 
 def _with_error(value: float | None, error: float | None) -> str:
-    return _number(value, ".4f") + (f" ± {error:.4f}" if error is not None else "")
+    return _number(value, ".4f") + (f" ± {error:.4f}" if value is not None and error is not None else "")
 
 
 def _number(value: float | None, form: str) -> str:
