@@ -14,7 +14,7 @@ from wgan_lip.lipschitz.linear import ConstrainedLinear, OrthogonalLinear
 from wgan_lip.lipschitz.maxout import Maxout
 from wgan_lip.lipschitz.orthogonal import Bjorck, Cayley, StiefelRetraction
 from wgan_lip.lipschitz.parseval import Parseval
-from wgan_lip.lipschitz.penalties import GradientPenalty, SpectralJacobianPenalty
+from wgan_lip.lipschitz.penalties import GradientPenalty, Penalty, SpectralJacobianPenalty
 from wgan_lip.lipschitz.scale import Scale
 from wgan_lip.lipschitz.spectral import SpectralNorm, SpectralProjection
 from wgan_lip.stiefel import on_manifold, orthogonality_error, polar_factor
@@ -36,6 +36,7 @@ __all__ = [
     "Maxout",
     "OrthogonalLinear",
     "Parseval",
+    "Penalty",
     "Scale",
     "SpectralJacobianPenalty",
     "SpectralNorm",

@@ -1,6 +1,7 @@
 """Penalties on a critic's steepness at samples: they encourage a Lipschitz constant and guarantee none."""
 
 import math
+from abc import ABC, abstractmethod
 from typing import Literal
 
 import torch
@@ -9,7 +10,27 @@ from torch import Generator, Tensor, nn
 from wgan_lip.lipschitz.gradients import gradient_norms, jacobian_norms
 
 
-class GradientPenalty:
+class Penalty(ABC):
+    """What is added to a critic's loss at each step; a class, so that configs can name its subclasses.
+
+    Args:
+        weight: of the penalty in the loss.
+
+    Raises:
+        ValueError: ``weight`` is negative or not finite.
+    """
+
+    def __init__(self, weight: float) -> None:
+        if not (math.isfinite(weight) and weight >= 0):
+            raise ValueError(f"weight must be finite and not negative; got weight={weight}")
+        self.weight = weight
+
+    @abstractmethod
+    def __call__(self, critic: nn.Module, x: Tensor, y: Tensor, generator: Generator) -> Tensor:
+        """The penalty at samples x of P and y of Q, a scalar with a graph; all randomness is the generator's."""
+
+
+class GradientPenalty(Penalty):
     """``weight * mean (|grad f| - 1)^2`` at random points between x and y; one-sided, ``max(0, |grad f| - 1)^2``.
 
     The points are ``z_i = x_i + t_i (y_i - x_i)`` with t uniform in [0, 1].
@@ -27,12 +48,10 @@ class GradientPenalty:
     """
 
     def __init__(self, weight: float = 10.0, one_sided: bool = False) -> None:
-        _check_weight(weight)
-        self.weight = weight
+        super().__init__(weight)
         self.one_sided = one_sided
 
     def __call__(self, critic: nn.Module, x: Tensor, y: Tensor, generator: Generator) -> Tensor:
-        """The penalty, a scalar with a graph; ``generator`` draws the points."""
         if x.shape != y.shape:
             raise ValueError(f"GradientPenalty needs x and y of one shape; got {tuple(x.shape)} and {tuple(y.shape)}")
         t = torch.rand(len(x), *(1,) * (x.ndim - 1), generator=generator, device=generator.device).to(x)
@@ -41,7 +60,7 @@ class GradientPenalty:
         return self.weight * excess.square().mean()
 
 
-class SpectralJacobianPenalty:
+class SpectralJacobianPenalty(Penalty):
     """``weight * mean |J|_2^power`` over the samples x and y: the spectral norms of the network's Jacobians.
 
     For a critic the Jacobian is the gradient; for networks with several outputs the norm is found by power iteration.
@@ -63,21 +82,14 @@ class SpectralJacobianPenalty:
     """
 
     def __init__(self, weight: float = 0.5, power: Literal[1, 2] = 2, iterations: int = 1) -> None:
-        _check_weight(weight)
+        super().__init__(weight)
         if power not in (1, 2):
             raise ValueError(f"power must be 1 or 2; got power={power}")
         if iterations < 1:
             raise ValueError(f"iterations must be at least 1; got iterations={iterations}")
-        self.weight = weight
         self.power = power
         self.iterations = iterations
 
-    def __call__(self, network: nn.Module, x: Tensor, y: Tensor, generator: Generator) -> Tensor:
-        """The penalty, a scalar with a graph; ``generator`` draws where the power iterations start."""
-        norms = jacobian_norms(network, torch.cat((x, y)), generator, self.iterations)
+    def __call__(self, critic: nn.Module, x: Tensor, y: Tensor, generator: Generator) -> Tensor:
+        norms = jacobian_norms(critic, torch.cat((x, y)), generator, self.iterations)
         return self.weight * norms.pow(self.power).mean()
-
-
-def _check_weight(weight: float) -> None:
-    if not (math.isfinite(weight) and weight >= 0):
-        raise ValueError(f"weight must be finite and not negative; got weight={weight}")
