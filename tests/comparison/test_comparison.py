@@ -126,7 +126,8 @@ def test_the_command_writes_table_figure_and_files(monkeypatch, tmp_path, capsys
     folder = tmp_path / "out"
     arguments = ("-c", config(tmp_path, CRITICS), "--folder", folder, "--jobs", 1, "--wandb.mode", "offline")
     run(monkeypatch, "compare", *arguments)
-    printed = capsys.readouterr().out
+    # However wide the terminal is.
+    printed = " ".join(capsys.readouterr().out.split())
     assert "[2/2]" in printed
     assert "truth 1.0000" in printed
     assert "the estimate proves nothing" in printed

@@ -12,6 +12,7 @@ from wgan_lip.lipschitz import (
     MaxMin,
     OrthogonalLinear,
     SpectralJacobianPenalty,
+    critic_gradients,
     gradient_norms,
     jacobian_norms,
 )
@@ -41,6 +42,7 @@ def mlp(outputs: int, activation: nn.Module) -> nn.Sequential:
 def test_gradient_norms_of_a_quadratic(shape):
     x = torch.randn(shape, dtype=torch.float64)
     norms = gradient_norms(Quadratic(-3.0), x)
+    torch.testing.assert_close(critic_gradients(Quadratic(-3.0), x), -3 * x)
     torch.testing.assert_close(norms, 3 * x.flatten(1).norm(dim=1))
     assert not norms.requires_grad
     assert not x.requires_grad
@@ -101,6 +103,16 @@ def test_gradient_penalty_of_a_linear_critic(one_sided, slope):
     torch.testing.assert_close(critic.weight.grad, expected)
 
 
+@pytest.mark.parametrize("power", [1, 2])
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_spectral_jacobian_penalty_of_a_linear_network(power, outputs):
+    network = nn.Linear(4, outputs).double()
+    penalty = SpectralJacobianPenalty(0.3, power, iterations=200)
+    x, y = torch.randn(6, 4, dtype=torch.float64), torch.randn(9, 4, dtype=torch.float64)
+    truth = 0.3 * torch.linalg.matrix_norm(network.weight, 2) ** power
+    torch.testing.assert_close(penalty(network, x, y, generator()), truth)
+
+
 def test_gradient_penalty_is_taken_between_the_samples():
     x, y = torch.zeros(20_000, 1, dtype=torch.float64), 3 * torch.ones(20_000, 1, dtype=torch.float64)
     # |grad f| = |z| for f = z^2 / 2, and E (3 t - 1)^2 = 3 - 3 + 1, with variance 33 / 15 - 1.
@@ -112,7 +124,7 @@ def test_gradient_penalty_is_taken_between_the_samples():
 
 
 @pytest.mark.parametrize(
-    "penalty", [GradientPenalty(), GradientPenalty(one_sided=True), SpectralJacobianPenalty(0.1, 2)]
+    "penalty", [GradientPenalty(), GradientPenalty(one_sided=True), SpectralJacobianPenalty(0.1, iterations=2)]
 )
 @pytest.mark.parametrize("outputs", [1, 3])
 def test_penalties_depend_on_their_generator_only_and_can_be_trained_down(penalty, outputs):
@@ -143,7 +155,7 @@ def test_penalties_depend_on_their_generator_only_and_can_be_trained_down(penalt
 
 def test_penalty_gradient_is_that_of_finite_differences():
     network, x, y = mlp(3, nn.Tanh()), *torch.randn(2, 5, 6, dtype=torch.float64)
-    penalty = SpectralJacobianPenalty(1.0, iterations=1000)
+    penalty = SpectralJacobianPenalty(1.0, 2, iterations=1000)
     weight = network[2].weight
     direction = torch.randn_like(weight)
     penalty(network, x, y, generator()).backward()
@@ -162,6 +174,8 @@ def test_bad_arguments_are_named():
         for penalty in (GradientPenalty, SpectralJacobianPenalty):
             with pytest.raises(ValueError, match=f"weight={weight}"):
                 penalty(weight)
+    with pytest.raises(ValueError, match="power must be 1 or 2; got power=3"):
+        SpectralJacobianPenalty(power=3)
     with pytest.raises(ValueError, match="iterations=0"):
         SpectralJacobianPenalty(1.0, iterations=0)
     with pytest.raises(ValueError, match="iterations=0"):

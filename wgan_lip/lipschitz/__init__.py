@@ -6,7 +6,7 @@ from wgan_lip.lipschitz.bounds import spectral_norm_upper_bound
 from wgan_lip.lipschitz.certificate import LayerBound, LipschitzCertificate, certify
 from wgan_lip.lipschitz.clipping import WeightClipping
 from wgan_lip.lipschitz.constraint import Constraint, Unconstrained, project_
-from wgan_lip.lipschitz.gradients import gradient_norms, gradients, jacobian_norms
+from wgan_lip.lipschitz.gradients import critic_gradients, gradient_norms, jacobian_norms
 from wgan_lip.lipschitz.groupsort import FullSort, GroupSort, MaxMin
 from wgan_lip.lipschitz.householder import Householder
 from wgan_lip.lipschitz.l_infinity import LInfProjection
@@ -46,8 +46,8 @@ __all__ = [
     "WeightClipping",
     "bjorck_orthonormalize",
     "certify",
+    "critic_gradients",
     "gradient_norms",
-    "gradients",
     "jacobian_norms",
     "on_manifold",
     "orthogonality_error",

@@ -4,16 +4,16 @@ import torch
 from torch import Generator, Tensor, nn
 
 
-def gradients(critic: nn.Module, x: Tensor, differentiable: bool = False) -> Tensor:
+def critic_gradients(critic: nn.Module, x: Tensor, differentiable: bool = False) -> Tensor:
     """``grad f(x)`` at each point. Works inside ``torch.no_grad`` and ``torch.inference_mode`` too.
 
     Args:
         critic: f, with one value per sample, which depends on that sample only.
         x: points of shape (n, ...).
-        differentiable: keep the graph, so that the result can be differentiated with respect to the parameters.
+        differentiable: keep the graph, so that the result can be differentiated with respect to f's parameters.
 
     Returns:
-        Of the shape of x.
+        A tensor of the shape of x.
 
     Raises:
         ValueError: the critic gives more or fewer than one value per sample.
@@ -30,26 +30,15 @@ def gradients(critic: nn.Module, x: Tensor, differentiable: bool = False) -> Ten
 
 
 def gradient_norms(critic: nn.Module, x: Tensor, differentiable: bool = False) -> Tensor:
-    """``|grad f(x)|_2`` at each point.
+    """``|grad f(x)|_2`` at each point, shape (n,): :func:`critic_gradients`, which see for the arguments.
 
     A critic that attains W1 has norm 1 almost everywhere between the two distributions; one that loses gradient norm
     has less.
 
-    Args:
-        critic: as for ``gradients``.
-        x: points of shape (n, ...).
-        differentiable: as for ``gradients``.
-
-    Returns:
-        Shape (n,).
-
-    Raises:
-        ValueError: the critic gives more or fewer than one value per sample.
-
     Source:
-        Anil, Lucas, Grosse, "Sorting out Lipschitz function approximation", ICML 2019, section 3 and theorem 1.
+        Anil, Lucas, Grosse, "Sorting out Lipschitz function approximation", ICML 2019, theorem 1.
     """
-    return _norms(gradients(critic, x, differentiable))
+    return _norms(critic_gradients(critic, x, differentiable))
 
 
 def jacobian_norms(network: nn.Module, x: Tensor, generator: Generator, iterations: int = 5) -> Tensor:
@@ -89,8 +78,8 @@ def jacobian_norms(network: nn.Module, x: Tensor, generator: Generator, iteratio
                 (back,) = torch.autograd.grad(outputs, points, u, retain_graph=True)
                 (forth,) = torch.autograd.grad(pulled, w, _normalized(back), retain_graph=True)
                 u = _normalized(forth)
-        (gradients,) = torch.autograd.grad(outputs, points, u, create_graph=True)
-        return _norms(gradients)
+        (pulled,) = torch.autograd.grad(outputs, points, u, create_graph=True)
+        return _norms(pulled)
 
 
 def _norms(batch: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
+from typing import Literal
 
 import torch
 from torch import Generator, Tensor, nn
@@ -10,18 +11,23 @@ from wgan_lip.lipschitz.gradients import gradient_norms, jacobian_norms
 
 
 class Penalty(ABC):
-    """A term that is added to a critic's loss."""
+    """What is added to a critic's loss at each step; a class, so that configs can name its subclasses.
+
+    Args:
+        weight: of the penalty in the loss.
+
+    Raises:
+        ValueError: ``weight`` is negative or not finite.
+    """
+
+    def __init__(self, weight: float) -> None:
+        if not (math.isfinite(weight) and weight >= 0):
+            raise ValueError(f"weight must be finite and not negative; got weight={weight}")
+        self.weight = weight
 
     @abstractmethod
     def __call__(self, critic: nn.Module, x: Tensor, y: Tensor, generator: Generator) -> Tensor:
-        """The penalty, a scalar with a graph.
-
-        Args:
-            critic: f.
-            x: samples of P, shape (n, *shape).
-            y: samples of Q, shape (n, *shape).
-            generator: whatever the penalty draws.
-        """
+        """The penalty at samples x of P and y of Q, a scalar with a graph; all randomness is the generator's."""
 
 
 class GradientPenalty(Penalty):
@@ -42,12 +48,10 @@ class GradientPenalty(Penalty):
     """
 
     def __init__(self, weight: float = 10.0, one_sided: bool = False) -> None:
-        _check_weight(weight)
-        self.weight = weight
+        super().__init__(weight)
         self.one_sided = one_sided
 
     def __call__(self, critic: nn.Module, x: Tensor, y: Tensor, generator: Generator) -> Tensor:
-        """The penalty, a scalar with a graph; ``generator`` draws the points."""
         if x.shape != y.shape:
             raise ValueError(f"GradientPenalty needs x and y of one shape; got {tuple(x.shape)} and {tuple(y.shape)}")
         t = torch.rand(len(x), *(1,) * (x.ndim - 1), generator=generator, device=generator.device).to(x)
@@ -57,16 +61,19 @@ class GradientPenalty(Penalty):
 
 
 class SpectralJacobianPenalty(Penalty):
-    """``weight * mean |J|_2`` over the samples x and y: the spectral norms of the network's Jacobians.
+    """``weight * mean |J|_2^power`` over the samples x and y: the spectral norms of the network's Jacobians.
 
     For a critic the Jacobian is the gradient; for networks with several outputs the norm is found by power iteration.
+    Critics need the square: ``mean f(x) - mean f(y) - weight |grad f|`` grows without bound, or not at all, as f
+    is scaled up, whereas with the square it is largest where ``|grad f|`` is about ``W1 / (2 weight)``.
 
     Args:
         weight: of the penalty in the loss.
+        power: 2, or 1 as the paper has it for classifiers.
         iterations: power iterations.
 
     Raises:
-        ValueError: ``weight`` is negative or not finite, ``iterations < 1``.
+        ValueError: ``weight`` is negative or not finite, ``power`` is not 1 or 2, ``iterations < 1``.
 
     Source:
         Anil, Lucas, Grosse, "Sorting out Lipschitz function approximation", ICML 2019, section 5;
@@ -74,18 +81,15 @@ class SpectralJacobianPenalty(Penalty):
         2017.
     """
 
-    def __init__(self, weight: float = 0.05, iterations: int = 1) -> None:
-        _check_weight(weight)
+    def __init__(self, weight: float = 0.5, power: Literal[1, 2] = 2, iterations: int = 1) -> None:
+        super().__init__(weight)
+        if power not in (1, 2):
+            raise ValueError(f"power must be 1 or 2; got power={power}")
         if iterations < 1:
             raise ValueError(f"iterations must be at least 1; got iterations={iterations}")
-        self.weight = weight
+        self.power = power
         self.iterations = iterations
 
     def __call__(self, critic: nn.Module, x: Tensor, y: Tensor, generator: Generator) -> Tensor:
-        """The penalty, a scalar with a graph; ``generator`` draws where the power iterations start."""
-        return self.weight * jacobian_norms(critic, torch.cat((x, y)), generator, self.iterations).mean()
-
-
-def _check_weight(weight: float) -> None:
-    if not (math.isfinite(weight) and weight >= 0):
-        raise ValueError(f"weight must be finite and not negative; got weight={weight}")
+        norms = jacobian_norms(critic, torch.cat((x, y)), generator, self.iterations)
+        return self.weight * norms.pow(self.power).mean()

@@ -120,10 +120,12 @@ def write_outcomes(outcomes: Iterable[Outcome], path: Path) -> None:
         outcomes: finished cells.
         path: a CSV file, which is replaced.
     """
-    rows = [
-        {"pair": o.cell.pair, "critic": o.cell.critic, "seed": o.cell.seed, **asdict(o.estimate), "seconds": o.seconds}
-        for o in outcomes
-    ]
+    rows = []
+    for outcome in outcomes:
+        cell, values = outcome.cell, asdict(outcome.estimate)
+        # Both a critic's name and its estimate are called critic, both trainings and scorings take seconds.
+        labels = {"pair": cell.pair, "critic": cell.critic, "seed": cell.seed, "estimate": values.pop("critic")}
+        rows.append({**labels, **values, "seconds": outcome.seconds})
     _write(path, list(rows[0]) if rows else ["pair", "critic", "seed"], rows)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from wgan_lip.lipschitz import gradients
+from wgan_lip.lipschitz import critic_gradients
 
 # Samples that are differentiated at once.
 _CHUNK = 1024
@@ -39,7 +39,7 @@ def gradient_figures(critic: nn.Module, x: Tensor, optimal: Tensor | None) -> Gr
         Korotin, Kolesov, Burnaev, "Kantorovich Strikes Back! Wasserstein GANs are not Optimal Transport?", NeurIPS
         2022, section 5: their metrics cos and L2.
     """
-    found = torch.cat([gradients(critic, chunk) for chunk in x.split(_CHUNK)]).flatten(1)
+    found = torch.cat([critic_gradients(critic, chunk) for chunk in x.split(_CHUNK)]).flatten(1)
     norm = float(found.norm(dim=1).mean())
     if optimal is None:
         return GradientFigures(norm, None, None)
