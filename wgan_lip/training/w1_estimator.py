@@ -10,7 +10,7 @@ from torch import Generator, Tensor, nn
 from torch.optim import Optimizer
 
 from wgan_lip.distributions import Pair
-from wgan_lip.lipschitz import project_
+from wgan_lip.lipschitz import Penalty, project_
 from wgan_lip.networks import CriticFactory, default_critic
 from wgan_lip.optim import StiefelMuon
 from wgan_lip.randomness import keyed_generator
@@ -21,7 +21,7 @@ from wgan_lip.training.stepped import SteppedModule
 from wgan_lip.training.wgan import OptimizerFactory
 
 # ``penalty(critic, x, y, generator)`` is added to what is minimised.
-Penalty = Callable[[nn.Module, Tensor, Tensor, Generator], Tensor]
+PenaltyFunction = Callable[[nn.Module, Tensor, Tensor, Generator], Tensor]
 
 
 class W1Estimator(SteppedModule):
@@ -68,7 +68,7 @@ class W1Estimator(SteppedModule):
         steps: int = 2000,
         batch_size: int = 1024,
         optimizer: OptimizerFactory | None = None,
-        penalty: Penalty | None = None,
+        penalty: Penalty | PenaltyFunction | None = None,
         project: Literal["update", "epoch"] = "update",
         epoch_steps: int = 100,
         decay: Decay = "linear",
