@@ -1,12 +1,12 @@
 """The Wasserstein-1 distance of one pair of distributions, estimated by a critic that is trained on it."""
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, cast
 
 import torch
 from pytorch_lightning.core.optimizer import LightningOptimizer
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 from torch.optim import Optimizer
 
 from wgan_lip.distributions import Pair
@@ -19,6 +19,9 @@ from wgan_lip.training.probe import try_network
 from wgan_lip.training.schedules import Decay, batch_factor, check_growth, rate_factor
 from wgan_lip.training.stepped import SteppedModule
 from wgan_lip.training.wgan import OptimizerFactory
+
+# ``penalty(critic, x, y, generator)`` is added to what is minimised.
+PenaltyFunction = Callable[[nn.Module, Tensor, Tensor, Generator], Tensor]
 
 
 class W1Estimator(SteppedModule):
@@ -36,7 +39,7 @@ class W1Estimator(SteppedModule):
         steps: the training ends after so many.
         batch_size: samples of each distribution in a step.
         optimizer: builds the optimiser from the critic's parameters; None is ``optim.StiefelMuon``.
-        penalty: added to the loss: for critics without constraints.
+        penalty: added to the loss, ``penalty(critic, x, y, generator)``: for critics without constraints.
         project: bring weights back into their sets after each update, or after each epoch and at the end.
         epoch_steps: steps in an epoch.
         decay: of the learning rate, to zero at the end of the run: "none", "linear" or "cosine".
@@ -65,7 +68,7 @@ class W1Estimator(SteppedModule):
         steps: int = 2000,
         batch_size: int = 1024,
         optimizer: OptimizerFactory | None = None,
-        penalty: Penalty | None = None,
+        penalty: Penalty | PenaltyFunction | None = None,
         project: Literal["update", "epoch"] = "update",
         epoch_steps: int = 100,
         decay: Decay = "linear",
