@@ -2,12 +2,17 @@
 
 import csv
 import json
+import os
+import re
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cli import run
+from tests.cli import failure, run
 from wgan_lip.comparison import Failure, Outcome, Store, parse_cells, run_cells, summarize
 
 PAIRS: dict[str, Any] = {"absolute value": "wgan_lip.distributions.AbsoluteValue"}
@@ -96,6 +101,8 @@ def test_only_certified_critics_are_called_proven(tmp_path: Path) -> None:
         ({"critics": {}}, "critics must name at least one"),
         ({"seeds": (0, 0)}, "seeds must differ"),
         ({"critics": {"a": 3}}, "critics.a must be a mapping"),
+        ({"critics": [CRITICS, 3]}, "a list of them; got 3"),
+        ({"n": 1}, "n must be at least 2 .* got n=1, exact_n=16"),
         ({"critics": {"a": {"stepz": 3}}}, "a on absolute value: .*stepz"),
         ({"pairs": {"p": "wgan_lip.distributions.Nothing"}}, "MaxMin on p: .*Nothing"),
     ],
@@ -130,7 +137,7 @@ def test_the_command_writes_table_figure_and_files(monkeypatch, tmp_path, capsys
     printed = " ".join(capsys.readouterr().out.split())
     assert "[2/2]" in printed
     assert "truth 1.0000" in printed
-    assert "the estimate proves nothing" in printed
+    assert "no proven bound" in printed
     assert (folder / "comparison.png").stat().st_size > 10_000
     with (folder / "summary.csv").open(newline="") as file:
         assert [row["is_proven"] for row in csv.DictReader(file)] == ["True", "False"]
@@ -150,9 +157,44 @@ def test_the_command_ends_with_status_1_if_a_cell_failed(monkeypatch, tmp_path, 
     assert "Traceback" in (tmp_path / "out" / "failures.txt").read_text()
 
 
-@pytest.mark.parametrize("change", ["--set=stepz=3", "--name=../x", "--jobs=0", "--estimator=3"])
-def test_bad_options_are_one_line(monkeypatch, tmp_path, capsys, change: str) -> None:
-    with pytest.raises(SystemExit) as caught:
-        run(monkeypatch, "compare", "-c", config(tmp_path, CRITICS), "--folder", tmp_path / "out", change)
-    assert caught.value.code == 2
-    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("--set=stepz=3", "MaxMin on absolute value: .*stepz"),
+        ("--set=optimizer=torch.optim.Adamm", "MaxMin on absolute value: .*optimizer.*Adamm"),
+        ("--name=../x", "name"),
+        ("--jobs=0", "jobs=0"),
+        ("--estimator=3", "estimator: invalid mapping value: '3'"),
+        ("--critics=[3]", "critics must be a mapping .* got 3"),
+        ("--n=1", "got n=1"),
+    ],
+)
+def test_bad_options_are_one_line(monkeypatch, tmp_path, capsys, change: str, message: str) -> None:
+    path = config(tmp_path, CRITICS)
+    assert re.search(message, failure(capsys, monkeypatch, "compare", "-c", path, "--folder", tmp_path / "out", change))
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_ctrl_c_ends_with_the_table_and_the_same_command_goes_on(tmp_path: Path, jobs: int) -> None:
+    # The first cell ends, the second one does not.
+    endless = {"endless": {"critic": MLP, "steps": 1_000_000}}
+    path, folder = config(tmp_path, {"MaxMin": CRITICS["MaxMin"], **endless}), tmp_path / "out"
+    options = ["-c", str(path), "--folder", str(folder), "--jobs", str(jobs), "--wandb.mode", "disabled"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "wgan_lip", "compare", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        assert "[1/2] MaxMin" in process.stdout.readline()
+        # To all processes, as a terminal does it.
+        os.killpg(process.pid, signal.SIGINT)
+        printed, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    assert "interrupted: 1 of 2 cells are left" in printed
+    assert "truth 1.0000" in printed
+    assert (folder / "comparison.png").is_file()
+    assert [path.suffix for path in (folder / "cells").iterdir()] == [".json"]

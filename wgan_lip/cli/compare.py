@@ -3,6 +3,7 @@
 import csv
 import os
 import secrets
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import wandb
 import yaml
 from jsonargparse import ActionConfigFile  # type: ignore[attr-defined]
 from pytorch_lightning.loggers import WandbLogger
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 from rich.console import Console
 
 from wgan_lip.cli.commands import COMMANDS
@@ -23,7 +25,7 @@ from wgan_lip.training.run_folder import check_name
 
 
 def run_comparison(args: list[str]) -> None:
-    """Run the command; exit status 1 if a cell failed, 130 if it was interrupted.
+    """Run the command; exit status 1 if a cell failed, 128 and the signal's number if it was interrupted.
 
     Args:
         args: the arguments after the command's name.
@@ -46,20 +48,22 @@ def run_comparison(args: list[str]) -> None:
         store = Store(folder / "cells")
     console = Console()
     results: list[Outcome | Failure] = []
-    interrupted = False
+    stopped_by: signal.Signals | None = None
     try:
         for result in run_cells(cells, store, options.jobs or os.cpu_count() or 1):
             results.append(result)
             console.print(_line(result, len(results), len(cells)), highlight=False, soft_wrap=True, markup=False)
     except KeyboardInterrupt:
-        interrupted = True
+        stopped_by = signal.SIGINT
+    except SIGTERMException:
+        stopped_by = signal.SIGTERM
     if results:
         with in_one_line():
             _report(_in_order(results, cells), folder, options, console)
-    if interrupted:
+    if stopped_by:
         left = len(cells) - len(results)
         console.print(f"interrupted: {left} of {len(cells)} cells are left; the same command goes on with them")
-        raise SystemExit(130)
+        raise SystemExit(128 + stopped_by)
     if any(isinstance(result, Failure) for result in results):
         raise SystemExit(1)
 
@@ -69,12 +73,15 @@ def _parser() -> OneLineParser:
     parser.add_argument("-c", "--config", action=ActionConfigFile, help="A YAML file with any of the options below.")
     parser.add_argument("--name", type=str, required=True, help="Name of the comparison.")
     parser.add_argument(
-        "--critics", type=_mapping, required=True, help="By label: arguments of W1Estimator, such as critic."
+        "--critics",
+        type=mappings,
+        required=True,
+        help="By label: arguments of W1Estimator, such as critic; a list of such mappings makes all combinations.",
     )
-    parser.add_argument("--pairs", type=_mapping, required=True, help="By label: the pair's class and arguments.")
-    parser.add_argument("--estimator", type=_mapping, default={}, help="Arguments of W1Estimator for all.")
+    parser.add_argument("--pairs", type=mapping, required=True, help="By label: the pair's class and arguments.")
+    parser.add_argument("--estimator", type=mapping, default={}, help="Arguments of W1Estimator for all.")
     parser.add_argument(
-        "--set", type=_assignment, nargs="*", default=[], metavar="KEY=VALUE", help="Further ones, above all others."
+        "--set", type=assignment, nargs="*", default=[], metavar="KEY=VALUE", help="Further ones, above all others."
     )
     parser.add_argument("--seeds", type=list[int], default=[0], help="Repetitions.")
     parser.add_argument("--n", type=int, default=16_384, help="Held-out samples of each distribution.")
@@ -88,15 +95,27 @@ def _parser() -> OneLineParser:
     return parser
 
 
-def _mapping(value: Any) -> dict[str, Any]:
+# The parser names these functions in its errors.
+def mapping(value: Any) -> dict[str, Any]:
     """As it is written: what the classes take is checked cell by cell, with the pair and the critic in the error."""
-    read = yaml.safe_load(value) if isinstance(value, str) else value
+    read = _read(value)
     if not isinstance(read, dict):
         raise ValueError(f"must be a mapping; got {value!r}")
     return read
 
 
-def _assignment(value: Any) -> tuple[str, Any]:
+def mappings(value: Any) -> dict[str, Any] | list[Any]:
+    """One, or a list of what are to be some."""
+    read = _read(value)
+    return read if isinstance(read, list) else mapping(read)
+
+
+def _read(value: Any) -> Any:
+    return yaml.safe_load(value) if isinstance(value, str) else value
+
+
+def assignment(value: Any) -> tuple[str, Any]:
+    """A key and its value."""
     if not isinstance(value, str):
         return value[0], value[1]
     key, equals, text = value.partition("=")

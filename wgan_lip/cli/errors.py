@@ -41,5 +41,6 @@ def essence(message: str) -> str:
     reasons = [reason for reason in reasons if not reason.startswith("Expected a <class 'NoneType'>")]
     if "Union subtypes" not in message or not reasons:
         return message
-    key = re.match(r'Parser key "[^"]+": ', message)
-    return (key.group() if key else "") + "; ".join(reasons)
+    # With what was said before it, such as the cell of a comparison.
+    key = re.match(r'.*?Parser key "[^"]+":', message)
+    return (f"{key.group()} " if key else "") + "; ".join(reasons)

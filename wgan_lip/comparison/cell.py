@@ -10,7 +10,9 @@ from typing import Any
 import yaml
 from jsonargparse import ArgumentParser
 
+from wgan_lip.comparison.product import Arguments, merged, product_of
 from wgan_lip.training import W1Estimator
+from wgan_lip.training.heldout import check_sizes
 
 
 @dataclass(frozen=True)
@@ -53,42 +55,44 @@ class Cell:
 
 
 def parse_cells(
-    critics: Mapping[str, Mapping[str, Any]],
+    critics: Mapping[str, Arguments] | Sequence[Mapping[str, Arguments]],
     pairs: Mapping[str, Any],
     seeds: Sequence[int],
-    estimator: Mapping[str, Any],
+    estimator: Arguments,
     n: int,
     exact_n: int,
-    overrides: Mapping[str, Any] | None = None,
+    overrides: Arguments | None = None,
 ) -> list[Cell]:
     """All cells of a comparison, critics × pairs × seeds, each checked before the first is trained.
 
     Args:
         critics: by label, arguments of :class:`W1Estimator` that are this critic's: ``critic`` itself, and whatever
-            else differs (``optimizer``, ``penalty``, ``project``, ``steps``).
+            else differs (``optimizer``, ``penalty``, ``project``, ``steps``). Several such mappings make all their
+            combinations.
         pairs: by label, what ``pair`` is: a class path, or a mapping with class_path and init_args.
         seeds: of the repetitions.
-        estimator: arguments of :class:`W1Estimator` that all have in common.
+        estimator: arguments of :class:`W1Estimator` that all have in common; a critic's own are merged into them.
         n: held-out samples of each distribution.
         exact_n: the exact W1 is that of so many of them.
         overrides: arguments of :class:`W1Estimator` above all others.
 
     Raises:
-        ValueError: nothing to compare, a seed given twice, or arguments that :class:`W1Estimator` does not take; the
-            critic and the pair are named.
+        ValueError: nothing to compare, a seed given twice, too few samples, or arguments that :class:`W1Estimator`
+            does not take; the critic and the pair are named.
     """
-    for name, value in (("critics", critics), ("pairs", pairs), ("seeds", seeds)):
+    chosen_critics = product_of(critics)
+    for name, value in (("critics", chosen_critics), ("pairs", pairs), ("seeds", seeds)):
         if not value:
             raise ValueError(f"{name} must name at least one; got none")
     if len(set(seeds)) != len(seeds):
         raise ValueError(f"seeds must differ; got seeds={list(seeds)}")
+    check_sizes(n, exact_n)
     parser, cells = _parser(), []
     for pair_label, pair in pairs.items():
-        for critic_label, own in critics.items():
-            if not isinstance(own, Mapping):
-                raise ValueError(f"critics.{critic_label} must be a mapping such as {{critic: ...}}; got {own!r}")
+        for critic_label, own in chosen_critics.items():
             # A copy: the parser writes into what it is given.
-            chosen = copy.deepcopy({**estimator, **own, **(overrides or {}), "pair": pair, "seed": seeds[0]})
+            common = {**merged(estimator, own), **(overrides or {})}
+            chosen = copy.deepcopy({**common, "pair": pair, "seed": seeds[0]})
             try:
                 config = parser.parse_object({"estimator": chosen})
             except Exception as error:

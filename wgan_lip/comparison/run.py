@@ -1,21 +1,21 @@
 """Training cells, one after another or several at once."""
 
 import logging
-import multiprocessing
 import time
 import traceback
 import warnings
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 from pytorch_lightning import Trainer
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from wgan_lip.comparison.cell import Cell
 from wgan_lip.comparison.store import Store
+from wgan_lip.comparison.workers import run_in_processes
 from wgan_lip.training import Estimate, evaluate_estimator
 
 
@@ -64,6 +64,7 @@ def run_cells(cells: Sequence[Cell], store: Store, jobs: int = 1) -> Iterator[Ou
 
     Raises:
         ValueError: ``jobs < 1``, or a file in the store that is no result.
+        KeyboardInterrupt: at Ctrl-C, with what is finished kept; so does SIGTERMException, where ``jobs`` is 1.
     """
     if jobs < 1:
         raise ValueError(f"jobs must be at least 1; got jobs={jobs}")
@@ -87,22 +88,8 @@ def _results(cells: list[Cell], jobs: int) -> Iterator[tuple[Cell, dict[str, Any
         for cell in cells:
             yield cell, _train(cell)
         return
-    # Forked, the workers would inherit PyTorch's threads in an unknown state.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(jobs, len(cells)), mp_context=context)
-    try:
-        futures = {pool.submit(_train, cell): cell for cell in cells}
-        for future in as_completed(futures):
-            cell = futures[future]
-            try:
-                result = future.result()
-            except Exception as error:
-                # A worker that was killed.
-                result = _failure(cell, error)
-            yield cell, result
-    finally:
-        # On Ctrl-C what was not begun is not begun any more.
-        pool.shutdown(wait=False, cancel_futures=True)
+    for cell, result in run_in_processes(_train, cells, jobs):
+        yield cell, _failure(cell, result) if isinstance(result, Exception) else result
 
 
 def _train(cell: Cell) -> dict[str, Any] | Failure:
@@ -121,6 +108,11 @@ def _train(cell: Cell) -> dict[str, Any] | Failure:
             trainer.fit(estimator)
             seconds = time.perf_counter() - start
             estimate = evaluate_estimator(estimator.final_critic(), estimator.pair, cell.n, cell.exact_n)
+    except SIGTERMException:
+        raise
+    except SystemExit:
+        # Lightning's answer to Ctrl-C.
+        raise KeyboardInterrupt from None
     except Exception as error:
         # Whatever it is, it is reported, and the other cells go on.
         return _failure(cell, error)

@@ -46,7 +46,7 @@ def _caption(summaries: Sequence[Summary]) -> str:
     known += [f"exact W1 of samples {exact:.4f}"] if exact is not None else []
     lines = ["mean ± standard deviation over seeds, se: sampling error of one", ", ".join(known)]
     if any(s.mean is not None and not s.is_proven for s in summaries):
-        lines.append("? not certified to be 1-Lipschitz: the estimate proves nothing")
+        lines.append("? no proven bound: not certified to be 1-Lipschitz, the raw estimate proves nothing")
     lines += [f"{s.critic}: {s.failed} failed: {s.error}" for s in summaries if s.error]
     return "\n".join(line for line in lines if line)
 
@@ -60,7 +60,10 @@ def _number(value: float | None, digits: int) -> str:
 
 
 def comparison_figure(summaries: Sequence[Summary], name: str) -> Figure:
-    """A panel for each pair: the critics' estimates, each seed a dot, against truth and exact W1 of samples.
+    """For each pair the critics' estimates, each seed a stroke, against truth and exact W1 of samples, and the rest.
+
+    Beside the estimates: the cosine between the gradients and those of an optimal potential, where one is known, and
+    in numbers what the table has: their squared distance, the certified constant and the seconds.
 
     Args:
         summaries: at least one.
@@ -68,13 +71,15 @@ def comparison_figure(summaries: Sequence[Summary], name: str) -> Figure:
     """
     pairs = list(dict.fromkeys(s.pair for s in summaries))
     most = max(sum(s.pair == pair for s in summaries) for pair in pairs)
-    columns = min(len(pairs), 3)
+    columns = min(len(pairs), 2)
     rows = -(-len(pairs) // columns)
-    figure = Figure(figsize=(2.2 + 3.6 * columns, rows * (1.0 + 0.34 * most) + 0.9), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False).flatten()
-    for panel, pair in zip(axes, pairs, strict=False):
-        _panel(panel, [s for s in summaries if s.pair == pair], pair)
-    for panel in axes[len(pairs) :]:
+    figure = Figure(figsize=(1.2 + 6.6 * columns, rows * (1.1 + 0.3 * most) + 0.9), layout="constrained")
+    axes = figure.subplots(rows, 2 * columns, squeeze=False, width_ratios=columns * [3, 1.4]).flatten()
+    for i, pair in enumerate(pairs):
+        found = [s for s in summaries if s.pair == pair]
+        _panel(axes[2 * i], found, pair)
+        _gradients(axes[2 * i + 1], found)
+    for panel in axes[2 * len(pairs) :]:
         panel.set_visible(False)
     figure.suptitle(name, x=0.01, ha="left")
     figure.legend(handles=_legend(), loc="outside lower center", ncols=4, frameon=False, fontsize="small")
@@ -83,23 +88,59 @@ def comparison_figure(summaries: Sequence[Summary], name: str) -> Figure:
 
 def _panel(axes: Axes, summaries: Sequence[Summary], title: str) -> None:
     for i, s in enumerate(summaries):
-        colour = _PROVEN if s.is_proven else _UNPROVEN
         if s.mean is None:
             axes.text(0.02, i, "failed", color="tab:red", transform=axes.get_yaxis_transform(), va="center")
             continue
-        axes.errorbar(
-            s.mean, i, xerr=s.deviation, fmt="o" if s.is_proven else "s", ms=6, color=colour, capsize=3, zorder=3
-        )
+        colour, marker = _style(s)
+        axes.errorbar(s.mean, i, xerr=s.deviation, fmt=marker, ms=6, color=colour, capsize=3, zorder=3)
         axes.plot(s.estimates, [i] * len(s.estimates), "|", ms=12, color=colour, alpha=0.6, zorder=2)
     truth, exact = _shared(summaries, "truth"), _shared(summaries, "exact")
     if truth is not None:
         axes.axvline(truth, color="0.15", lw=1.2, zorder=1)
     if exact is not None:
         axes.axvline(exact, color="tab:blue", lw=1.2, ls="--", zorder=1)
+    _rows(axes, len(summaries))
     axes.set_yticks(range(len(summaries)), [s.critic for s in summaries])
-    axes.set_ylim(len(summaries) - 0.5, -0.5)
-    axes.set_xlabel("estimate of W1")
+    axes.set_xlabel("estimate of W1, mean ± deviation over seeds")
     axes.set_title(title, loc="left", fontsize="medium")
+
+
+def _gradients(axes: Axes, summaries: Sequence[Summary]) -> None:
+    """Cosines, and at their right a column of numbers for each thing that is not drawn."""
+    for i, s in enumerate(summaries):
+        if s.cosine is not None:
+            colour, marker = _style(s)
+            axes.plot(s.cosine, i, marker, ms=5, color=colour, zorder=3)
+    _rows(axes, len(summaries))
+    axes.set_yticks([])
+    if all(s.cosine is None for s in summaries):
+        axes.set_xticks([])
+    axes.set_xlabel("gradients' cosine")
+    columns = {
+        "l2": [_number(s.l2, 2) for s in summaries],
+        "L ≤": ["-" if s.certified is None else f"{s.certified:.3g}" for s in summaries],
+        "s": [_number(s.seconds, 1) for s in summaries],
+    }
+    for k, (heading, texts) in enumerate(columns.items()):
+        for i, text in enumerate([heading, *texts], start=-1):
+            axes.text(
+                1.28 + 0.34 * k,
+                i,
+                text,
+                transform=axes.get_yaxis_transform(),
+                ha="right",
+                va="center",
+                fontsize="small",
+            )
+
+
+def _style(summary: Summary) -> tuple[str, str]:
+    return (_PROVEN, "o") if summary.is_proven else (_UNPROVEN, "s")
+
+
+def _rows(axes: Axes, count: int) -> None:
+    """The first at the top."""
+    axes.set_ylim(count - 0.5, -0.5)
     axes.grid(axis="x", alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
 

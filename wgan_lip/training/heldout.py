@@ -52,8 +52,7 @@ def draw_heldout(pair: Pair, n: int = 16_384, exact_n: int = 1024, seed: int = 0
     Raises:
         ValueError: fewer than 2 samples, or an ``exact_n`` that is negative or above half of n.
     """
-    if n < 2 or not 0 <= exact_n <= n // 2:
-        raise ValueError(f"n must be at least 2 and exact_n between 0 and n / 2; got n={n}, exact_n={exact_n}")
+    check_sizes(n, exact_n)
     x, y = pair.sample(n, keyed_generator(seed, "heldout"), heldout=True)
     exact_n = min(exact_n, len(x) // 2, len(y))
     first = x[:exact_n], y[:exact_n], x[exact_n : 2 * exact_n]
@@ -69,3 +68,9 @@ def draw_heldout(pair: Pair, n: int = 16_384, exact_n: int = 1024, seed: int = 0
         gradient_x=gradient_x,
         gradient=pair.potential_gradient(gradient_x) if pair.knows_potential else None,
     )
+
+
+def check_sizes(n: int, exact_n: int) -> None:
+    """Raise ValueError where so many samples cannot be held out."""
+    if n < 2 or not 0 <= exact_n <= n // 2:
+        raise ValueError(f"n must be at least 2 and exact_n between 0 and n / 2; got n={n}, exact_n={exact_n}")
