@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,18 @@ def test_only_certified_critics_are_called_proven(tmp_path: Path) -> None:
     assert summaries["MaxMin"].mean == pytest.approx((first + second) / 2)
 
 
+def test_seeds_of_which_some_are_proven_are_averaged_as_raw_ones(tmp_path: Path) -> None:
+    proven, other = outcomes(cells({"MaxMin": CRITICS["MaxMin"]}), Store(tmp_path))
+    half = replace(proven.estimate, critic=0.4, standard_error=0.04, uncertified=None, certified=0.5)
+    unproven = replace(other.estimate, uncertified=0.6, uncertified_standard_error=0.02)
+    (summary,) = summarize([replace(proven, estimate=half), replace(other, estimate=unproven)])
+    assert not summary.is_proven
+    assert summary.estimates == pytest.approx((0.2, 0.6))
+    assert summary.standard_error == pytest.approx(0.02)
+    (summary,) = summarize([replace(proven, estimate=half)])
+    assert (summary.is_proven, summary.mean) == (True, 0.4)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -174,7 +187,7 @@ def test_bad_options_are_one_line(monkeypatch, tmp_path, capsys, change: str, me
     assert re.search(message, failure(capsys, monkeypatch, "compare", "-c", path, "--folder", tmp_path / "out", change))
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_ctrl_c_ends_with_the_table_and_the_same_command_goes_on(tmp_path: Path, jobs: int) -> None:
     # The first cell ends, the second one does not.
     endless = {"endless": {"critic": MLP, "steps": 1_000_000}}

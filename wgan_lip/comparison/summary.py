@@ -19,7 +19,7 @@ class Summary:
         failed: how many failed.
         error: of the first that failed.
         is_proven: whether the estimate is a proven lower bound: the certified constant is about 1.
-        mean: of the estimates; proven ones if ``is_proven``, else the raw ones, which prove nothing.
+        mean: of the estimates; proven ones if ``is_proven``, else the raw ones of all seeds, which prove nothing.
         deviation: standard deviation over the seeds; 0 for one seed.
         standard_error: sampling error of one estimate, the root of the mean square over the seeds.
         estimates: one a seed.
@@ -69,12 +69,10 @@ def _summary(pair: str, critic: str, done: list[Outcome], failed: list[Failure])
     estimates = [outcome.estimate for outcome in done]
     # One seed without a proof, and the row proves nothing.
     is_proven = bool(done) and all(e.critic is not None and e.uncertified is None for e in estimates)
-    values = _known(
-        [e.critic if is_proven else e.uncertified if e.uncertified is not None else e.critic for e in estimates]
-    )
+    values = _known([e.critic if is_proven else _raw(e.critic, e.uncertified, e.certified) for e in estimates])
     errors = _known(
         [
-            e.standard_error if is_proven or e.uncertified_standard_error is None else e.uncertified_standard_error
+            e.standard_error if is_proven else _raw(e.standard_error, e.uncertified_standard_error, e.certified)
             for e in estimates
         ]
     )
@@ -97,6 +95,13 @@ def _summary(pair: str, critic: str, done: list[Outcome], failed: list[Failure])
         certified=max(_known(constants)) if constants and None not in constants else None,
         seconds=_mean([outcome.seconds for outcome in done]),
     )
+
+
+def _raw(proven: float | None, uncertified: float | None, certified: float | None) -> float | None:
+    """Undivided by L, also for a seed that is proven: a mean is of one kind of number."""
+    if uncertified is not None or proven is None or certified is None:
+        return uncertified
+    return proven * certified
 
 
 def _known(values: Sequence[float | None]) -> list[float]:

@@ -4,6 +4,7 @@ import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -42,13 +43,16 @@ def _table(summaries: Sequence[Summary], title: str) -> Table:
 def _caption(summaries: Sequence[Summary]) -> str:
     """What all critics of one pair have in common, and what is to be said of some."""
     truth, exact = _shared(summaries, "truth"), _shared(summaries, "exact")
-    known = [f"truth {truth:.4f}"] if truth is not None else []
-    known += [f"exact W1 of samples {exact:.4f}"] if exact is not None else []
-    lines = ["mean ± standard deviation over seeds, se: sampling error of one", ", ".join(known)]
+    lines = ["mean ± standard deviation over seeds, se: sampling error of one", ", ".join(_references(truth, exact))]
     if any(s.mean is not None and not s.is_proven for s in summaries):
         lines.append("? no proven bound: not certified to be 1-Lipschitz, the raw estimate proves nothing")
     lines += [f"{s.critic}: {s.failed} failed: {s.error}" for s in summaries if s.error]
     return "\n".join(line for line in lines if line)
+
+
+def _references(truth: float | None, exact: float | None) -> list[str]:
+    known = [f"truth {truth:.4f}"] if truth is not None else []
+    return known + ([f"exact W1 of samples {exact:.4f}"] if exact is not None else [])
 
 
 def _shared(summaries: Sequence[Summary], name: str) -> float | None:
@@ -73,13 +77,14 @@ def comparison_figure(summaries: Sequence[Summary], name: str) -> Figure:
     most = max(sum(s.pair == pair for s in summaries) for pair in pairs)
     columns = min(len(pairs), 2)
     rows = -(-len(pairs) // columns)
-    figure = Figure(figsize=(1.2 + 6.6 * columns, rows * (1.1 + 0.3 * most) + 0.9), layout="constrained")
-    axes = figure.subplots(rows, 2 * columns, squeeze=False, width_ratios=columns * [3, 1.4]).flatten()
+    figure = Figure(figsize=(1.0 + 7.4 * columns, rows * (1.1 + 0.3 * most) + 0.9), layout="constrained")
+    axes = figure.subplots(rows, 3 * columns, squeeze=False, width_ratios=columns * [3, 1.4, 1.2]).flatten()
     for i, pair in enumerate(pairs):
         found = [s for s in summaries if s.pair == pair]
-        _panel(axes[2 * i], found, pair)
-        _gradients(axes[2 * i + 1], found)
-    for panel in axes[2 * len(pairs) :]:
+        _panel(axes[3 * i], found, pair)
+        _cosines(axes[3 * i + 1], found)
+        _numbers(axes[3 * i + 2], found)
+    for panel in axes[3 * len(pairs) :]:
         panel.set_visible(False)
     figure.suptitle(name, x=0.01, ha="left")
     figure.legend(handles=_legend(), loc="outside lower center", ncols=4, frameon=False, fontsize="small")
@@ -97,41 +102,45 @@ def _panel(axes: Axes, summaries: Sequence[Summary], title: str) -> None:
     truth, exact = _shared(summaries, "truth"), _shared(summaries, "exact")
     if truth is not None:
         axes.axvline(truth, color="0.15", lw=1.2, zorder=1)
-    if exact is not None:
+    # In high dimension it is far above all else, which it would press together: then the title alone has it.
+    others = [abs(value) for value in (truth, *(s.mean for s in summaries)) if value is not None]
+    if exact is not None and exact <= 2 * max(others, default=exact):
         axes.axvline(exact, color="tab:blue", lw=1.2, ls="--", zorder=1)
     _rows(axes, len(summaries))
     axes.set_yticks(range(len(summaries)), [s.critic for s in summaries])
-    axes.set_xlabel("estimate of W1, mean ± deviation over seeds")
-    axes.set_title(title, loc="left", fontsize="medium")
+    axes.set_xlabel("estimate of W1")
+    axes.set_title("; ".join([title, *_references(truth, exact)]), loc="left", fontsize="medium")
 
 
-def _gradients(axes: Axes, summaries: Sequence[Summary]) -> None:
-    """Cosines, and at their right a column of numbers for each thing that is not drawn."""
+def _cosines(axes: Axes, summaries: Sequence[Summary]) -> None:
     for i, s in enumerate(summaries):
         if s.cosine is not None:
             colour, marker = _style(s)
             axes.plot(s.cosine, i, marker, ms=5, color=colour, zorder=3)
     _rows(axes, len(summaries))
     axes.set_yticks([])
-    if all(s.cosine is None for s in summaries):
+    cosines = [s.cosine for s in summaries if s.cosine is not None]
+    if cosines:
+        axes.set_xlim(min(*cosines, 0.9) - 0.05, 1.02)
+    else:
         axes.set_xticks([])
     axes.set_xlabel("gradients' cosine")
+
+
+def _numbers(axes: Axes, summaries: Sequence[Summary]) -> None:
+    """A column for each thing that is not drawn."""
+    axes.set_axis_off()
+    axes.set_ylim(len(summaries) - 0.5, -0.5)
     columns = {
         "l2": [_number(s.l2, 2) for s in summaries],
         "L ≤": ["-" if s.certified is None else f"{s.certified:.3g}" for s in summaries],
         "s": [_number(s.seconds, 1) for s in summaries],
     }
-    for k, (heading, texts) in enumerate(columns.items()):
-        for i, text in enumerate([heading, *texts], start=-1):
-            axes.text(
-                1.28 + 0.34 * k,
-                i,
-                text,
-                transform=axes.get_yaxis_transform(),
-                ha="right",
-                va="center",
-                fontsize="small",
-            )
+    for place, (heading, texts) in zip((0.2, 0.7, 1.0), columns.items(), strict=True):
+        style: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "ha": "right", "fontsize": "small"}
+        axes.text(place, -0.55, heading, va="bottom", **style)
+        for i, text in enumerate(texts):
+            axes.text(place, i, text, va="center", **style)
 
 
 def _style(summary: Summary) -> tuple[str, str]:
