@@ -68,21 +68,20 @@ def run(path: Path, result: Path, steps: int | None, threads: int) -> None:
         steps: instead of the config's.
         threads: of PyTorch.
     """
-    from pytorch_lightning import Trainer
+    from wgan_lip.training import plain_fit
 
     torch.set_num_threads(threads)
     estimator = build(path, steps)
     pair = estimator.pair
     start = time.perf_counter()
-    trainer = Trainer(
-        accelerator="cpu", max_epochs=-1, logger=False, enable_checkpointing=False, enable_progress_bar=False,
-        enable_model_summary=False,
-    )  # fmt: skip
-    trainer.fit(estimator)
+    plain_fit(estimator)
     scores = score(estimator.final_critic(), pair)
     scores |= {"pair": path.stem, "dim": pair.dim, "funnels": len(pair.centers), "threads": threads}
     scores |= {"steps": estimator.steps, "seconds": time.perf_counter() - start}
-    result.write_text(json.dumps(scores, indent=1))
+    # Whole or not at all: the script may be killed at any time.
+    temporary = result.with_suffix(".tmp")
+    temporary.write_text(json.dumps(scores, indent=1))
+    temporary.replace(result)
     print(json.dumps(scores), flush=True)
 
 
@@ -114,20 +113,19 @@ def score(critic: torch.nn.Module, pair: Any) -> dict[str, Any]:
     """
     from wgan_lip.lipschitz import certify
     from wgan_lip.randomness import keyed_generator
+    from wgan_lip.training.gradients import gradient_figures
 
     critic64 = critic.to(torch.float64).eval()
     x, y = (samples.double() for samples in pair.sample_plan(COUPLES, keyed_generator("published protocol")))
-    x.requires_grad_(True)
-    values_x, values_y = critic64(x).flatten(), critic64(y).detach().flatten()
-    (gradient,) = torch.autograd.grad(values_x.sum(), x)
-    optimal = pair.potential_gradient(x.detach())
-    spread = math.sqrt((float(values_x.detach().var()) + float(values_y.var())) / COUPLES)
+    with torch.no_grad():
+        values_x, values_y = critic64(x).flatten(), critic64(y).flatten()
+    figures = gradient_figures(critic64, x, pair.potential_gradient(x))
     return {
-        "cosine": float(torch.cosine_similarity(gradient, optimal).mean()),
-        "l2": float((gradient - optimal).square().sum(1).mean()),
-        "estimate": float(values_x.detach().mean() - values_y.mean()),
-        "standard_error": spread,
-        "truth": float((x.detach() - y).norm(dim=1).mean()),
+        "cosine": figures.cosine,
+        "l2": figures.l2,
+        "estimate": float(values_x.mean() - values_y.mean()),
+        "standard_error": math.sqrt((float(values_x.var()) + float(values_y.var())) / COUPLES),
+        "truth": float((x - y).norm(dim=1).mean()),
         "certified": certify(critic64).bound,
     }
 
@@ -141,7 +139,7 @@ def read_published(path: Path) -> dict[tuple[int, int], dict[str, Any]]:
     best: dict[tuple[int, int], dict[str, Any]] = {}
     if not path.exists():
         return best
-    for row in csv.DictReader(path.open()):
+    for row in csv.DictReader(path.read_text().splitlines()):
         if row["solver"] == "dot":
             continue
         entry = best.setdefault((int(row["dim"]), int(row["funnels"])), {"cosine": (-2.0, ""), "l2": (math.inf, "")})

@@ -138,7 +138,7 @@ def test_householder_certificate_sees_normals_whose_rounding_made_them_too_long(
 def test_against_deel_torchlip(name):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torchlip = pytest.importorskip("deel.torchlip")
+        torchlip = pytest.importorskip("deel.torchlip", reason="needs deel-torchlip, of the extra test")
     case, x = ACTIVATION_CASES[name], torch.randn(40, 24)
     if name.startswith("groupsort"):
         assert torch.equal(case.build(24)(x), torchlip.GroupSort(int(name.removeprefix("groupsort")))(x))

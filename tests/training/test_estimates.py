@@ -6,13 +6,12 @@ from functools import partial
 
 import pytest
 import torch
-from pytorch_lightning import Trainer
 from torch import nn
 
 from tests.distributions.cases import KNOWN
 from wgan_lip.lipschitz import Bjorck, Cayley, GroupSort, OrthogonalLinear
 from wgan_lip.networks import MLPCritic
-from wgan_lip.training import Estimate, W1Estimator, evaluate_estimator
+from wgan_lip.training import Estimate, W1Estimator, evaluate_estimator, plain_fit
 
 CRITICS: dict[str, Callable[..., nn.Module]] = {
     "MaxMin": partial(MLPCritic, width=32, depth=3),
@@ -36,15 +35,7 @@ def check(estimate: Estimate) -> None:
 
 def trained(pair_name: str, critic: Callable[..., nn.Module], steps: int) -> Estimate:
     estimator = W1Estimator(KNOWN[pair_name](), critic, steps=steps, batch_size=128)
-    trainer = Trainer(
-        accelerator="cpu",
-        max_epochs=-1,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-    trainer.fit(estimator)
+    plain_fit(estimator)
     return evaluate_estimator(estimator.final_critic(), estimator.pair, n=8192, exact_n=0)
 
 

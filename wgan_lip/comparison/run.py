@@ -10,13 +10,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from pytorch_lightning import Trainer
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from wgan_lip.comparison.cell import Cell
 from wgan_lip.comparison.store import Store
 from wgan_lip.comparison.workers import run_in_processes
-from wgan_lip.training import Estimate, evaluate_estimator
+from wgan_lip.training import Estimate, evaluate_estimator, plain_fit
 
 
 @dataclass(frozen=True)
@@ -97,15 +96,7 @@ def _train(cell: Cell) -> dict[str, Any] | Failure:
         with _one_quiet_thread():
             estimator = cell.build()
             start = time.perf_counter()
-            trainer = Trainer(
-                accelerator="cpu",
-                max_epochs=-1,
-                logger=False,
-                enable_checkpointing=False,
-                enable_progress_bar=False,
-                enable_model_summary=False,
-            )
-            trainer.fit(estimator)
+            plain_fit(estimator)
             seconds = time.perf_counter() - start
             estimate = evaluate_estimator(estimator.final_critic(), estimator.pair, cell.n, cell.exact_n)
     except SIGTERMException:

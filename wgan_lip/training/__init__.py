@@ -10,6 +10,7 @@ from wgan_lip.training.heldout import HeldOut, draw_heldout
 from wgan_lip.training.heldout_w1 import HeldOutW1
 from wgan_lip.training.load_pair import load_pair
 from wgan_lip.training.loggers import MetricsCSV, log_picture, wandb_logger
+from wgan_lip.training.plain_fit import plain_fit
 from wgan_lip.training.progress import StepProgress
 from wgan_lip.training.sample_grid import SampleGrid
 from wgan_lip.training.stepped import SteppedModule
@@ -40,6 +41,7 @@ __all__ = [
     "evaluate_estimator",
     "load_pair",
     "log_picture",
+    "plain_fit",
     "score_heldout",
     "wandb_logger",
 ]
