@@ -303,7 +303,7 @@ def test_an_interruption_has_its_exit_status(files, monkeypatch, capsys):
 def test_help_lists_and_explains(monkeypatch, capsys):
     run(monkeypatch, "--help")
     printed = capsys.readouterr().out
-    assert all(f"\n    {command} " in printed for command in ("fit", "validate", "test", "w1"))
+    assert all(f"\n    {command} " in printed for command in ("fit", "validate", "test", "compare", "w1"))
     with pytest.raises(SystemExit) as exit_:
         run(monkeypatch, "w1", "--help")
     assert not exit_.value.code
@@ -317,7 +317,7 @@ def test_an_unknown_command_is_one_line(arguments, message, monkeypatch, capsys)
     with pytest.raises(SystemExit) as exit_:
         run(monkeypatch, *arguments)
     assert exit_.value.code == 2
-    assert capsys.readouterr().err == f"wgan-lip: error: {message}; choose from fit, validate, test, w1\n"
+    assert capsys.readouterr().err == f"wgan-lip: error: {message}; choose from fit, validate, test, compare, w1\n"
 
 
 def test_lightning_is_not_waited_for():
