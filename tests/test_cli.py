@@ -16,7 +16,7 @@ import yaml
 from matplotlib.image import imread
 from sklearn.datasets import load_digits
 
-from tests.cli import CONFIGS, DIGITS, SMALL, fit, run
+from tests.cli import CONFIGS, DIGITS, SMALL, TWO_STEPS, failure, fit, run
 from tests.training.builders import tiny_gan
 from wgan_lip.data import digits
 
@@ -80,15 +80,16 @@ def test_validate_and_test_print_the_figures_of_a_checkpoint(command, monkeypatc
     assert len(list((tmp_path / "digits").iterdir())) == 1
 
 
-@pytest.mark.parametrize("config", sorted(CONFIGS.rglob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("config", sorted(CONFIGS.rglob("*.yaml")), ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_every_shipped_config_runs_two_steps_and_is_short(config, monkeypatch, tmp_path):
     assert len(config.read_text().splitlines()) <= 40
-    run(
-        monkeypatch,
-        *("fit", "-c", config, "--model.init_args.generator_steps=2", "--exact_w1.n=20"),
-        *("--wandb.mode=disabled", f"--runs_dir={tmp_path}"),
-    )
-    assert len(list(tmp_path.glob("*/*/w1.png"))) == 1
+    # Of the config for files of one's own.
+    monkeypatch.chdir(tmp_path)
+    for name in ("real.npy", "fake.npy"):
+        np.save(name, np.random.default_rng(0).normal(size=(100, 2)))
+    command, *small = TWO_STEPS[config.parent.name]
+    run(monkeypatch, command, "-c", config, *small, "--wandb.mode=disabled")
+    assert list(tmp_path.glob("runs/*/*/*.png"))
 
 
 def wait_for_step(folder: Path, step: int, process: subprocess.Popen[bytes]) -> None:
@@ -216,18 +217,6 @@ def test_wandb_that_rejects_the_key_leaves_an_offline_run(monkeypatch, tmp_path)
     folder = fit(monkeypatch, tmp_path)
     assert len(list(folder.glob("wandb/offline-run-*"))) == 1
     assert len([row for row in rows(folder) if row["w1/exact"]]) == 5
-
-
-def failure(capsys, monkeypatch, *arguments: object) -> str:
-    """The one line that a failing command prints."""
-    with pytest.raises(SystemExit) as exit_:
-        run(monkeypatch, *arguments)
-    assert exit_.value.code == 2
-    printed = capsys.readouterr().err
-    assert "Traceback" not in printed
-    lines = [line for line in printed.splitlines() if line.startswith("wgan-lip: error: ")]
-    assert lines == printed.splitlines()[-1:]
-    return lines[0]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli import fit
+from tests.cli import ABSOLUTE, SMALL_ESTIMATOR, fit, run
 from wgan_lip.training import wandb_logger
 from wgan_lip.training.loggers import _auto_mode
 
@@ -97,3 +97,17 @@ def test_mode_follows_the_key_and_the_environment(monkeypatch, tmp_path):
     monkeypatch.delenv("WANDB_API_KEY")
     monkeypatch.delenv("WANDB_MODE")
     assert _auto_mode() == "offline"
+
+
+def test_an_estimator_is_drawn_over_its_own_steps_with_its_pictures(monkeypatch, tmp_path):
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    run(monkeypatch, "fit", "-c", ABSOLUTE, *SMALL_ESTIMATOR, f"--runs_dir={tmp_path}")
+    (folder,) = (tmp_path / "absolute_value").iterdir()
+    records = read_back(folder)
+    defined = [record["metric"] for record in records if record["type"] == "metric"]
+    over = {metric.get("glob_name", metric.get("name")): metric.get("step_metric") for metric in defined}
+    assert over["w1/*"] == over["gradient/*"] == over["critic/*"] == "critic_step"
+    history = [record["history"]["item"] for record in records if record["type"] == "history"]
+    assert [item["critic_step"] for item in history if "w1/critic" in item] == [0, 5, 10, 15, 20]
+    pictures = [name for item in history for name in ("critic/picture", "report/w1") if f"{name}.path" in item]
+    assert sorted(pictures) == [*3 * ["critic/picture"], "report/w1"]

@@ -1,4 +1,4 @@
-"""The invariants of every orthogonal layer."""
+"""The invariants of every constrained layer."""
 
 import copy
 
@@ -6,12 +6,22 @@ import pytest
 import torch
 from torch import nn
 
-from tests.lipschitz.cases import LAYERS
-from wgan_lip.lipschitz import Cayley, OrthogonalLinear, certify, on_manifold, orthogonality_error, project_
+from tests.lipschitz.cases import CONSTRAINTS, LAYERS, LayerCase
+from wgan_lip.lipschitz import (
+    Cayley,
+    ConstrainedLinear,
+    OrthogonalLinear,
+    SpectralNorm,
+    Unconstrained,
+    certify,
+    on_manifold,
+    orthogonality_error,
+    project_,
+)
 
 
 def train(layer: nn.Module, steps: int, learning_rate: float, seed: int = 0) -> None:
-    """Adam on a loss that pulls the weight hard off the manifold."""
+    """Adam on a loss that pulls the weight hard off its set."""
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.Adam(layer.parameters(), lr=learning_rate)
     for _ in range(steps):
@@ -22,43 +32,71 @@ def train(layer: nn.Module, steps: int, learning_rate: float, seed: int = 0) -> 
         project_(layer)
 
 
-def check_orthogonal(layer: OrthogonalLinear, tolerance: float) -> None:
+def check_guarantee(layer: ConstrainedLinear, tolerance: float) -> None:
+    """What the constraint declares, by the singular values; and the certificate, which must know it too."""
+    layer.eval()
     singular = torch.linalg.svdvals(layer.weight.detach().double())
-    assert len(singular) == min(layer.weight.shape)
-    assert (singular - 1).abs().max() <= tolerance
+    bound = certify(layer).bound
+    assert singular.max() <= bound * (1 + 1e-12)
+    guarantee = layer.constraint.guarantee
+    if guarantee == "orthogonal":
+        assert len(singular) == min(layer.weight.shape)
+        assert (singular - 1).abs().max() <= tolerance
+    if guarantee in ("orthogonal", "lipschitz"):
+        assert bound <= 1 + tolerance
+    layer.train()
 
 
 @pytest.mark.parametrize("case", LAYERS)
-def test_orthogonal_when_built(case):
-    check_orthogonal(case.build(), case.tolerance)
+def test_guarantee_holds_when_built(case):
+    check_guarantee(case.build(), case.tolerance)
 
 
 @pytest.mark.parametrize("case", LAYERS)
 @pytest.mark.parametrize("learning_rate", [1e-3, 1.0])
-def test_orthogonal_after_optimiser_steps(case, learning_rate):
+def test_guarantee_holds_after_optimiser_steps(case, learning_rate):
     layer = case.build()
     before = layer.weight.detach().clone()
-    train(layer, steps=20, learning_rate=learning_rate)
+    # Long steps make Parseval's iteration diverge to infinity, as it says.
+    train(layer, steps=10, learning_rate=min(learning_rate, 0.01) if case.constraint == "parseval" else learning_rate)
     assert before.shape == (1, 1) or not torch.equal(before, layer.weight)
-    check_orthogonal(layer, case.tolerance)
+    check_guarantee(layer, case.tolerance)
+
+
+@pytest.mark.parametrize("constraint", CONSTRAINTS)
+def test_guarantee_is_neither_too_bold_nor_too_shy(constraint):
+    """After one wild step only what is declared holds, so that "none" and "lipschitz" are no understatements."""
+    layer = LayerCase(constraint, "wide", torch.float64).build()
+    weight = next(parameter for parameter in layer.parameters() if parameter.ndim == 2)
+    with torch.no_grad():
+        # Far from orthogonal, and one column large.
+        weight.copy_(0.1 * torch.randn(weight.shape, dtype=torch.float64))
+        weight[:, 0] += 3
+    project_(layer)
+    layer.eval()
+    singular = torch.linalg.svdvals(layer.weight.detach())
+    largest_is_one = bool(singular.max() <= 1 + 1e-6)
+    all_are_one = bool(((singular - 1).abs() <= 1e-6).all())
+    shown = "orthogonal" if all_are_one else "lipschitz" if largest_is_one else "none"
+    assert layer.constraint.guarantee == shown
 
 
 @pytest.mark.parametrize("case", LAYERS)
-def test_one_lipschitz_and_certified(case):
+def test_no_slope_is_above_the_certificate(case):
     layer = case.build()
-    train(layer, steps=3, learning_rate=0.1)
+    train(layer, steps=3, learning_rate=0.1 if case.guarantee != "none" else 0.01)
+    layer.eval()
     bound = certify(layer).bound
-    assert bound <= 1 + 1e-5
     layer64 = copy.deepcopy(layer).double()
     x, y = torch.randn(2, 200, layer.in_features, dtype=torch.float64)
     with torch.no_grad():
-        assert ((layer64(x) - layer64(y)).norm(dim=1) <= (1 + 1e-5) * (x - y).norm(dim=1)).all()
+        assert ((layer64(x) - layer64(y)).norm(dim=1) <= (1 + 1e-5) * bound * (x - y).norm(dim=1)).all()
 
 
 @pytest.mark.parametrize("case", LAYERS)
 def test_state_dict_round_trip(case):
     layer, other = case.build(seed=1), case.build(seed=2)
-    train(layer, steps=3, learning_rate=0.1)
+    train(layer, steps=3, learning_rate=0.1 if case.guarantee != "none" else 0.01)
     other.load_state_dict(layer.state_dict())
     x = torch.randn(5, layer.in_features, dtype=case.dtype)
     assert torch.equal(layer(x), other(x))
@@ -68,6 +106,14 @@ def test_same_generator_same_weight():
     weights = [OrthogonalLinear(9, 5, generator=torch.Generator().manual_seed(s)).weight for s in (3, 3, 4)]
     assert torch.equal(weights[0], weights[1])
     assert not torch.equal(weights[0], weights[2])
+
+
+def test_uniform_initial_weights_are_those_of_pytorch():
+    layer = ConstrainedLinear(400, 300, Unconstrained(), initial="uniform", generator=torch.Generator().manual_seed(0))
+    for parameter in layer.parameters():
+        # Uniform on [-1/20, 1/20]: within the bounds, and of their variance to 5 standard errors.
+        assert 0.95 / 20 < parameter.abs().max() <= 1 / 20
+        assert abs(parameter.var() * 1200 - 1) < 5 / parameter.numel() ** 0.5
 
 
 def test_retraction_survives_steps_that_are_far_too_long():
@@ -97,6 +143,12 @@ def test_projecting_a_network_leaves_other_layers_alone():
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
 
 
-def test_bad_sizes_are_named():
-    with pytest.raises(ValueError, match="got in_features=0, out_features=3"):
+def test_bad_arguments_are_named():
+    with pytest.raises(ValueError, match=r"OrthogonalLinear needs .* got in_features=0, out_features=3"):
         OrthogonalLinear(0, 3)
+    with pytest.raises(ValueError, match=r"ConstrainedLinear needs .* got in_features=2, out_features=0"):
+        ConstrainedLinear(2, 0, Unconstrained())
+    with pytest.raises(ValueError, match=r"initial must be .* got initial='zeros'"):
+        ConstrainedLinear(2, 2, Unconstrained(), initial="zeros")
+    with pytest.raises(ValueError, match="got SpectralNorm, whose guarantee is 'none': use ConstrainedLinear"):
+        OrthogonalLinear(2, 2, constraint=SpectralNorm())

@@ -1,10 +1,24 @@
 """The fully connected critic and generator."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
 
-from wgan_lip.lipschitz import Bjorck, FullSort, GroupSort, OrthogonalLinear, certify
+from wgan_lip.lipschitz import (
+    Abs,
+    Bjorck,
+    ConstrainedLinear,
+    FullSort,
+    GroupSort,
+    Householder,
+    Maxout,
+    OrthogonalLinear,
+    SpectralNorm,
+    Unconstrained,
+    certify,
+)
 from wgan_lip.networks import MLPCritic, MLPGenerator
 
 
@@ -33,9 +47,45 @@ def test_layers_are_injected_and_the_constant_is_kept(activation, linear, consta
     assert 0 < slopes.max() <= bound * (1 + 1e-5)
 
 
+@pytest.mark.parametrize(
+    ("activation", "channels"),
+    [
+        (lambda: Maxout(2), 6),
+        (lambda: Maxout(4), 3),
+        (Abs, 12),
+        (Householder, 12),
+        (partial(Householder, 12), 12),
+        (partial(Householder, dim=-1), 12),
+    ],
+)
+def test_activations_that_need_or_change_the_channels(activation, channels):
+    critic = MLPCritic((5,), 12, 3, activation=activation)
+    linears = [layer for layer in critic if isinstance(layer, nn.Linear)]
+    assert [(layer.in_features, layer.out_features) for layer in linears] == [
+        (5, 12),
+        (channels, 12),
+        (channels, 12),
+        (channels, 1),
+    ]
+    assert certify(critic).bound <= 1 + 1e-5
+    assert critic(torch.randn(9, 5)).shape == (9, 1)
+    assert MLPGenerator((2, 3), 4, 12, 2, activation=activation)(torch.randn(9, 4)).shape == (9, 2, 3)
+
+
+def test_every_constraint_serves_as_linear():
+    for constraint in (SpectralNorm(), Unconstrained()):
+        critic = MLPCritic((5,), 8, 2, linear=partial(ConstrainedLinear, constraint=constraint))
+        assert critic(torch.randn(9, 5)).shape == (9, 1)
+        assert all(layer.constraint is constraint for layer in critic if isinstance(layer, nn.Linear))
+
+
 def test_bad_arguments_are_named():
     with pytest.raises(ValueError, match="channels=10, group_size=4"):
         MLPCritic((5,), width=10, activation=lambda: GroupSort(4))
+    with pytest.raises(ValueError, match="channels=10, group_size=4"):
+        MLPCritic((5,), width=10, activation=lambda: Maxout(4))
+    with pytest.raises(ValueError, match="Householder needs channels=8"):
+        MLPCritic((5,), width=10, activation=partial(Householder, 8))
     with pytest.raises(ValueError, match=r"input_shape must be a non-empty list .* got \[\]"):
         MLPCritic(())
     with pytest.raises(ValueError, match=r"output_shape .* got \[0, 8\]"):

@@ -1,4 +1,4 @@
-"""The command line: ``wgan-lip fit | validate | test | w1``."""
+"""The command line: ``wgan-lip fit | validate | test | compare | w1``."""
 
 import argparse
 import sys
@@ -27,6 +27,10 @@ def main(args: list[str] | None = None) -> None:
         from wgan_lip.cli.w1 import run
 
         run(words[1:])
+    elif first == "compare":
+        from wgan_lip.cli.compare import run_comparison
+
+        run_comparison(words[1:])
     else:
         from wgan_lip.cli.train import run_training
 

@@ -1,42 +1,33 @@
 """``wgan-lip fit | validate | test``: Lightning's command line, with run folders and reports."""
 
 import logging
-import os
 import shutil
 import signal
 import sys
 import warnings
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, cast
 
 import wandb
-import yaml
 from jsonargparse.typing import NonNegativeInt
 from lightning_fabric.utilities.exceptions import MisconfigurationException
-from pytorch_lightning import LightningDataModule, LightningModule, Trainer
-from pytorch_lightning.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
-from pytorch_lightning.loggers import Logger, WandbLogger
+from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
+from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 from rich.console import Console
 
 from wgan_lip.cli.commands import DESCRIPTION, TRAINING_COMMANDS
-from wgan_lip.cli.errors import TRACEBACK, essence, fail, in_one_line
-from wgan_lip.report import read_history, save_figure, w1_figure, w1_table
-from wgan_lip.training import (
-    ExactW1,
-    MetricsCSV,
-    SampleGrid,
-    SaveCheckpoint,
-    StepProgress,
-    log_picture,
-    wandb_logger,
-)
+from wgan_lip.cli.config import OneLineParser, SaveConfig
+from wgan_lip.cli.errors import in_one_line
+from wgan_lip.cli.kinds import COMMON, KINDS, Kind, kind_of
+from wgan_lip.report import save_figure
+from wgan_lip.training import EvaluateEverySteps, MetricsCSV, SteppedModule, StepProgress, log_picture, wandb_logger
 from wgan_lip.training.loggers import WandbMode
 from wgan_lip.training.run_folder import check_checkpoint, find_checkpoint, folder_of_checkpoint, new_run_folder
-from wgan_lip.training.stepped import CHECKPOINT_KEY
 from wgan_lip.transport import UnprovenError
 
-_WRITTEN = ("w1.png", "samples/[0-9]*.png", "metrics.csv", "config.yaml", "checkpoints/last.ckpt", "wandb/*run-*")
+_WRITTEN = ("metrics.csv", "config.yaml", "checkpoints/last.ckpt", "wandb/*run-*")
 
 
 def run_training(args: list[str] | None = None) -> None:
@@ -61,44 +52,8 @@ def _finish_wandb(exit_code: int) -> None:
         wandb.finish(exit_code=exit_code)
 
 
-class _Parser(LightningArgumentParser):
-    """A parser whose errors are one line, without the usage."""
-
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        if os.environ.get(TRACEBACK) and ex is not None:
-            raise ex
-        fail(essence(message))
-
-
-class _SaveConfig(SaveConfigCallback):
-    """Saves the resolved config in the run folder, in every checkpoint, and to Weights & Biases.
-
-    It does so when training starts, so that a start that fails changes nothing; and without
-    ``ckpt_path``, so that the saved config begins a run like this one, not this one again.
-    """
-
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Nothing: the stock callback would save here, before the checkpoint is loaded."""
-
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if not trainer.is_global_zero:
-            return
-        (Path(trainer.default_root_dir) / "config.yaml").write_text(self._text())
-        for logger in trainer.loggers:
-            if isinstance(logger, WandbLogger):
-                logger.experiment.config.update(yaml.safe_load(self._text()), allow_val_change=True)
-
-    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        checkpoint.setdefault(CHECKPOINT_KEY, {})["config"] = self._text()
-
-    def _text(self) -> str:
-        config = self.config.clone()
-        config.ckpt_path = None
-        return self.parser.dump(config, skip_none=False)
-
-
 class WganLipCLI(LightningCLI):
-    """LightningCLI with run folders, the exact W1 beside the critic's, and the report at the end.
+    """LightningCLI with run folders, evaluations that follow from the model's kind, and the report at the end.
 
     Args:
         args: the arguments; those of the process if None.
@@ -108,12 +63,11 @@ class WganLipCLI(LightningCLI):
         self.console = Console()
         super().__init__(
             model_class=LightningModule,
-            datamodule_class=LightningDataModule,
             subclass_mode_model=True,
             subclass_mode_data=True,
-            save_config_callback=_SaveConfig,
+            save_config_callback=SaveConfig,
             trainer_defaults={"max_epochs": -1, "num_sanity_val_steps": 0, "logger": True, "log_every_n_steps": 1},
-            parser_class=_Parser,
+            parser_class=OneLineParser,
             parser_kwargs={
                 "description": DESCRIPTION,
                 **{name: {"description": line} for name, line in TRAINING_COMMANDS.items()},
@@ -148,9 +102,9 @@ class WganLipCLI(LightningCLI):
         parser.add_argument("--wandb.project", type=str, default="wgan-lip", help="Project in W&B.")
         parser.add_argument("--wandb.entity", type=str | None, default=None, help="User or team in W&B.")
         parser.add_argument("--wandb.group", type=str | None, default=None, help="Group of runs in W&B.")
-        parser.add_lightning_class_args(ExactW1, "exact_w1")
-        parser.add_lightning_class_args(SampleGrid, "sample_grid")
-        parser.add_lightning_class_args(SaveCheckpoint, "checkpoint")
+        for callbacks in (*(kind.callbacks for kind in KINDS), COMMON):
+            for key, callback in callbacks.items():
+                parser.add_class_arguments(callback, key)
         for part in ("model", "data"):
             parser.link_arguments("seed_everything", f"{part}.init_args.seed")
 
@@ -171,7 +125,7 @@ class WganLipCLI(LightningCLI):
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         config = self._get(self.config_init, "trainer")
-        kwargs["callbacks"] = [*_listed(config["callbacks"]), StepProgress()]
+        kwargs["callbacks"] = [*_listed(config["callbacks"]), *self._callbacks(), StepProgress()]
         kwargs["enable_model_summary"] = False
         kwargs["logger"] = False
         folder = self._run_folder() if self.subcommand == "fit" else None
@@ -185,6 +139,26 @@ class WganLipCLI(LightningCLI):
                 folder.rmdir()
             raise ValueError(f"trainer: {error}") from error
 
+    @property
+    def _kind(self) -> Kind:
+        return kind_of(self.model)
+
+    def _callbacks(self) -> list[Callback]:
+        """Those of the model's kind; settings of another kind's are a mistake."""
+        if self._kind.takes_data and self.datamodule is None:
+            raise ValueError(
+                f"data is missing: a {type(self.model).__name__} trains on some, such as data: wgan_lip.data.Digits"
+            )
+        defaults = self._parser(self.subcommand).get_defaults()
+        for kind in KINDS:
+            for key in kind.callbacks:
+                if kind is not self._kind and self._get(self.config, key) != defaults[key]:
+                    raise ValueError(
+                        f"{key} is for a {kind.module.__name__}, but the model is a {type(self.model).__name__}: "
+                        "leave it out"
+                    )
+        return [self._get(self.config_init, key) for key in (*self._kind.callbacks, *COMMON)]
+
     def _run_folder(self) -> Path:
         """That of the checkpoint that is resumed, or a new one."""
         config = self.config["fit"]
@@ -196,11 +170,13 @@ class WganLipCLI(LightningCLI):
         loggers: list[Logger] = [MetricsCSV(folder / "metrics.csv")]
         if chosen is True:
             name = f"{self._get(self.config_init, 'name')}-{folder.name}"
-            return loggers + _listed(wandb_logger(folder, name, name, **self._get(self.config_init, "wandb")))
+            init = self._get(self.config_init, "wandb")
+            step_name = cast(SteppedModule, self.model).step_name
+            return loggers + _listed(wandb_logger(folder, name, name, step_name=step_name, **init))
         return loggers + _listed(chosen or None)
 
     def before_fit(self) -> None:
-        # The exact evaluation is by generator step; Lightning's validation loop has nothing to add.
+        # Evaluations are by the module's own steps; Lightning's validation loop has nothing to add.
         self.trainer.limit_val_batches = 0
 
     def fit(self, **kwargs: Any) -> None:
@@ -226,12 +202,12 @@ class WganLipCLI(LightningCLI):
         if not (folder / "metrics.csv").is_file():
             # Without loggers, as in fast_dev_run, or without a step.
             return
-        rows = read_history(folder / "metrics.csv")
-        save_figure(w1_figure(rows, self._get(self.config_init, "name")), folder / "w1.png")
-        log_picture(self.trainer.loggers, "report/w1", folder / "w1.png", self.model)
-        self.console.print(w1_table(rows))
+        figure, table = self._kind.report(folder / "metrics.csv", self._get(self.config_init, "name"))
+        save_figure(figure, folder / "w1.png")
+        log_picture(self.trainer.loggers, "report/w1", folder / "w1.png", cast(SteppedModule, self.model))
+        self.console.print(table)
         self.console.print("Written:")
-        for pattern in _WRITTEN:
+        for pattern in ("w1.png", *self._kind.pictures, *_WRITTEN):
             found = sorted(folder.glob(pattern))
             if found:
                 self.console.print(f"  {found[-1]}", soft_wrap=True, highlight=False)
@@ -254,7 +230,7 @@ class WganLipCLI(LightningCLI):
 
     def _print_evaluation(self) -> None:
         for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
-            if isinstance(callback, ExactW1) and callback.last is not None:
+            if isinstance(callback, EvaluateEverySteps) and callback.last is not None:
                 self.console.print(callback.last.describe(), highlight=False)
 
 

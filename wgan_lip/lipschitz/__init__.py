@@ -1,28 +1,54 @@
-"""Activations and layers that are 1-Lipschitz by construction, and the certificate that proves it."""
+"""Activations and layers that are 1-Lipschitz by construction, their rivals, and the certificate that bounds them."""
 
+from wgan_lip.lipschitz.absolute import Abs
 from wgan_lip.lipschitz.bjorck import bjorck_orthonormalize
 from wgan_lip.lipschitz.bounds import spectral_norm_upper_bound
 from wgan_lip.lipschitz.certificate import LayerBound, LipschitzCertificate, certify
-from wgan_lip.lipschitz.constraint import Bjorck, Cayley, Constraint, StiefelRetraction, project_
+from wgan_lip.lipschitz.clipping import WeightClipping
+from wgan_lip.lipschitz.constraint import Constraint, Unconstrained, project_
+from wgan_lip.lipschitz.gradients import critic_gradients, gradient_norms, jacobian_norms
 from wgan_lip.lipschitz.groupsort import FullSort, GroupSort, MaxMin
-from wgan_lip.lipschitz.linear import OrthogonalLinear
+from wgan_lip.lipschitz.householder import Householder
+from wgan_lip.lipschitz.l_infinity import LInfProjection
+from wgan_lip.lipschitz.linear import ConstrainedLinear, OrthogonalLinear
+from wgan_lip.lipschitz.maxout import Maxout
+from wgan_lip.lipschitz.orthogonal import Bjorck, Cayley, StiefelRetraction
+from wgan_lip.lipschitz.parseval import Parseval
+from wgan_lip.lipschitz.penalties import GradientPenalty, Penalty, SpectralJacobianPenalty
 from wgan_lip.lipschitz.scale import Scale
+from wgan_lip.lipschitz.spectral import SpectralNorm, SpectralProjection
 from wgan_lip.stiefel import on_manifold, orthogonality_error, polar_factor
 
 __all__ = [
+    "Abs",
     "Bjorck",
     "Cayley",
+    "ConstrainedLinear",
     "Constraint",
     "FullSort",
+    "GradientPenalty",
     "GroupSort",
+    "Householder",
+    "LInfProjection",
     "LayerBound",
     "LipschitzCertificate",
     "MaxMin",
+    "Maxout",
     "OrthogonalLinear",
+    "Parseval",
+    "Penalty",
     "Scale",
+    "SpectralJacobianPenalty",
+    "SpectralNorm",
+    "SpectralProjection",
     "StiefelRetraction",
+    "Unconstrained",
+    "WeightClipping",
     "bjorck_orthonormalize",
     "certify",
+    "critic_gradients",
+    "gradient_norms",
+    "jacobian_norms",
     "on_manifold",
     "orthogonality_error",
     "polar_factor",

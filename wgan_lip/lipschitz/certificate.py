@@ -1,17 +1,14 @@
 """The Lipschitz certificate: a proven upper bound of a network's Lipschitz constant."""
 
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import nn
 
-from wgan_lip.lipschitz.bounds import product_upper_bound, spectral_norm_upper_bound
-from wgan_lip.lipschitz.groupsort import FullSort, GroupSort, MaxMin
-from wgan_lip.lipschitz.linear import OrthogonalLinear
-from wgan_lip.lipschitz.scale import Scale
+from wgan_lip.lipschitz.bounds import product_upper_bound
+from wgan_lip.lipschitz.rules import RULES, Rule
 
 
 @dataclass(frozen=True)
@@ -42,9 +39,6 @@ class LipschitzCertificate:
     bound: float
     norm: Literal["l2", "l1", "linf"]
     layers: tuple[LayerBound, ...]
-
-
-Rule = Callable[[nn.Module], float]
 
 
 def certify(network: nn.Module) -> LipschitzCertificate:
@@ -103,12 +97,12 @@ def _rule_for(module: nn.Module) -> Rule:
     if _is_hooked(module):
         raise ValueError("it has forward hooks, or a forward of its own instance, that may change its output")
     for base in type(module).__mro__:
-        if base in _RULES:
+        if base in RULES:
             # A subclass that computes something else must not inherit the bound.
             if _inherits_forward(module, base):
-                return _RULES[base]
+                return RULES[base]
             raise ValueError(f"its forward is not that of {base.__name__}")
-    raise ValueError(f"no bound is known for this class; known are {', '.join(sorted(c.__name__ for c in _RULES))}")
+    raise ValueError(f"no bound is known for this class; known are {', '.join(sorted(c.__name__ for c in RULES))}")
 
 
 def _inherits_forward(module: nn.Module, base: type[nn.Module]) -> bool:
@@ -123,66 +117,3 @@ def _kind(module: nn.Module) -> str:
     # A parametrised layer has a generated class; its base carries the name that people know.
     cls = type(module)
     return cls.__mro__[1].__name__ if nn.utils.parametrize.is_parametrized(module) else cls.__name__
-
-
-def _linear_bound(module: nn.Module) -> float:
-    modes = [(part, part.training) for part in module.modules()]
-    try:
-        for part, _ in modes:
-            part.training = False
-        weight = module.weight
-    finally:
-        for part, training in modes:
-            part.training = training
-    if not isinstance(weight, torch.Tensor) or not weight.is_floating_point() or weight.layout != torch.strided:
-        raise ValueError("its weight is not a dense tensor of floating-point numbers")
-    return spectral_norm_upper_bound(weight)
-
-
-def _at_most_one(module: nn.Module) -> float:
-    return 1.0
-
-
-def _within_a_sample(axis: str) -> Rule:
-    """A bound of 1 for layers that must not act on axis 0, which would mix the samples of a batch."""
-
-    def rule(module: nn.Module) -> float:
-        dim = getattr(module, axis)
-        if not isinstance(dim, int) or not (dim >= 1 or dim == -1):
-            raise ValueError(f"it must act on axis 1 or higher, or -1, not on the batch; got {axis}={dim}")
-        return 1.0
-
-    return rule
-
-
-def _scale_bound(module: nn.Module) -> float:
-    return _finite(abs(float(module.factor)))  # type: ignore[arg-type]
-
-
-def _leaky_relu_bound(module: nn.Module) -> float:
-    return max(1.0, _finite(abs(float(module.negative_slope))))  # type: ignore[arg-type]
-
-
-def _finite(value: float) -> float:
-    if not math.isfinite(value):
-        raise ValueError(f"its slope is {value}")
-    return value
-
-
-_RULES: dict[type[nn.Module], Rule] = {
-    nn.Linear: _linear_bound,
-    OrthogonalLinear: _linear_bound,
-    GroupSort: _within_a_sample("dim"),
-    MaxMin: _within_a_sample("dim"),
-    FullSort: _within_a_sample("dim"),
-    Scale: _scale_bound,
-    nn.Identity: _at_most_one,
-    nn.Flatten: _within_a_sample("start_dim"),
-    nn.Unflatten: _within_a_sample("dim"),
-    # In evaluation mode the identity.
-    nn.Dropout: _at_most_one,
-    nn.ReLU: _at_most_one,
-    nn.Tanh: _at_most_one,
-    nn.Sigmoid: lambda module: 0.25,
-    nn.LeakyReLU: _leaky_relu_bound,
-}

@@ -1,13 +1,12 @@
-"""Constraints: small objects that keep the weight of an ordinary layer orthogonal."""
+"""Constraints: small objects that keep the weight of an ordinary layer in a set of matrices."""
 
 from abc import ABC, abstractmethod
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrizations, parametrize
 
-from wgan_lip.lipschitz.bjorck import bjorck_orthonormalize, check_bjorck
-from wgan_lip.stiefel import StiefelParameter, polar_factor
+Guarantee = Literal["orthogonal", "lipschitz", "none"]
 
 
 class Constraint(ABC):
@@ -15,8 +14,15 @@ class Constraint(ABC):
 
     A constraint is attached once, when the layer is built. One that is held by a parametrisation
     needs nothing more; one that is held by a projection is restored after every optimiser step by
-    :func:`project_`.
+    :func:`project_`. Constraints keep no state of a layer: one may serve many.
+
+    Attributes:
+        guarantee: what holds of the weight in evaluation mode, after :func:`project_`, whatever the optimiser did, to
+            the precision of its dtype: "orthogonal", all singular values are 1; "lipschitz", none is above 1; "none",
+            neither, so that a critic of such layers has no known Lipschitz constant but the one that ``certify`` finds.
     """
+
+    guarantee: ClassVar[Guarantee]
 
     @abstractmethod
     def attach(self, layer: nn.Module) -> None:
@@ -27,55 +33,39 @@ class Constraint(ABC):
         """Bring ``layer.weight`` back into the set, in place, after an optimiser's step."""
 
 
-class _Parametrized(Constraint):
+class Parametrized(Constraint):
     """Held by a parametrisation in every forward pass: there is nothing to restore."""
 
     def project_(self, layer: nn.Module) -> None:
         return
 
 
-class StiefelRetraction(Constraint):
-    """The weight is a plain parameter on the Stiefel manifold, retracted after every step.
+class Projected(Constraint):
+    """Held by replacing the weight after every step; the forward pass is that of an ordinary layer."""
 
-    The forward pass is that of an ordinary layer: nothing is differentiated through an
-    orthogonalisation. The retraction is the polar factor (:func:`polar_factor`).
-    """
+    @abstractmethod
+    def projection(self, weight: Tensor) -> Tensor:
+        """What a weight of shape (m, n) is replaced by; the weight itself is not changed."""
 
     def attach(self, layer: nn.Module) -> None:
-        layer.weight = StiefelParameter(polar_factor(_weight(layer)))
+        self.project_(layer)
+
+    @torch.no_grad()
+    def project_(self, layer: nn.Module) -> None:
+        weight = weight_of(layer)
+        weight.copy_(self.projection(weight))
+
+
+class Unconstrained(Constraint):
+    """Any weight: an ordinary layer, for comparison."""
+
+    guarantee = "none"
+
+    def attach(self, layer: nn.Module) -> None:
+        return
 
     def project_(self, layer: nn.Module) -> None:
-        weight = _weight(layer)
-        if isinstance(weight, StiefelParameter):
-            # Nothing is done where the optimiser has just done it.
-            weight.retract_()
-        else:
-            with torch.no_grad():
-                weight.copy_(polar_factor(weight))
-
-
-class Bjorck(_Parametrized):
-    """The weight is ``bjorck_orthonormalize`` of a free parameter, differentiated through.
-
-    Args:
-        order: order of the Taylor polynomial, 1 to 4.
-        iterations: iterations in every forward pass.
-    """
-
-    def __init__(self, order: int = 1, iterations: int = 20) -> None:
-        check_bjorck(order, iterations)
-        self.order = order
-        self.iterations = iterations
-
-    def attach(self, layer: nn.Module) -> None:
-        parametrize.register_parametrization(layer, "weight", _BjorckMap(self.order, self.iterations))
-
-
-class Cayley(_Parametrized):
-    """The weight is the Cayley transform of a free skew-symmetric parameter (PyTorch's own)."""
-
-    def attach(self, layer: nn.Module) -> None:
-        parametrizations.orthogonal(layer, "weight", orthogonal_map="cayley")
+        return
 
 
 def project_(network: nn.Module) -> None:
@@ -90,17 +80,8 @@ def project_(network: nn.Module) -> None:
             constraint.project_(module)
 
 
-class _BjorckMap(nn.Module):
-    def __init__(self, order: int, iterations: int) -> None:
-        super().__init__()
-        self.order = order
-        self.iterations = iterations
-
-    def forward(self, weight: Tensor) -> Tensor:
-        return bjorck_orthonormalize(weight, self.order, self.iterations)
-
-
-def _weight(layer: nn.Module) -> Tensor:
+def weight_of(layer: nn.Module) -> Tensor:
+    """``layer.weight``, which must be a tensor."""
     weight = layer.weight
     if not isinstance(weight, Tensor):
         raise TypeError(f"{type(layer).__name__}.weight must be a tensor; got {type(weight).__name__}")

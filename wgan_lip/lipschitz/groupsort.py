@@ -1,7 +1,8 @@
 """GroupSort activations: 1-Lipschitz in every l_p norm and gradient-norm preserving."""
 
-import torch
 from torch import Tensor, nn
+
+from wgan_lip.lipschitz.sorting import sort_groups
 
 
 class GroupSort(nn.Module):
@@ -62,26 +63,36 @@ class FullSort(nn.Module):
         self.dim = dim
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.sort(dim=self.dim).values
+        return _sort_groups(x, None, self.dim)
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}"
 
 
-def _sort_groups(x: Tensor, group_size: int, dim: int) -> Tensor:
+def _sort_groups(x: Tensor, group_size: int | None, dim: int) -> Tensor:
+    groups, axis = grouped(x, group_size, dim, "GroupSort")
+    return sort_groups(groups, axis).flatten(axis - 1, axis)
+
+
+def grouped(x: Tensor, group_size: int | None, dim: int, name: str) -> tuple[Tensor, int]:
+    """``x`` with its channels split into groups of adjacent ones, and the axis that counts their members.
+
+    Args:
+        x: a tensor whose axis ``dim`` counts channels.
+        group_size: members of a group; None for one group of all channels.
+        dim: the channel axis.
+        name: the layer's class, for the errors.
+
+    Raises:
+        ValueError: there is no such axis, or ``group_size`` does not divide the channels.
+    """
     if not -x.ndim <= dim < x.ndim:
-        raise ValueError(f"GroupSort needs an input with axis dim={dim}; got shape {tuple(x.shape)}")
+        raise ValueError(f"{name} needs an input with axis dim={dim}; got shape {tuple(x.shape)}")
     dim = dim % x.ndim
     channels = x.shape[dim]
+    group_size = max(channels, 1) if group_size is None else group_size
     if channels % group_size:
         raise ValueError(
-            f"GroupSort needs channels divisible by group_size; got channels={channels}, group_size={group_size}"
+            f"{name} needs channels divisible by group_size; got channels={channels}, group_size={group_size}"
         )
-    groups = x.unflatten(dim, (channels // group_size, group_size))
-    if group_size == 2:
-        # Note [MaxMin by gather]: forward and backward of a gather take a quarter of the time of
-        # minimum and maximum, whose backward splits ties by masks, and half that of a sort.
-        swap = (groups.detach().select(dim + 1, 0) > groups.detach().select(dim + 1, 1)).long()
-        order = torch.stack((swap, 1 - swap), dim + 1)
-        return groups.gather(dim + 1, order).flatten(dim, dim + 1)
-    return groups.sort(dim=dim + 1).values.flatten(dim, dim + 1)
+    return x.unflatten(dim, (channels // group_size, group_size)), dim + 1

@@ -1,5 +1,6 @@
 """Fully connected critic and generator."""
 
+import inspect
 import math
 from collections.abc import Callable, Sequence
 
@@ -8,7 +9,8 @@ from torch import nn
 
 from wgan_lip.lipschitz import MaxMin, OrthogonalLinear, Scale
 
-# ``linear(in_features, out_features)`` and ``activation()`` build one layer each.
+# ``linear(in_features, out_features)`` and ``activation()`` build one layer each; an activation that has an argument
+# ``channels`` without a default, as Householder has, gets the number of channels.
 LinearFactory = Callable[[int, int], nn.Module]
 ActivationFactory = Callable[[], nn.Module]
 
@@ -20,7 +22,7 @@ class MLPCritic(nn.Sequential):
 
     Args:
         input_shape: shape of one input, without the batch axis.
-        width: channels of every hidden layer.
+        width: channels of every hidden linear layer; an activation may leave fewer (Maxout).
         depth: number of hidden layers.
         linear: builds a linear layer from its sizes.
         activation: builds an activation.
@@ -48,8 +50,8 @@ class MLPCritic(nn.Sequential):
         if not lipschitz_constant > 0:
             raise ValueError(f"lipschitz_constant must be positive; got lipschitz_constant={lipschitz_constant}")
         layers: list[nn.Module] = [nn.Flatten()]
-        layers += _hidden(_numel("input_shape", input_shape), width, depth, linear, activation)
-        layers.append(linear(width, 1))
+        hidden, channels = _hidden(_numel("input_shape", input_shape), width, depth, linear, activation)
+        layers += [*hidden, linear(channels, 1)]
         if lipschitz_constant != 1:
             layers.append(Scale(lipschitz_constant))
         super().__init__(*layers)
@@ -63,7 +65,7 @@ class MLPGenerator(nn.Sequential):
     Args:
         output_shape: shape of one sample, without the batch axis.
         noise_dim: dimension of the noise z ~ N(0, I).
-        width: channels of every hidden layer.
+        width: channels of every hidden linear layer; an activation may leave fewer (Maxout).
         depth: number of hidden layers.
         linear: builds a linear layer from its sizes.
         activation: builds an activation.
@@ -87,8 +89,8 @@ class MLPGenerator(nn.Sequential):
         numel = _numel("output_shape", output_shape)
         if noise_dim < 1:
             raise ValueError(f"noise_dim must be at least 1; got noise_dim={noise_dim}")
-        layers = _hidden(noise_dim, width, depth, linear, activation)
-        super().__init__(*layers, linear(width, numel), nn.Tanh(), nn.Unflatten(1, tuple(output_shape)))
+        layers, channels = _hidden(noise_dim, width, depth, linear, activation)
+        super().__init__(*layers, linear(channels, numel), nn.Tanh(), nn.Unflatten(1, tuple(output_shape)))
         self.noise_dim = noise_dim
         self.output_shape = tuple(output_shape)
 
@@ -100,16 +102,22 @@ class MLPGenerator(nn.Sequential):
 
 def _hidden(
     inputs: int, width: int, depth: int, linear: LinearFactory, activation: ActivationFactory
-) -> list[nn.Module]:
+) -> tuple[list[nn.Module], int]:
+    """The hidden layers and the channels that the last of them leaves."""
     if width < 1 or depth < 1:
         raise ValueError(f"width and depth must be at least 1; got width={width}, depth={depth}")
     # Sizes that do not fit are found here, not in the middle of a training step.
-    activation()(torch.zeros(1, width))
+    channels = _activation(activation, width)(torch.zeros(1, width)).shape[1]
     layers: list[nn.Module] = []
     for _ in range(depth):
-        layers += [linear(inputs, width), activation()]
-        inputs = width
-    return layers
+        layers += [linear(inputs, width), _activation(activation, width)]
+        inputs = channels
+    return layers, channels
+
+
+def _activation(activation: Callable[..., nn.Module], channels: int) -> nn.Module:
+    wanted = inspect.signature(activation).parameters.get("channels")
+    return activation(channels=channels) if wanted and wanted.default is wanted.empty else activation()
 
 
 def _numel(name: str, shape: Sequence[int]) -> int:

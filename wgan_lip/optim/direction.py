@@ -29,16 +29,33 @@ def tangent(weight: Tensor, direction: Tensor) -> Tensor:
     if weight.shape[-2] > weight.shape[-1]:
         return tangent(weight.mT, direction.mT).mT
     product = direction @ weight.mT
-    # The copy saves time: a sum of a matrix and its transpose misses the cache at every entry.
-    return torch.baddbmm(direction, product.mT.contiguous().add_(product), weight, alpha=-0.5)
+    return torch.baddbmm(direction, _transposed(product).add_(product), weight, alpha=-0.5)
+
+
+def orthogonalized_tangent(weight: Tensor, direction: Tensor) -> Tensor:
+    """``msign(P_W(D))``, tangent at W: :func:`orthogonalized` of the direction's tangent part.
+
+    For square W that is ``msign(A) W`` with ``A = D W^T - W D^T`` skew-symmetric, and so is ``msign(A)``; otherwise the
+    result is projected once more.
+
+    Args:
+        weight: orthogonal matrices of shape (b, m, n).
+        direction: of the same shape.
+    """
+    if weight.shape[-2] != weight.shape[-1]:
+        return tangent(weight, orthogonalized(tangent(weight, direction)))
+    product = direction @ weight.mT
+    skew = orthogonalized(_transposed(product).neg_().add_(product))
+    # What rounding has left of a symmetric part would take the step off the manifold.
+    return torch.sub(skew, _transposed(skew)).mul_(0.5) @ weight
 
 
 def orthogonalized(direction: Tensor) -> Tensor:
     """About the nearest matrix whose singular values are 0 or 1: ``U V^T`` for ``D = U S V^T``.
 
-    Three iterations ``X <- a X + b X X^T X + c (X X^T)^2 X`` from ``X = D / |(D^T D)^2|_F^(1/4)``, whose largest singular
-    value is at most 1 and not much less. They bring singular values above a hundredth into [0.7, 1.3], raise none above
-    1.3 and enlarge smaller ones seventy times: a step's direction needs no more.
+    Three iterations ``X <- a X + (b G + c G^2) X`` with ``G = X X^T``, from ``X = D / |(D D^T)^2|_F^(1/4)``, whose
+    largest singular value is at most 1 and not much less. They bring singular values above a hundredth into [0.7, 1.3],
+    raise none above 1.3 and enlarge smaller ones seventy times: a step's direction needs no more.
 
     Args:
         direction: matrices of shape (b, m, n); a zero matrix stays zero.
@@ -77,3 +94,8 @@ def norm(direction: Tensor) -> Tensor:
     largest = direction.abs().amax((-2, -1), keepdim=True)
     scaled = direction / largest.clamp_min(torch.finfo(direction.dtype).tiny)
     return largest * torch.linalg.matrix_norm(scaled, keepdim=True)
+
+
+def _transposed(product: Tensor) -> Tensor:
+    # A copy: a sum of a matrix and its transpose misses the cache at every entry.
+    return product.mT.contiguous()

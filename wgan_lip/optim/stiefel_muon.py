@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from wgan_lip.optim.direction import orthogonalized, tangent
+from wgan_lip.optim.direction import orthogonalized_tangent
 from wgan_lip.optim.stiefel import StiefelOptimizer
 from wgan_lip.stiefel import fast_dtype
 
@@ -54,8 +54,5 @@ class StiefelMuon(StiefelOptimizer):
         # Of order 1, so that no product or square over- or underflows.
         mixed /= mixed.abs().amax((-2, -1), keepdim=True).clamp_min(torch.finfo(mixed.dtype).tiny)
         at = weight.to(mixed.dtype)
-        direction = orthogonalized(tangent(at, mixed))
-        if weight.shape[-2] != weight.shape[-1]:
-            # For square weights the orthogonalised direction is tangent: W times a skew matrix.
-            direction = tangent(at, direction)
+        direction = orthogonalized_tangent(at, mixed)
         return torch.add(weight, direction.to(weight.dtype), alpha=-min(group["lr"], 1.0))

@@ -1,7 +1,29 @@
 """Figures and tables of a run."""
 
+from wgan_lip.report.comparison import comparison_figure, comparison_tables, write_outcomes, write_summaries
+from wgan_lip.report.critic_figure import critic_figure
+from wgan_lip.report.draw_critic import DrawCritic
+from wgan_lip.report.estimate_figure import estimate_figure
+from wgan_lip.report.estimate_history import EstimateRow, read_estimates
 from wgan_lip.report.figures import save_figure, w1_figure
 from wgan_lip.report.history import Row, read_history
-from wgan_lip.report.table import shown_rows, w1_table
+from wgan_lip.report.table import estimate_table, shown_rows, w1_table
 
-__all__ = ["Row", "read_history", "save_figure", "shown_rows", "w1_figure", "w1_table"]
+__all__ = [
+    "DrawCritic",
+    "EstimateRow",
+    "Row",
+    "comparison_figure",
+    "comparison_tables",
+    "critic_figure",
+    "estimate_figure",
+    "estimate_table",
+    "read_estimates",
+    "read_history",
+    "save_figure",
+    "shown_rows",
+    "w1_figure",
+    "w1_table",
+    "write_outcomes",
+    "write_summaries",
+]

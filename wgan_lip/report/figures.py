@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from wgan_lip.report.history import Row
@@ -26,26 +27,37 @@ def w1_figure(rows: Sequence[Row], title: str = "") -> Figure:
     exact = [row.exact for row in rows]
     critic = [row.critic for row in rows]
     floor = [row.noise_floor for row in rows]
-    figure = Figure(figsize=(8, 4.5), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = step_axes("generator step", title)
     if all(math.isfinite(row.population_upper) for row in rows):
         lower, upper = [row.population_lower for row in rows], [row.population_upper for row in rows]
         axes.fill_between(steps, lower, upper, color="0.92", lw=0, zorder=0, label=_BRACKET)
     axes.fill_between(steps, critic, exact, color="tab:blue", alpha=0.12, lw=0, label="gap")
-    axes.axhline(0, color="0.7", lw=0.8, zorder=0)
     axes.plot(steps, exact, color="tab:blue", marker="o", ms=3, label="exact W1 of the samples (proven)")
     axes.plot(steps, critic, color="tab:orange", marker="o", ms=3, label="critic's certified lower bound")
     axes.plot(steps, floor, color="0.35", ls="--", label="noise floor: real against real, same n")
-    axes.set_xlabel("generator step")
-    axes.set_ylabel("Wasserstein-1 distance")
     axes.set_ylim(bottom=1.05 * min(0.0, *critic), top=1.05 * max(*exact, *floor))
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
+    return figure
+
+
+def step_axes(xlabel: str, title: str) -> tuple[Figure, Axes]:
+    """Axes for distances over training steps.
+
+    Args:
+        xlabel: what the steps are.
+        title: above the axes; "" for none.
+    """
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    axes = figure.add_subplot()
+    axes.axhline(0, color="0.7", lw=0.8, zorder=0)
+    axes.set_xlabel(xlabel)
+    axes.set_ylabel("Wasserstein-1 distance")
     axes.margins(x=0.02)
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
     if title:
         axes.set_title(title, loc="left")
-    return figure
+    return figure, axes
 
 
 def save_figure(figure: Figure, path: Path) -> None:

@@ -1,9 +1,10 @@
 """A run's evaluations, read back from its metrics.csv."""
 
-import csv
 import math
 from dataclasses import dataclass
 from pathlib import Path
+
+from wgan_lip.report.records import read_records
 
 
 @dataclass(frozen=True)
@@ -31,22 +32,18 @@ def read_history(metrics_csv: Path) -> list[Row]:
         ValueError: the file holds no evaluation.
         OSError: it cannot be read.
     """
-    with metrics_csv.open(newline="") as file:
-        rows = [
-            Row(
-                generator_step=int(record["generator_step"]),
-                exact=float(record["w1/exact"]),
-                critic=float(record["w1/critic"]),
-                gap_relative=float(record["w1/gap_relative"]),
-                noise_floor=float(record["w1/noise_floor"]),
-                population_lower=float(record.get("w1/population_lower") or 0),
-                population_upper=float(record.get("w1/population_upper") or math.inf),
-                certified=float(record["lipschitz/certified"]),
-                seconds=float(record["w1/seconds"]),
-            )
-            for record in csv.DictReader(file)
-            if record.get("w1/exact")
-        ]
-    if not rows:
-        raise ValueError(f"{metrics_csv} holds no evaluation: w1/exact was never logged")
+    rows = [
+        Row(
+            generator_step=int(record["generator_step"]),
+            exact=float(record["w1/exact"]),
+            critic=float(record["w1/critic"]),
+            gap_relative=float(record["w1/gap_relative"]),
+            noise_floor=float(record["w1/noise_floor"]),
+            population_lower=float(record.get("w1/population_lower") or 0),
+            population_upper=float(record.get("w1/population_upper") or math.inf),
+            certified=float(record["lipschitz/certified"]),
+            seconds=float(record["w1/seconds"]),
+        )
+        for record in read_records(metrics_csv, "w1/exact")
+    ]
     return sorted(rows, key=lambda row: row.generator_step)

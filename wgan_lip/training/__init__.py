@@ -8,6 +8,7 @@ from wgan_lip.training.every_steps import EvaluateEverySteps, EverySteps
 from wgan_lip.training.exact_w1 import ExactW1
 from wgan_lip.training.heldout import HeldOut, draw_heldout
 from wgan_lip.training.heldout_w1 import HeldOutW1
+from wgan_lip.training.load_pair import load_pair
 from wgan_lip.training.loggers import MetricsCSV, log_picture, wandb_logger
 from wgan_lip.training.progress import StepProgress
 from wgan_lip.training.sample_grid import SampleGrid
@@ -37,6 +38,7 @@ __all__ = [
     "draw_heldout",
     "evaluate",
     "evaluate_estimator",
+    "load_pair",
     "log_picture",
     "score_heldout",
     "wandb_logger",

@@ -20,7 +20,7 @@ _ABOUT_ONE = 1.01
 
 @dataclass(frozen=True)
 class Estimate:
-    """A critic's estimate of W1(P, Q) on n held-out samples of each; what is not known is None.
+    """A critic's estimate of W1(P, Q) on held-out samples, n of P and m of Q; what is not known is None.
 
     Two numbers must not be mistaken for each other. ``critic = (mean f(x) - mean f(y)) / L`` is, but for sampling error
     (``standard_error``), below W1(P, Q): L is proven. ``uncertified = mean f(x) - mean f(y)`` is there only for
@@ -28,9 +28,10 @@ class Estimate:
     and proves nothing. It is what is usually reported of such critics.
 
     Attributes:
-        n: held-out samples of each distribution.
+        n: held-out samples x ~ P.
+        m: held-out samples y ~ Q.
         critic: the proven estimate; None if nothing is proven of the critic.
-        standard_error: of ``critic``, ``sqrt(var f(x) / n + var f(y) / n) / L``.
+        standard_error: of ``critic``, ``sqrt(var f(x) / n + var f(y) / m) / L``.
         uncertified: the estimate without its division by L; None where L is about 1, and it is ``critic``.
         uncertified_standard_error: likewise.
         truth: W1 of the distributions.
@@ -50,6 +51,7 @@ class Estimate:
     """
 
     n: int
+    m: int
     critic: float | None
     standard_error: float | None
     uncertified: float | None
@@ -169,6 +171,7 @@ def score_heldout(critic: nn.Module, heldout: HeldOut, confidence: float = 0.95)
     is_unproven = certificate is None or certificate.bound > _ABOUT_ONE
     return Estimate(
         n=len(x),
+        m=len(y),
         critic=value,
         standard_error=proven.standard_error if proven else None,
         uncertified=raw if is_unproven else None,

@@ -14,6 +14,9 @@ class EverySteps(Callback):
     Args:
         every: steps between two acts.
 
+    Attributes:
+        last_step: when it acted last; -1 before.
+
     Raises:
         ValueError: ``every < 1``; when training starts: a module that is no ``SteppedModule``.
     """
@@ -22,7 +25,7 @@ class EverySteps(Callback):
         if every < 1:
             raise ValueError(f"every must be at least 1; got every={every}")
         self.every = every
-        self._last_step = -1
+        self.last_step = -1
 
     @abstractmethod
     def act(self, trainer: Trainer, module: SteppedModule) -> None:
@@ -43,14 +46,14 @@ class EverySteps(Callback):
             self._act_once(trainer, pl_module)
 
     def state_dict(self) -> dict[str, Any]:
-        return {"last_step": self._last_step}
+        return {"last_step": self.last_step}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self._last_step = state_dict["last_step"]
+        self.last_step = state_dict["last_step"]
 
     def _act_once(self, trainer: Trainer, module: SteppedModule) -> None:
-        if module.step != self._last_step:
-            self._last_step = module.step
+        if module.step != self.last_step:
+            self.last_step = module.step
             self.act(trainer, module)
 
 

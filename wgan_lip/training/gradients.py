@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from wgan_lip.lipschitz import critic_gradients
+
 # Samples that are differentiated at once.
 _CHUNK = 1024
 
@@ -24,11 +26,6 @@ class GradientFigures:
     l2: float | None
 
 
-def gradients(critic: nn.Module, x: Tensor) -> Tensor:
-    """``grad f(x)`` for each sample, in the shape and dtype of x."""
-    return torch.cat([_gradients(critic, chunk) for chunk in x.split(_CHUNK)])
-
-
 def gradient_figures(critic: nn.Module, x: Tensor, optimal: Tensor | None) -> GradientFigures:
     """A critic's gradients on samples, as they are: not divided by any constant.
 
@@ -42,7 +39,7 @@ def gradient_figures(critic: nn.Module, x: Tensor, optimal: Tensor | None) -> Gr
         Korotin, Kolesov, Burnaev, "Kantorovich Strikes Back! Wasserstein GANs are not Optimal Transport?", NeurIPS
         2022, section 5: their metrics cos and L2.
     """
-    found = gradients(critic, x).flatten(1)
+    found = torch.cat([critic_gradients(critic, chunk) for chunk in x.split(_CHUNK)]).flatten(1)
     norm = float(found.norm(dim=1).mean())
     if optimal is None:
         return GradientFigures(norm, None, None)
@@ -56,10 +53,3 @@ def gradient_figures(critic: nn.Module, x: Tensor, optimal: Tensor | None) -> Gr
         float(torch.cosine_similarity(found, wanted).mean()),
         float((found - wanted).square().sum(dim=1).mean()),
     )
-
-
-def _gradients(critic: nn.Module, x: Tensor) -> Tensor:
-    x = x.detach().requires_grad_()
-    with torch.enable_grad():
-        (gradient,) = torch.autograd.grad(critic(x).sum(), x)
-    return gradient

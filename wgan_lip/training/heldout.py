@@ -19,7 +19,7 @@ class HeldOut:
     Attributes:
         pair: the distributions.
         x: samples of P, shape (n, *shape).
-        y: samples of Q, likewise.
+        y: samples of Q, shape (m, *shape).
         truth: W1 of the distributions; None where it is not known.
         exact_n: how many of the first x and y ``exact`` is about.
         exact: W1 of the first x and y; None if ``exact_n`` is 0.
@@ -44,9 +44,9 @@ def draw_heldout(pair: Pair, n: int = 16_384, exact_n: int = 1024, seed: int = 0
 
     Args:
         pair: the distributions.
-        n: samples of each.
+        n: samples of each; all that are held out, where a pair holds out fewer.
         exact_n: the exact W1 is that of so many of them; 0 leaves it out. At most half of n, for the noise floor
-            needs further samples of P.
+            needs further samples of P; less, where a pair holds out too few.
         seed: what they are drawn from; the same whatever was trained.
 
     Raises:
@@ -55,6 +55,7 @@ def draw_heldout(pair: Pair, n: int = 16_384, exact_n: int = 1024, seed: int = 0
     if n < 2 or not 0 <= exact_n <= n // 2:
         raise ValueError(f"n must be at least 2 and exact_n between 0 and n / 2; got n={n}, exact_n={exact_n}")
     x, y = pair.sample(n, keyed_generator(seed, "heldout"), heldout=True)
+    exact_n = min(exact_n, len(x) // 2, len(y))
     first = x[:exact_n], y[:exact_n], x[exact_n : 2 * exact_n]
     gradient_x = x[:_GRADIENTS]
     return HeldOut(

@@ -1,5 +1,6 @@
 """What the critic of a ``W1Estimator`` proves, while it trains."""
 
+import torch
 from pytorch_lightning import LightningModule, Trainer
 
 from wgan_lip.training.estimate import Estimate, score_heldout
@@ -47,7 +48,9 @@ class HeldOutW1(EvaluateEverySteps):
     def evaluate(self, trainer: Trainer, module: SteppedModule) -> Estimate:
         if self._heldout is None:
             raise ValueError("HeldOutW1 evaluates within a Trainer, which calls its setup first")
-        return score_heldout(_module(module).final_critic(), self._heldout, self.confidence)
+        # Trainer.validate forbids gradients, which are part of the figures.
+        with torch.inference_mode(False):
+            return score_heldout(_module(module).final_critic(), self._heldout, self.confidence)
 
 
 def _module(pl_module: LightningModule) -> W1Estimator:

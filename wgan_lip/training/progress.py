@@ -75,15 +75,16 @@ class StepProgress(ProgressBar):
 
     def _update(self, trainer: Trainer, module: SteppedModule) -> None:
         callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
-        last = next((c.last for c in callbacks if isinstance(c, EvaluateEverySteps)), None)
+        evaluation = next((c for c in callbacks if isinstance(c, EvaluateEverySteps)), None)
+        last = evaluation.last if evaluation else None
         if self._progress is not None:
             self._progress.update(
                 self._progress.task_ids[0], completed=module.step, description=last.brief() if last else ""
             )
-        elif last is not None and last is not self._shown:
+        elif evaluation is not None and last is not None and last is not self._shown:
+            # An evaluation that comes after this callback is seen a batch later: its own step is the one to tell.
+            name, step = module.step_name.replace("_", " "), evaluation.last_step
             self._console.print(
-                f"{module.step_name.replace('_', ' ')} {module.step}/{module.total_steps}: {last.describe()}",
-                highlight=False,
-                soft_wrap=True,
+                f"{name} {step}/{module.total_steps}: {last.describe()}", highlight=False, soft_wrap=True
             )
         self._shown = last

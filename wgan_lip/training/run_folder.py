@@ -25,8 +25,7 @@ def new_run_folder(runs_dir: str, name: str) -> Path:
         ValueError: a name that is not a plain folder name.
         OSError: the folder cannot be made or written.
     """
-    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", name):
-        raise ValueError(f"name must consist of letters, digits, '.', '_' and '-'; got name={name!r}")
+    check_name(name)
     parent = Path(runs_dir).absolute() / name
     stamp = time.strftime("%Y%m%d-%H%M%S")
     for attempt in range(1000):
@@ -42,6 +41,19 @@ def new_run_folder(runs_dir: str, name: str) -> Path:
             raise OSError(f"cannot make the run folder {folder}: {error.strerror}") from error
         return folder
     raise OSError(f"cannot make a run folder: {parent / stamp} exists a thousand times")
+
+
+def check_name(name: str) -> None:
+    """See that a name is that of a plain folder.
+
+    Args:
+        name: letters, digits, ``.``, ``_``, ``-``.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", name):
+        raise ValueError(f"name must consist of letters, digits, '.', '_' and '-'; got name={name!r}")
 
 
 def folder_of_checkpoint(checkpoint: Path) -> Path | None:

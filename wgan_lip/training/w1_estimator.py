@@ -7,11 +7,12 @@ from typing import Any, Literal, cast
 import torch
 from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Generator, Tensor, nn
-from torch.optim import Adam, Optimizer
+from torch.optim import Optimizer
 
 from wgan_lip.distributions import Pair
-from wgan_lip.lipschitz import project_
+from wgan_lip.lipschitz import Penalty, project_
 from wgan_lip.networks import CriticFactory, default_critic
+from wgan_lip.optim import StiefelMuon
 from wgan_lip.randomness import keyed_generator
 from wgan_lip.training.averaging import WeightAverage
 from wgan_lip.training.probe import try_network
@@ -20,7 +21,7 @@ from wgan_lip.training.stepped import SteppedModule
 from wgan_lip.training.wgan import OptimizerFactory
 
 # ``penalty(critic, x, y, generator)`` is added to what is minimised.
-Penalty = Callable[[nn.Module, Tensor, Tensor, Generator], Tensor]
+PenaltyFunction = Callable[[nn.Module, Tensor, Tensor, Generator], Tensor]
 
 
 class W1Estimator(SteppedModule):
@@ -37,7 +38,7 @@ class W1Estimator(SteppedModule):
             None is ``networks.default_critic``.
         steps: the training ends after so many.
         batch_size: samples of each distribution in a step.
-        optimizer: builds the optimiser from the critic's parameters; None is Adam with learning rate 1e-3.
+        optimizer: builds the optimiser from the critic's parameters; None is ``optim.StiefelMuon``.
         penalty: added to the loss, ``penalty(critic, x, y, generator)``: for critics without constraints.
         project: bring weights back into their sets after each update, or after each epoch and at the end.
         epoch_steps: steps in an epoch.
@@ -67,7 +68,7 @@ class W1Estimator(SteppedModule):
         steps: int = 2000,
         batch_size: int = 1024,
         optimizer: OptimizerFactory | None = None,
-        penalty: Penalty | None = None,
+        penalty: Penalty | PenaltyFunction | None = None,
         project: Literal["update", "epoch"] = "update",
         epoch_steps: int = 100,
         decay: Decay = "linear",
@@ -94,7 +95,7 @@ class W1Estimator(SteppedModule):
         self.averaged = copy.deepcopy(self.critic).requires_grad_(False) if average else None
         self.steps = steps
         self.batch_size = batch_size
-        self.optimizer = optimizer or _default_optimizer
+        self.optimizer = optimizer or StiefelMuon
         self.penalty = penalty
         self.project = project
         self.epoch_steps = epoch_steps
@@ -120,6 +121,15 @@ class W1Estimator(SteppedModule):
         if self.averaged is not None:
             project_(critic)
         return critic.eval()
+
+    def setup(self, stage: str) -> None:
+        super().setup(stage)
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        if data is not None:
+            raise ValueError(
+                f"W1Estimator draws its samples from its pair, {self.pair}; got data as well, "
+                f"{type(data).__name__}: leave it out"
+            )
 
     def train_dataloader(self) -> "_Steps":
         return _Steps()
@@ -199,10 +209,6 @@ class _Steps:
         """Nothing to restore."""
 
 
-def _default_optimizer(parameters: Any) -> Optimizer:
-    return Adam(parameters, lr=1e-3)
-
-
 def _build(factory: CriticFactory, pair: Pair, seed: int) -> nn.Module:
     """A critic for the pair, from initial weights that depend on the seed only."""
     if isinstance(factory, nn.Module):
@@ -214,7 +220,7 @@ def _build(factory: CriticFactory, pair: Pair, seed: int) -> nn.Module:
         # Layers draw their weights from the global stream; it is lent to them and given back.
         torch.default_generator.set_state(keyed_generator(seed, "critic").get_state())
         critic = factory(pair.shape)
-    kind = f"{type(pair).__name__}'s samples of shape {tuple(pair.shape)}"
+    kind = f"{pair}'s samples of shape {tuple(pair.shape)}"
     takes = tuple(getattr(critic, "input_shape", pair.shape))
     if takes != tuple(pair.shape):
         raise ValueError(f"the critic takes samples of shape {takes}, not {kind}")

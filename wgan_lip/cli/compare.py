@@ -1,0 +1,150 @@
+"""``wgan-lip compare``: critics × pairs × seeds, each a short training."""
+
+import csv
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+import wandb
+import yaml
+from jsonargparse import ActionConfigFile  # type: ignore[attr-defined]
+from pytorch_lightning.loggers import WandbLogger
+from rich.console import Console
+
+from wgan_lip.cli.commands import COMMANDS
+from wgan_lip.cli.config import OneLineParser
+from wgan_lip.cli.errors import in_one_line
+from wgan_lip.comparison import Cell, Failure, Outcome, Store, parse_cells, run_cells, summarize
+from wgan_lip.report import comparison_figure, comparison_tables, save_figure, write_outcomes, write_summaries
+from wgan_lip.training import wandb_logger
+from wgan_lip.training.loggers import WandbMode
+from wgan_lip.training.run_folder import check_name
+
+
+def run_comparison(args: list[str]) -> None:
+    """Run the command; exit status 1 if a cell failed, 130 if it was interrupted.
+
+    Args:
+        args: the arguments after the command's name.
+    """
+    options = _parser().parse_args(args)
+    with in_one_line():
+        check_name(options.name)
+        cells = parse_cells(
+            options.critics,
+            options.pairs,
+            options.seeds,
+            options.estimator,
+            options.n,
+            options.exact_n,
+            dict(options.set),
+        )
+        if options.jobs is not None and options.jobs < 1:
+            raise ValueError(f"jobs must be at least 1; got jobs={options.jobs}")
+        folder = Path(options.folder or Path("runs") / "compare" / options.name)
+        store = Store(folder / "cells")
+    console = Console()
+    results: list[Outcome | Failure] = []
+    interrupted = False
+    try:
+        for result in run_cells(cells, store, options.jobs or os.cpu_count() or 1):
+            results.append(result)
+            console.print(_line(result, len(results), len(cells)), highlight=False, soft_wrap=True, markup=False)
+    except KeyboardInterrupt:
+        interrupted = True
+    if results:
+        with in_one_line():
+            _report(_in_order(results, cells), folder, options, console)
+    if interrupted:
+        left = len(cells) - len(results)
+        console.print(f"interrupted: {left} of {len(cells)} cells are left; the same command goes on with them")
+        raise SystemExit(130)
+    if any(isinstance(result, Failure) for result in results):
+        raise SystemExit(1)
+
+
+def _parser() -> OneLineParser:
+    parser = OneLineParser(prog="wgan-lip compare", description=COMMANDS["compare"])
+    parser.add_argument("-c", "--config", action=ActionConfigFile, help="A YAML file with any of the options below.")
+    parser.add_argument("--name", type=str, required=True, help="Name of the comparison.")
+    parser.add_argument(
+        "--critics", type=_mapping, required=True, help="By label: arguments of W1Estimator, such as critic."
+    )
+    parser.add_argument("--pairs", type=_mapping, required=True, help="By label: the pair's class and arguments.")
+    parser.add_argument("--estimator", type=_mapping, default={}, help="Arguments of W1Estimator for all.")
+    parser.add_argument(
+        "--set", type=_assignment, nargs="*", default=[], metavar="KEY=VALUE", help="Further ones, above all others."
+    )
+    parser.add_argument("--seeds", type=list[int], default=[0], help="Repetitions.")
+    parser.add_argument("--n", type=int, default=16_384, help="Held-out samples of each distribution.")
+    parser.add_argument("--exact_n", type=int, default=1024, help="The exact W1 is that of so many.")
+    parser.add_argument("--jobs", type=int | None, default=None, help="Cells at once; as many as there are cores.")
+    parser.add_argument("--folder", type=str | None, default=None, help="Where results go: runs/compare/NAME.")
+    parser.add_argument("--wandb.mode", type=WandbMode, default="auto", help="auto, online, offline or disabled.")
+    parser.add_argument("--wandb.project", type=str, default="wgan-lip", help="Project in W&B.")
+    parser.add_argument("--wandb.entity", type=str | None, default=None, help="User or team in W&B.")
+    parser.add_argument("--wandb.group", type=str | None, default=None, help="Group of runs in W&B.")
+    return parser
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    """As it is written: what the classes take is checked cell by cell, with the pair and the critic in the error."""
+    read = yaml.safe_load(value) if isinstance(value, str) else value
+    if not isinstance(read, dict):
+        raise ValueError(f"must be a mapping; got {value!r}")
+    return read
+
+
+def _assignment(value: Any) -> tuple[str, Any]:
+    if not isinstance(value, str):
+        return value[0], value[1]
+    key, equals, text = value.partition("=")
+    if not equals:
+        raise ValueError(f"must be KEY=VALUE; got {value!r}")
+    return key, yaml.safe_load(text)
+
+
+def _line(result: Outcome | Failure, done: int, total: int) -> str:
+    if isinstance(result, Failure):
+        said = f"failed: {result.error}"
+    else:
+        said = f"{result.estimate.describe()} ({result.seconds:.1f} s" + ("" if result.is_new else ", kept") + ")"
+    return f"[{done}/{total}] {result.cell.label}: {said}"
+
+
+def _in_order(results: list[Outcome | Failure], cells: list[Cell]) -> list[Outcome | Failure]:
+    """The results in the order of the config, whichever ended first."""
+    place = {cell: i for i, cell in enumerate(cells)}
+    return sorted(results, key=lambda result: place[result.cell])
+
+
+def _report(results: list[Outcome | Failure], folder: Path, options: Any, console: Console) -> None:
+    summaries = summarize(results)
+    outcomes = [result for result in results if isinstance(result, Outcome)]
+    write_outcomes(outcomes, folder / "results.csv")
+    write_summaries(summaries, folder / "summary.csv")
+    save_figure(comparison_figure(summaries, options.name), folder / "comparison.png")
+    failures = [result for result in results if isinstance(result, Failure)]
+    if failures:
+        (folder / "failures.txt").write_text(
+            "\n".join(f"{failure.cell.label}\n{failure.trace}" for failure in failures)
+        )
+    logger = wandb_logger(folder, options.name, secrets.token_hex(4), step_name="cells", **vars(options.wandb))
+    if logger is not None:
+        _log(logger, folder)
+    for table in comparison_tables(summaries, options.name):
+        console.print(table)
+    console.print("Written:")
+    for name in ("comparison.png", "results.csv", "summary.csv"):
+        console.print(f"  {folder / name}", soft_wrap=True, highlight=False)
+
+
+def _log(logger: WandbLogger, folder: Path) -> None:
+    content: dict[str, Any] = {"comparison": wandb.Image(str(folder / "comparison.png"))}
+    for name in ("results", "summary"):
+        with (folder / f"{name}.csv").open(newline="") as file:
+            columns, *rows = csv.reader(file)
+        content[name] = wandb.Table(columns=list(columns), data=rows)
+    logger.experiment.log(content)
+    wandb.finish()

@@ -1,0 +1,77 @@
+"""What there is to train, and for each kind the callbacks and the report that belong to it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from matplotlib.figure import Figure
+from pytorch_lightning import Callback, LightningModule
+from rich.table import Table
+
+from wgan_lip.report import (
+    DrawCritic,
+    estimate_figure,
+    estimate_table,
+    read_estimates,
+    read_history,
+    w1_figure,
+    w1_table,
+)
+from wgan_lip.training import ExactW1, HeldOutW1, SampleGrid, SaveCheckpoint, SteppedModule, W1Estimator, WassersteinGAN
+
+# By their names in the config.
+Callbacks = Mapping[str, type[Callback]]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of training.
+
+    Attributes:
+        module: the Lightning module's class.
+        takes_data: whether it trains on a data module; otherwise it draws its own samples.
+        callbacks: those that only this kind has.
+        report: a figure and a table of a run, from its metrics.csv and its name.
+        pictures: patterns of further files in the run folder; of each, the last is shown at the end.
+    """
+
+    module: type[SteppedModule]
+    takes_data: bool
+    callbacks: Callbacks
+    report: Callable[[Path, str], tuple[Figure, Table]]
+    pictures: tuple[str, ...]
+
+
+def _gan_report(metrics_csv: Path, name: str) -> tuple[Figure, Table]:
+    rows = read_history(metrics_csv)
+    return w1_figure(rows, name), w1_table(rows)
+
+
+def _estimator_report(metrics_csv: Path, name: str) -> tuple[Figure, Table]:
+    rows = read_estimates(metrics_csv)
+    return estimate_figure(rows, name), estimate_table(rows, name)
+
+
+COMMON: Callbacks = {"checkpoint": SaveCheckpoint}
+KINDS = (
+    Kind(WassersteinGAN, True, {"exact_w1": ExactW1, "sample_grid": SampleGrid}, _gan_report, ("samples/[0-9]*.png",)),
+    Kind(
+        W1Estimator, False, {"heldout_w1": HeldOutW1, "draw_critic": DrawCritic}, _estimator_report, ("critic/*.png",)
+    ),
+)
+
+
+def kind_of(model: LightningModule) -> Kind:
+    """The kind that a model is of.
+
+    Args:
+        model: of a class in ``KINDS``, or of a subclass.
+
+    Raises:
+        ValueError: of none.
+    """
+    for kind in KINDS:
+        if isinstance(model, kind.module):
+            return kind
+    known = " or a ".join(kind.module.__name__ for kind in KINDS)
+    raise ValueError(f"model must be a {known}; got {type(model).__name__}")

@@ -1,0 +1,109 @@
+"""One cell of a comparison: a critic, a pair, a seed."""
+
+import copy
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import yaml
+from jsonargparse import ArgumentParser
+
+from wgan_lip.training import W1Estimator
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One short training and its evaluation.
+
+    Attributes:
+        critic: the critic's label.
+        pair: the pair's label.
+        seed: of weights and samples.
+        estimator: the arguments of :class:`W1Estimator`, resolved, as YAML.
+        n: held-out samples of each distribution.
+        exact_n: the exact W1 is that of so many of them.
+    """
+
+    critic: str
+    pair: str
+    seed: int
+    estimator: str
+    n: int
+    exact_n: int
+
+    @property
+    def key(self) -> str:
+        """A hash of all that the result depends on; labels are not among it."""
+        content = json.dumps([self.estimator, self.n, self.exact_n])
+        return hashlib.blake2b(content.encode(), digest_size=12).hexdigest()
+
+    @property
+    def label(self) -> str:
+        """What to call it in a line of output."""
+        return f"{self.critic} on {self.pair}, seed {self.seed}"
+
+    def build(self) -> W1Estimator:
+        """The estimator, untrained."""
+        parser = _parser()
+        config = parser.parse_object({"estimator": yaml.safe_load(self.estimator)})
+        estimator: W1Estimator = parser.instantiate(config).estimator
+        return estimator
+
+
+def parse_cells(
+    critics: Mapping[str, Mapping[str, Any]],
+    pairs: Mapping[str, Any],
+    seeds: Sequence[int],
+    estimator: Mapping[str, Any],
+    n: int,
+    exact_n: int,
+    overrides: Mapping[str, Any] | None = None,
+) -> list[Cell]:
+    """All cells of a comparison, critics × pairs × seeds, each checked before the first is trained.
+
+    Args:
+        critics: by label, arguments of :class:`W1Estimator` that are this critic's: ``critic`` itself, and whatever
+            else differs (``optimizer``, ``penalty``, ``project``, ``steps``).
+        pairs: by label, what ``pair`` is: a class path, or a mapping with class_path and init_args.
+        seeds: of the repetitions.
+        estimator: arguments of :class:`W1Estimator` that all have in common.
+        n: held-out samples of each distribution.
+        exact_n: the exact W1 is that of so many of them.
+        overrides: arguments of :class:`W1Estimator` above all others.
+
+    Raises:
+        ValueError: nothing to compare, a seed given twice, or arguments that :class:`W1Estimator` does not take; the
+            critic and the pair are named.
+    """
+    for name, value in (("critics", critics), ("pairs", pairs), ("seeds", seeds)):
+        if not value:
+            raise ValueError(f"{name} must name at least one; got none")
+    if len(set(seeds)) != len(seeds):
+        raise ValueError(f"seeds must differ; got seeds={list(seeds)}")
+    parser, cells = _parser(), []
+    for pair_label, pair in pairs.items():
+        for critic_label, own in critics.items():
+            if not isinstance(own, Mapping):
+                raise ValueError(f"critics.{critic_label} must be a mapping such as {{critic: ...}}; got {own!r}")
+            # A copy: the parser writes into what it is given.
+            chosen = copy.deepcopy({**estimator, **own, **(overrides or {}), "pair": pair, "seed": seeds[0]})
+            try:
+                config = parser.parse_object({"estimator": chosen})
+            except Exception as error:
+                # Whatever the parser and the classes' own checks raise.
+                raise ValueError(f"{critic_label} on {pair_label}: {error}") from error
+            resolved = yaml.safe_load(parser.dump(config))["estimator"]
+            first = Cell(critic_label, pair_label, seeds[0], "", n, exact_n)
+            cells += [
+                replace(first, seed=seed, estimator=yaml.safe_dump({**resolved, "seed": seed}, sort_keys=True))
+                for seed in seeds
+            ]
+    return cells
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(W1Estimator, "estimator")
+    return parser

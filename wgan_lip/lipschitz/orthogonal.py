@@ -1,0 +1,72 @@
+"""Constraints under which every singular value of the weight is 1."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrizations, parametrize
+
+from wgan_lip.lipschitz.bjorck import bjorck_orthonormalize, check_bjorck
+from wgan_lip.lipschitz.constraint import Constraint, Parametrized, weight_of
+from wgan_lip.stiefel import StiefelParameter, polar_factor
+
+
+class StiefelRetraction(Constraint):
+    """The weight is a plain parameter on the Stiefel manifold, retracted after every step.
+
+    The forward pass is that of an ordinary layer: nothing is differentiated through an
+    orthogonalisation. The retraction is the polar factor (:func:`polar_factor`).
+    """
+
+    guarantee = "orthogonal"
+
+    def attach(self, layer: nn.Module) -> None:
+        layer.weight = StiefelParameter(polar_factor(weight_of(layer)))
+
+    def project_(self, layer: nn.Module) -> None:
+        weight = weight_of(layer)
+        if isinstance(weight, StiefelParameter):
+            # Nothing is done where the optimiser has just done it.
+            weight.retract_()
+        else:
+            with torch.no_grad():
+                weight.copy_(polar_factor(weight))
+
+
+class Bjorck(Parametrized):
+    """The weight is ``bjorck_orthonormalize`` of a free parameter, differentiated through.
+
+    Always 1-Lipschitz; orthogonal while the free parameter is well conditioned, for an iteration of order
+    1 makes a small singular value grow by a factor of 1.5.
+
+    Args:
+        order: order of the Taylor polynomial, 1 to 4.
+        iterations: iterations in every forward pass.
+    """
+
+    guarantee = "orthogonal"
+
+    def __init__(self, order: int = 1, iterations: int = 20) -> None:
+        check_bjorck(order, iterations)
+        self.order = order
+        self.iterations = iterations
+
+    def attach(self, layer: nn.Module) -> None:
+        parametrize.register_parametrization(layer, "weight", _BjorckMap(self.order, self.iterations))
+
+
+class Cayley(Parametrized):
+    """The weight is the Cayley transform of a free skew-symmetric parameter (PyTorch's own)."""
+
+    guarantee = "orthogonal"
+
+    def attach(self, layer: nn.Module) -> None:
+        parametrizations.orthogonal(layer, "weight", orthogonal_map="cayley")
+
+
+class _BjorckMap(nn.Module):
+    def __init__(self, order: int, iterations: int) -> None:
+        super().__init__()
+        self.order = order
+        self.iterations = iterations
+
+    def forward(self, weight: Tensor) -> Tensor:
+        return bjorck_orthonormalize(weight, self.order, self.iterations)

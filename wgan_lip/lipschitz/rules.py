@@ -1,0 +1,93 @@
+"""What is proven of each class of layer: a bound of its Lipschitz constant in the l2 norm."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from wgan_lip.lipschitz.absolute import Abs
+from wgan_lip.lipschitz.bounds import gamma, spectral_norm_upper_bound
+from wgan_lip.lipschitz.groupsort import FullSort, GroupSort, MaxMin
+from wgan_lip.lipschitz.householder import Householder
+from wgan_lip.lipschitz.maxout import Maxout
+from wgan_lip.lipschitz.scale import Scale
+
+# A rule bounds one layer, or raises ValueError saying why it cannot.
+Rule = Callable[[nn.Module], float]
+
+
+def _linear(module: nn.Module) -> float:
+    modes = [(part, part.training) for part in module.modules()]
+    try:
+        for part, _ in modes:
+            part.training = False
+        weight = module.weight
+    finally:
+        for part, training in modes:
+            part.training = training
+    if not isinstance(weight, torch.Tensor) or not weight.is_floating_point() or weight.layout != torch.strided:
+        raise ValueError("its weight is not a dense tensor of floating-point numbers")
+    return spectral_norm_upper_bound(weight)
+
+
+def _at_most_one(module: nn.Module) -> float:
+    return 1.0
+
+
+def _within_a_sample(axis: str) -> Rule:
+    """A bound of 1 for layers that must not act on axis 0, which would mix the samples of a batch."""
+
+    def rule(module: nn.Module) -> float:
+        dim = getattr(module, axis)
+        if not isinstance(dim, int) or not (dim >= 1 or dim == -1):
+            raise ValueError(f"it must act on axis 1 or higher, or -1, not on the batch; got {axis}={dim}")
+        return 1.0
+
+    return rule
+
+
+def _householder(module: nn.Module) -> float:
+    """On each pair the identity or ``I - 2 v v^T``, of norm ``max(1, 2 |v|^2 - 1)``: v is a rounded unit vector."""
+    _within_a_sample("dim")(module)
+    normals = module.normals
+    if not isinstance(normals, torch.Tensor):
+        raise ValueError("its normals are no tensor")
+    squared = float(normals.detach().to("cpu", torch.float64).square().sum(1).max()) * (1 + gamma(4))
+    return max(1.0, math.nextafter(2 * squared - 1, math.inf))
+
+
+def _scale(module: nn.Module) -> float:
+    return _finite(abs(float(module.factor)))  # type: ignore[arg-type]
+
+
+def _leaky_relu(module: nn.Module) -> float:
+    return max(1.0, _finite(abs(float(module.negative_slope))))  # type: ignore[arg-type]
+
+
+def _finite(value: float) -> float:
+    if not math.isfinite(value):
+        raise ValueError(f"its slope is {value}")
+    return value
+
+
+RULES: dict[type[nn.Module], Rule] = {
+    # Layers under any constraint are linear layers: what counts is their weight as it is.
+    nn.Linear: _linear,
+    GroupSort: _within_a_sample("dim"),
+    MaxMin: _within_a_sample("dim"),
+    FullSort: _within_a_sample("dim"),
+    Maxout: _within_a_sample("dim"),
+    Householder: _householder,
+    Abs: _at_most_one,
+    Scale: _scale,
+    nn.Identity: _at_most_one,
+    nn.Flatten: _within_a_sample("start_dim"),
+    nn.Unflatten: _within_a_sample("dim"),
+    # In evaluation mode the identity.
+    nn.Dropout: _at_most_one,
+    nn.ReLU: _at_most_one,
+    nn.Tanh: _at_most_one,
+    nn.Sigmoid: lambda module: 0.25,
+    nn.LeakyReLU: _leaky_relu,
+}

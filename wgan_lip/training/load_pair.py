@@ -1,0 +1,43 @@
+"""A pair of distributions from two sample sets on disk."""
+
+import torch
+from torch import Tensor
+
+from wgan_lip.distributions import SamplePair
+from wgan_lip.files import FileSamples, load_samples, split_key
+from wgan_lip.randomness import keyed_generator
+
+
+def load_pair(real: str, fake: str, heldout: float = 0.25, seed: int = 0) -> SamplePair:
+    """P and Q known by samples only: files or folders as ``wgan-lip w1`` reads them.
+
+    Each set is shuffled before a part of it is held out from training. In a config it is the pair's ``class_path``,
+    and ``real`` and ``fake`` are its ``init_args``.
+
+    Args:
+        real: path of the samples of P: an array (.npy, .npz), a tensor (.pt, .pth) or a folder of images;
+            ``file.npz:key`` names one array of several. Images of 8 bits are scaled to [-1, 1].
+        fake: path of the samples of Q, likewise.
+        heldout: part of each set that is held out, in (0, 1).
+        seed: of the shuffle.
+
+    Raises:
+        ValueError: a file that cannot be read, samples of two shapes, or too few.
+        OSError: nothing there.
+    """
+    sets = [load_samples(*split_key(path)) for path in (real, fake)]
+    x, y = (_shuffled(samples, seed, side) for samples, side in zip(sets, ("real", "fake"), strict=True))
+    if x.shape[1:] != y.shape[1:]:
+        raise ValueError(
+            f"{sets[0].name} and {sets[1].name} must hold samples of one shape; "
+            f"got {tuple(x.shape[1:])} and {tuple(y.shape[1:])}"
+        )
+    bounds = (-1.0, 1.0) if all(samples.scaled for samples in sets) else None
+    return SamplePair(x, y, heldout, bounds)
+
+
+def _shuffled(samples: FileSamples, seed: int, side: str) -> Tensor:
+    values = torch.from_numpy(samples.values)
+    # (n,) is n points on the real line.
+    values = values.unsqueeze(1) if values.ndim == 1 else values
+    return values[torch.randperm(len(values), generator=keyed_generator(seed, "split", side))]
