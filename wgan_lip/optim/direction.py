@@ -3,76 +3,99 @@
 import torch
 from torch import Tensor
 
-# Coefficients (a, b, c) of the odd polynomial a s + b s^3 + c s^5, which takes singular values in
-# (0, 1] towards 1 and after a few repetitions holds them in [0.68, 1.14].
-_QUINTIC = (3.4445, -4.7750, 2.0315)
-# From this size a product in bfloat16 saves more than the conversion costs.
-_LARGE = 384
+# Odd polynomials a s + b s^3 + c s^5, applied in turn. Each is the best approximation of 1 on the interval into which
+# those before it have brought [1/100, 1], so that the last one's values lie in [0.73, 1.27].
+_POLYNOMIALS = (
+    (8.0934, -23.6205, 17.4462),
+    (3.6366, -2.7219, 0.5365),
+    (2.6613, -1.9772, 0.4526),
+)
+# Singular values are kept this much below each interval's end: rounding in bfloat16 must not lift them beyond it.
+_MARGIN = 1.02
 
 
 def tangent(weight: Tensor, direction: Tensor) -> Tensor:
     """The orthogonal projection of a direction onto the tangent space of the Stiefel manifold.
 
-    ``D - W sym(W^T D)`` with ``sym(A) = (A + A^T) / 2``, for tall W; for wide ones of the transposes.
+    ``D - sym(D W^T) W`` with ``sym(A) = (A + A^T) / 2``, for wide W; for tall ones of the transposes.
 
     Args:
-        weight: orthogonal matrices of shape (..., m, n).
+        weight: orthogonal matrices of shape (b, m, n).
         direction: of the same shape.
 
     Source:
         Absil, Mahony, Sepulchre, "Optimization Algorithms on Matrix Manifolds", 2008, equation (3.35).
     """
-    if weight.shape[-2] < weight.shape[-1]:
+    if weight.shape[-2] > weight.shape[-1]:
         return tangent(weight.mT, direction.mT).mT
-    product = weight.mT @ direction
-    return direction - weight @ (0.5 * (product + product.mT))
+    product = direction @ weight.mT
+    return torch.baddbmm(direction, _transposed(product).add_(product), weight, alpha=-0.5)
 
 
-def orthogonalized(direction: Tensor, iterations: int = 5) -> Tensor:
-    """About the nearest matrix whose singular values are 0 or 1: ``U V^T`` for ``D = U S V^T``.
+def orthogonalized_tangent(weight: Tensor, direction: Tensor) -> Tensor:
+    """``msign(P_W(D))``, tangent at W: :func:`orthogonalized` of the direction's tangent part.
 
-    Newton-Schulz iterations ``X <- a X + b X X^T X + c (X X^T)^2 X`` from ``X = D / |D|_F``. They bring singular
-    values above a hundredth of ``|D|_F`` into [0.68, 1.14] and never raise one above 1.21: a
-    step's direction needs no more.
+    For square W that is ``msign(A) W`` with ``A = D W^T - W D^T`` skew-symmetric, and so is ``msign(A)``; otherwise the
+    result is projected once more.
 
     Args:
-        direction: matrices of shape (..., m, n); a zero matrix stays zero.
-        iterations: how often the polynomial is applied.
+        weight: orthogonal matrices of shape (b, m, n).
+        direction: of the same shape.
+    """
+    if weight.shape[-2] != weight.shape[-1]:
+        return tangent(weight, orthogonalized(tangent(weight, direction)))
+    product = direction @ weight.mT
+    skew = orthogonalized(_transposed(product).neg_().add_(product))
+    # What rounding has left of a symmetric part would take the step off the manifold.
+    return torch.sub(skew, _transposed(skew)).mul_(0.5) @ weight
+
+
+def orthogonalized(direction: Tensor) -> Tensor:
+    """About the nearest matrix whose singular values are 0 or 1: ``U V^T`` for ``D = U S V^T``.
+
+    Three iterations ``X <- a X + (b G + c G^2) X`` with ``G = X X^T``, from ``X = D / |(D D^T)^2|_F^(1/4)``, whose
+    largest singular value is at most 1 and not much less. They bring singular values above a hundredth into [0.7, 1.3],
+    raise none above 1.3 and enlarge smaller ones seventy times: a step's direction needs no more.
+
+    Args:
+        direction: matrices of shape (b, m, n); a zero matrix stays zero.
 
     Source:
-        Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024.
+        Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024; Amsel et al., "The Polar
+        Express", 2025, theorem 3.1.
     """
-    if direction.shape[-2] < direction.shape[-1]:
-        return orthogonalized(direction.mT, iterations).mT
+    if direction.shape[-2] > direction.shape[-1]:
+        return orthogonalized(direction.mT).mT
     x = normalized(direction)
-    if direction.shape[-1] == 1:
+    if direction.shape[-2] == 1:
         return x
-    a, b, c = _QUINTIC
-    for _ in range(iterations):
-        gram = x.mT @ x
-        x = a * x + x @ (b * gram + c * (gram @ gram))
+    for i, (a, b, c) in enumerate(_POLYNOMIALS):
+        gram = x @ x.mT
+        if i == 0:
+            square = gram @ gram
+            size = torch.linalg.matrix_norm(square, keepdim=True, dtype=torch.promote_types(x.dtype, torch.float32))
+            scale = size.pow(-0.25).clamp_max(1 / torch.finfo(x.dtype).eps).div_(_MARGIN).to(x.dtype)
+            x = x * scale
+            polynomial = (b * scale**2) * gram + (c * scale**4) * square
+        else:
+            polynomial = torch.baddbmm(gram, gram, gram, beta=b / _MARGIN**3, alpha=c / _MARGIN**5)
+            a /= _MARGIN
+        x = torch.baddbmm(x, polynomial, x, beta=a)
     return x
 
 
 def normalized(direction: Tensor) -> Tensor:
-    """``D / |D|_F`` for each matrix of a stack, also where squares over- or underflow; 0 for 0."""
-    tiny = torch.finfo(direction.dtype).tiny
-    scaled = direction / direction.abs().amax((-2, -1), keepdim=True).clamp_min(tiny)
-    return scaled / torch.linalg.matrix_norm(scaled, keepdim=True).clamp_min(tiny)
+    """``D / |D|_F`` for each matrix of a stack; 0 for 0."""
+    return direction / norm(direction).clamp_min(torch.finfo(direction.dtype).tiny)
 
 
-def fast_dtype(weight: Tensor) -> torch.dtype:
-    """bfloat16 where large products of float32 are several times slower, else the weight's own dtype.
-
-    Only for a step's direction, which a relative error of 2^-8 does not harm: the step ends with a retraction in
-    the weight's own precision.
-    """
-    if weight.dtype != torch.float32 or min(weight.shape[-2:]) < _LARGE:
-        return weight.dtype
-    native = torch.cuda.is_bf16_supported(False) if weight.is_cuda else _cpu_multiplies_bfloat16()
-    return torch.bfloat16 if native else weight.dtype
+def norm(direction: Tensor) -> Tensor:
+    """``|D|_F`` for each matrix of a stack, shape (b, 1, 1), also where squares over- or underflow."""
+    largest = direction.abs().amax((-2, -1), keepdim=True)
+    scaled = direction / largest.clamp_min(torch.finfo(direction.dtype).tiny)
+    return largest * torch.linalg.matrix_norm(scaled, keepdim=True)
 
 
-def _cpu_multiplies_bfloat16() -> bool:
-    # Without such instructions bfloat16 products are emulated, slower than those of float32.
-    return any(getattr(torch.cpu, name, bool)() for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+def _transposed(product: Tensor) -> Tensor:
+    # A copy: a sum of a matrix and its transpose misses the cache at every entry.
+    return product.mT.contiguous()

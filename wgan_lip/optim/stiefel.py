@@ -1,7 +1,7 @@
 """What the optimisers on the Stiefel manifold share: groups, stacks, and the retraction."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -9,18 +9,20 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.adam import adam
 
-from wgan_lip.stiefel import StiefelParameter, polar_factor
+from wgan_lip.stiefel import PolarUpdate, StiefelParameter, converged, full_precision, polar_factor, polar_update
 
 # Matrices up to this size are updated together: calling the operations costs more than the arithmetic.
 _STACKED = 256
 
 
 class StiefelOptimizer(Optimizer):
-    """Moves each ``StiefelParameter`` along the Stiefel manifold, and the other parameters by Adam.
+    """Moves orthogonal weights along the Stiefel manifold, and the other parameters by Adam.
 
     ``W <- R(W - lr D)`` with a direction D of the subclass's choice and R the polar retraction, whose
-    result is orthogonal to rounding however long the step and whatever the gradient. A parameter
-    group that holds both kinds is split in two, so that schedulers see both learning rates.
+    result is orthogonal to rounding however long the step and whatever the gradient. Orthogonal weights are those with
+    an attribute ``manifold = "stiefel"`` (``StiefelParameter``), or those of a group that says ``"manifold": "stiefel"``;
+    in one that says ``"manifold": None`` there are none. A group that holds both kinds is split in two, so that
+    schedulers see both learning rates.
 
     Args:
         params: parameters, or groups of them as for any PyTorch optimiser; a group may have its own
@@ -32,8 +34,8 @@ class StiefelOptimizer(Optimizer):
         options: the subclass's own defaults.
 
     Raises:
-        ValueError: a negative or non-finite rate, a beta outside [0, 1), or an orthogonal weight that is no matrix;
-            in ``step``: a gradient with NaN or infinity.
+        ValueError: a negative or non-finite rate, a beta outside [0, 1), or an orthogonal weight that is no matrix in
+            float32 or float64; in ``step``, which then changes no weight: a gradient with NaN or infinity.
     """
 
     def __init__(
@@ -50,14 +52,13 @@ class StiefelOptimizer(Optimizer):
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         group = {**self.defaults, **param_group}
+        listed = [group["params"]] if isinstance(group["params"], Tensor) else list(group["params"])
+        kinds = [_manifold(p[1] if isinstance(p, tuple) else p, group) for p in listed]
         _check(group)
-        params = [group["params"]] if isinstance(group["params"], Tensor) else list(group["params"])
-        kinds = [isinstance(p[1] if isinstance(p, tuple) else p, StiefelParameter) for p in params]
-        rates = {True: group["lr"], False: group["adam_lr"]}
-        for stiefel in (True, False):
-            chosen = [p for p, kind in zip(params, kinds, strict=True) if kind is stiefel]
-            if chosen or not params:
-                super().add_param_group({**group, "params": chosen, "stiefel": stiefel, "lr": rates[stiefel]})
+        for manifold, rate in (("stiefel", "lr"), (None, "adam_lr")):
+            chosen = [p for p, kind in zip(listed, kinds, strict=True) if kind == manifold]
+            if chosen or not listed:
+                super().add_param_group({**group, "params": chosen, "manifold": manifold, "lr": group[rate]})
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
@@ -65,42 +66,37 @@ class StiefelOptimizer(Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
+        moves = []
         for group in self.param_groups:
-            params = [p for p in group["params"] if p.grad is not None]
-            if group["stiefel"]:
-                for stack in _stacks(params):
-                    self._move(stack, group)
-            elif params:
-                self._adam(params, group)
+            if group["manifold"]:
+                for params in _stacks(group["params"]):
+                    weight, gradient = together(params), together([p.grad for p in params if p.grad is not None])
+                    with full_precision(weight.device):
+                        moved = self._moved(weight, gradient, params, group)
+                        moves.append((params, moved, polar_update(moved)))
+        # Only now are values looked at, and weights changed: on a GPU everything is under way.
+        results = [(params, _retracted(moved, update)) for params, moved, update in moves]
+        for params, result in results:
+            for p, new in zip(params, result.unbind(), strict=True):
+                p.copy_(new)
+                if isinstance(p, StiefelParameter):
+                    p.mark_retracted()
+        for group in self.param_groups:
+            if not group["manifold"]:
+                self._adam([p for p in group["params"] if p.grad is not None], group)
         return loss
 
     @abstractmethod
-    def _direction(
-        self, weight: Tensor, gradient: Tensor, params: list[StiefelParameter], group: dict[str, Any]
-    ) -> Tensor:
-        """A tangent direction of ascent at each matrix of the stack ``weight``, of spectral norm at most about 1."""
-
-    def _move(self, params: list[StiefelParameter], group: dict[str, Any]) -> None:
-        for p in params:
-            # Loaded, averaged or moved by others since the last step.
-            p.retract_()
-        weight = together(params)
-        gradient = together([p.grad for p in params if p.grad is not None])
-        direction = self._direction(weight, gradient, params, group)
-        # Along a tangent direction of singular values 0 or 1 the step's are 1 or (1 + lr^2)^(1/2).
-        lr = min(float(group["lr"]), 1.0)
-        moved = torch.add(weight, direction, alpha=-lr) * (1 + lr * lr) ** -0.5
-        for p, new in zip(params, apart(polar_factor(moved), params), strict=True):
-            p.copy_(new)
-            p.mark_retracted()
+    def _moved(self, weight: Tensor, gradient: Tensor, params: list[nn.Parameter], group: dict[str, Any]) -> Tensor:
+        """``W - lr D`` for each matrix of the stack ``weight``, D a direction of the subclass's choice."""
 
     def _adam(self, params: list[nn.Parameter], group: dict[str, Any]) -> None:
+        if not params:
+            return
         for p in params:
             if not self.state[p]:
                 self.state[p].update(
-                    step=torch.zeros((), dtype=torch.float64),
-                    exp_avg=torch.zeros_like(p),
-                    exp_avg_sq=torch.zeros_like(p),
+                    step=torch.tensor(0.0), exp_avg=torch.zeros_like(p), exp_avg_sq=torch.zeros_like(p)
                 )
         states = [self.state[p] for p in params]
         beta1, beta2 = group["adam_betas"]
@@ -120,45 +116,64 @@ class StiefelOptimizer(Optimizer):
             maximize=False,
         )
 
-    def buffers(self, params: list[StiefelParameter], name: str, like: Tensor) -> Tensor:
-        """The state ``name`` of a stack's parameters, zeros like ``like`` at first, as one tensor."""
-        first = apart(torch.zeros_like(like), params)
-        return together([self.state[p].setdefault(name, zero) for p, zero in zip(params, first, strict=True)])
+    def buffer(self, params: list[nn.Parameter], name: str, shape: tuple[int, ...]) -> Tensor:
+        """The state ``name`` of a stack's parameters, zeros of ``shape`` at first, as one tensor."""
+        for p in params:
+            if name not in self.state[p]:
+                self.state[p][name] = p.new_zeros(shape)
+        return together([self.state[p][name] for p in params])
 
-    def keep(self, params: list[StiefelParameter], name: str, values: Tensor) -> None:
-        """Store what ``buffers`` returned after it was changed."""
-        for p, value in zip(params, apart(values, params), strict=True):
-            self.state[p][name].copy_(value)
+    def keep(self, params: list[nn.Parameter], name: str, values: Tensor) -> None:
+        """Store what ``buffer`` returned after it was changed in place; of one parameter, it is the state itself."""
+        if len(params) > 1:
+            torch._foreach_copy_([self.state[p][name] for p in params], list(values.unbind()))
 
 
 def together(tensors: Iterable[Tensor]) -> Tensor:
-    """One tensor as it is, several stacked."""
+    """A stack of tensors; of a single one, a view."""
     listed = list(tensors)
-    return listed[0].detach() if len(listed) == 1 else torch.stack(listed)
+    return listed[0].detach()[None] if len(listed) == 1 else torch.stack(listed)
 
 
-def apart(stack: Tensor, params: list[StiefelParameter]) -> list[Tensor]:
-    """The inverse of ``together``."""
-    return [stack] if len(params) == 1 else list(stack.unbind())
+def _retracted(moved: Tensor, update: PolarUpdate) -> Tensor:
+    """The polar factors of ``moved``, whose first update has been computed."""
+    defect = float(update.defect.max())
+    if converged(defect, moved.dtype):
+        return update.updated
+    # An update takes a matrix that is near nearer; one that is not, is not to be trusted.
+    return polar_factor(update.updated if defect < 0.5 else moved)
 
 
-def _stacks(params: list[StiefelParameter]) -> Iterator[list[StiefelParameter]]:
-    """Parameters that are updated together: of one shape, dtype and device, and small."""
-    stacks: dict[Any, list[StiefelParameter]] = {}
+def _stacks(params: list[nn.Parameter]) -> list[list[nn.Parameter]]:
+    """Those with a gradient, in stacks that are updated together: of one shape, dtype and device, and small."""
+    stacks: dict[Any, list[nn.Parameter]] = {}
     for i, p in enumerate(params):
-        key = (p.shape, p.dtype, p.device) if max(p.shape) <= _STACKED else i
-        stacks.setdefault(key, []).append(p)
-    yield from stacks.values()
+        if p.grad is not None:
+            key = (p.shape, p.dtype, p.device) if max(p.shape) <= _STACKED else i
+            stacks.setdefault(key, []).append(p)
+    return list(stacks.values())
+
+
+def _manifold(parameter: Tensor, group: dict[str, Any]) -> str | None:
+    manifold = group["manifold"] if "manifold" in group else getattr(parameter, "manifold", None)
+    if manifold not in (None, "stiefel"):
+        raise ValueError(f'manifold must be "stiefel" or None; got manifold={manifold!r}')
+    if manifold and parameter.ndim != 2:
+        raise ValueError(f"params: an orthogonal weight must be a matrix; got shape {tuple(parameter.shape)}")
+    if manifold and parameter.dtype not in (torch.float32, torch.float64):
+        raise ValueError(f"params: an orthogonal weight must be in float32 or float64; got {parameter.dtype}")
+    return manifold
 
 
 def _check(group: dict[str, Any]) -> None:
-    for name, value in group.items():
-        if name.endswith("lr") and not 0 <= value < float("inf"):
-            raise ValueError(f"{name} must be finite and not negative; got {name}={value}")
-        if name.endswith(("betas", "momentum")):
-            for beta in value if isinstance(value, (tuple, list)) else [value]:
-                if not 0 <= beta < 1:
-                    raise ValueError(f"{name} must lie in [0, 1); got {name}={value}")
-    for p in group["params"] if not isinstance(group["params"], Tensor) else [group["params"]]:
-        if isinstance(p, StiefelParameter) and p.ndim != 2:
-            raise ValueError(f"params: a StiefelParameter must be a matrix; got shape {tuple(p.shape)}")
+    for name in ("lr", "adam_lr"):
+        if not 0 <= group[name] < float("inf"):
+            raise ValueError(f"{name} must be finite and not negative; got {name}={group[name]}")
+    for name in ("betas", "adam_betas", "momentum"):
+        values = group.get(name, ())
+        for beta in values if isinstance(values, (tuple, list)) else [values]:
+            if not 0 <= beta < 1:
+                raise ValueError(f"{name} must lie in [0, 1); got {name}={values}")
+    for name in ("eps", "adam_eps"):
+        if not group.get(name, 1.0) > 0:
+            raise ValueError(f"{name} must be positive; got {name}={group[name]}")

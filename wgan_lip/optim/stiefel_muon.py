@@ -4,32 +4,32 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from wgan_lip.optim.direction import fast_dtype, orthogonalized, tangent
+from wgan_lip.optim.direction import orthogonalized_tangent
 from wgan_lip.optim.stiefel import StiefelOptimizer
-from wgan_lip.stiefel import StiefelParameter
+from wgan_lip.stiefel import fast_dtype
 
 
 class StiefelMuon(StiefelOptimizer):
     """Momentum, projected to the tangent space, orthogonalised, and retracted: Muon on the Stiefel manifold.
 
     ``M <- b M + (1 - b) G``, ``D = msign(P_W((1 - b) G + b M))``, ``W <- R(W - lr D)`` with P_W the tangent
-    projection at W, ``msign(U S V^T) = U V^T`` (to a few per cent), and R the polar retraction. All singular
+    projection at W, ``msign(U S V^T) = U V^T`` (to a quarter), and R the polar retraction. All singular
     directions move by the same angle, about ``lr`` radians, whatever the width and the gradient's
-    scale. Other parameters take a step of Adam.
+    scale. The direction of large float32 weights is computed in bfloat16 where that is fast. Other parameters take a
+    step of Adam.
 
     Args:
         params: parameters or groups of them.
         lr: angle of a step, in radians; more than 1 counts as 1.
         momentum: b.
-        iterations: of the orthogonalisation.
         adam_lr: learning rate of the other parameters.
         adam_betas: of the other parameters.
         adam_eps: of the other parameters.
 
     Raises:
-        ValueError: as :class:`StiefelOptimizer`; ``iterations < 1``.
+        ValueError: as :class:`StiefelOptimizer`.
 
     Source:
         Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024; Absil, Mahony, Sepulchre,
@@ -41,29 +41,18 @@ class StiefelMuon(StiefelOptimizer):
         params: Iterable[Any],
         lr: float = 0.02,
         momentum: float = 0.95,
-        iterations: int = 5,
         adam_lr: float = 0.02,
         adam_betas: tuple[float, float] = (0.9, 0.99),
         adam_eps: float = 1e-8,
     ) -> None:
-        if iterations < 1:
-            raise ValueError(f"iterations must be at least 1; got iterations={iterations}")
-        super().__init__(params, lr, adam_lr, adam_betas, adam_eps, momentum=momentum, iterations=iterations)
+        super().__init__(params, lr, adam_lr, adam_betas, adam_eps, momentum=momentum)
 
-    def _direction(
-        self, weight: Tensor, gradient: Tensor, params: list[StiefelParameter], group: dict[str, Any]
-    ) -> Tensor:
-        momentum = self.buffers(params, "momentum", gradient)
-        momentum.lerp_(gradient, 1 - group["momentum"])
-        if len(params) > 1:
-            self.keep(params, "momentum", momentum)
-        mixed = gradient.lerp(momentum, group["momentum"])
+    def _moved(self, weight: Tensor, gradient: Tensor, params: list[nn.Parameter], group: dict[str, Any]) -> Tensor:
+        momentum = self.buffer(params, "momentum", weight.shape[1:]).lerp_(gradient, 1 - group["momentum"])
+        self.keep(params, "momentum", momentum)
+        mixed = gradient.lerp(momentum, group["momentum"]).to(fast_dtype(weight))
         # Of order 1, so that no product or square over- or underflows.
         mixed /= mixed.abs().amax((-2, -1), keepdim=True).clamp_min(torch.finfo(mixed.dtype).tiny)
-        dtype = fast_dtype(weight)
-        at, mixed = weight.to(dtype), mixed.to(dtype)
-        direction = orthogonalized(tangent(at, mixed), group["iterations"])
-        if weight.shape[-2] != weight.shape[-1]:
-            # For square weights the orthogonalised direction is tangent: W times a skew matrix.
-            direction = tangent(at, direction)
-        return direction.to(weight.dtype)
+        at = weight.to(mixed.dtype)
+        direction = orthogonalized_tangent(at, mixed)
+        return torch.add(weight, direction.to(weight.dtype), alpha=-min(group["lr"], 1.0))
