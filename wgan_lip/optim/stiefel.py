@@ -19,10 +19,10 @@ class StiefelOptimizer(Optimizer):
     """Moves orthogonal weights along the Stiefel manifold, and the other parameters by Adam.
 
     ``W <- R(W - lr D)`` with a direction D of the subclass's choice and R the polar retraction, whose
-    result is orthogonal to rounding however long the step and whatever the gradient. Orthogonal weights are those with
-    an attribute ``manifold = "stiefel"`` (``StiefelParameter``), or those of a group that says ``"manifold": "stiefel"``;
-    in one that says ``"manifold": None`` there are none. A group that holds both kinds is split in two, so that
-    schedulers see both learning rates.
+    result is orthogonal to rounding however long the step and whatever the gradient. Orthogonal weights are those
+    with an attribute ``manifold = "stiefel"`` (``StiefelParameter``), or those of a group that says
+    ``"manifold": "stiefel"``; in one that says ``"manifold": None`` there are none. A group that holds both kinds is
+    split in two, so that schedulers see both learning rates.
 
     Args:
         params: parameters, or groups of them as for any PyTorch optimiser; a group may have its own
@@ -96,7 +96,9 @@ class StiefelOptimizer(Optimizer):
         for p in params:
             if not self.state[p]:
                 self.state[p].update(
-                    step=torch.tensor(0.0), exp_avg=torch.zeros_like(p), exp_avg_sq=torch.zeros_like(p)
+                    step=torch.tensor(0.0, dtype=torch.float64),
+                    exp_avg=torch.zeros_like(p),
+                    exp_avg_sq=torch.zeros_like(p),
                 )
         states = [self.state[p] for p in params]
         beta1, beta2 = group["adam_betas"]

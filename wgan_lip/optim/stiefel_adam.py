@@ -13,6 +13,29 @@ from wgan_lip.stiefel import fast_dtype
 
 
 class StiefelAdam(StiefelOptimizer):
+    """Adam on the Stiefel manifold: momentum over the gradient's size, projected to the tangent space and retracted.
+
+    ``M <- b1 M + (1 - b1) T`` and ``v <- b2 v + (1 - b2) |T|_F^2`` with ``T = P_W(G)`` the Riemannian gradient and one
+    second moment for each matrix, since entries have no meaning of their own on the manifold;
+    ``W <- R(W - lr r^(1/2) P_W(M') / v'^(1/2))`` with the bias-corrected moments and r the smaller side of W, so that
+    ``lr`` is a mean angle in radians. Other parameters take a step of Adam.
+
+    Args:
+        params: parameters or groups of them.
+        lr: mean angle of a step, in radians.
+        betas: b1 and b2.
+        adam_lr: learning rate of the other parameters.
+        adam_betas: of the other parameters.
+        adam_eps: of the other parameters.
+
+    Raises:
+        ValueError: as :class:`StiefelOptimizer`.
+
+    Source:
+        Becigneul, Ganea, "Riemannian adaptive optimization methods", ICLR 2019; Li, Li, Todorovic, "Efficient
+        Riemannian optimization on the Stiefel manifold via the Cayley transform", ICLR 2020, algorithm 2.
+    """
+
     def __init__(
         self,
         params: Iterable[Any],
@@ -27,7 +50,6 @@ class StiefelAdam(StiefelOptimizer):
     def _moved(self, weight: Tensor, gradient: Tensor, params: list[nn.Parameter], group: dict[str, Any]) -> Tensor:
         (beta1, beta2), fast = group["betas"], fast_dtype(weight)
         at = weight.to(fast)
-        size = norm(gradient)
         riemannian = tangent(at, gradient.to(fast)).to(weight.dtype)
         momentum = self.buffer(params, "momentum", weight.shape[1:]).lerp_(riemannian, 1 - beta1)
         scale = self.buffer(params, "scale", (1, 1)).mul_(beta2**0.5)

@@ -18,10 +18,10 @@ _SMALL = 2e-3
 def polar_factor(weight: Tensor) -> Tensor:
     """The nearest orthogonal matrix, ``U V^T`` for ``W = U S V^T``: the retraction onto Stiefel.
 
-    Newton-Schulz updates (:func:`polar_update`), whose error ``|I - W^T W|`` shrinks cubically. They converge from any W
-    with ``|W|_2 <= 1``. A W that is orthogonal to rounding is returned as it is; one that is further from the manifold
-    than ``|I - W^T W| < 1`` is first divided by a proven bound of its spectral norm; one that still has not converged
-    (nearly singular) is decomposed by an SVD in float64.
+    Newton-Schulz updates (:func:`polar_update`), whose error ``|I - W^T W|`` shrinks cubically. They converge from any
+    W with ``|W|_2 <= 1``. A W that is orthogonal to rounding is returned as it is; one that is further from the
+    manifold than ``|I - W^T W| < 1`` is first divided by a proven bound of its spectral norm; one that still has not
+    converged (nearly singular) is decomposed by an SVD in float64.
 
     Args:
         weight: a matrix of shape (m, n), or a stack of them (b, m, n), of any floating dtype.
