@@ -193,6 +193,8 @@ def test_ctrl_c_ends_with_the_table_and_the_same_command_goes_on(tmp_path: Path,
     endless = {"endless": {"critic": MLP, "steps": 1_000_000}}
     path, folder = config(tmp_path, {"MaxMin": CRITICS["MaxMin"], **endless}), tmp_path / "out"
     options = ["-c", str(path), "--folder", str(folder), "--jobs", str(jobs), "--wandb.mode", "disabled"]
+    # A shell's background job is started with the signal ignored, which the child would inherit.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(
         [sys.executable, "-m", "wgan_lip", "compare", *options],
         stdout=subprocess.PIPE,
@@ -204,7 +206,11 @@ def test_ctrl_c_ends_with_the_table_and_the_same_command_goes_on(tmp_path: Path,
         assert "[1/2] MaxMin" in process.stdout.readline()
         # To all processes, as a terminal does it.
         os.killpg(process.pid, signal.SIGINT)
-        printed, errors = process.communicate(timeout=60)
+        try:
+            printed, errors = process.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
     assert process.returncode == 130
     assert "Traceback" not in errors
     assert "interrupted: 1 of 2 cells are left" in printed
