@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 # Below this size products in bfloat16 gain nothing on a conversion.
-_SMALLEST = 64
+_SMALLEST = 128
 
 
 def fast_dtype(matrices: Tensor) -> torch.dtype:
