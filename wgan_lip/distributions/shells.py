@@ -100,6 +100,10 @@ class ThreeCones(SphericalShells):
     """
 
     def __init__(self, radius: float = 1.0, distance: float = 2.0) -> None:
+        if not 0 < radius < math.inf:
+            raise ValueError(f"radius must be positive and finite; got radius={radius}")
+        if not 2 * radius * (1 - 1e-12) <= distance < math.inf:
+            raise ValueError(f"distance must be at least 2 radius = {2 * radius} and finite; got distance={distance}")
         corners = [math.pi / 2 + 2 * math.pi * k / 3 for k in range(3)]
         # The circle through the corners of a triangle of side a has radius a / sqrt(3).
         from_zero = distance / math.sqrt(3)
