@@ -68,33 +68,41 @@ def spectral_norm_upper_bound(weight: Tensor) -> float:
     # A power of two: scaling by it is exact, and keeps the squares from over- and underflow.
     scale = 2.0 ** (math.frexp(largest)[1] - 1)
     w = w / scale
-    if w.shape[0] > w.shape[1]:
-        w = w.T
-    n, length = w.shape
-    frobenius_squared = float(w.square().sum()) * (1 + 2 * gamma(w.numel() + 2))
+    return norm_up(largest_squared_norm(w[None]), scale)
+
+
+def largest_squared_norm(w: Tensor) -> float:
+    """A proven upper bound of the largest ``|W|_2^2`` of a stack, by :func:`spectral_norm_upper_bound`'s method.
+
+    Args:
+        w: of shape (b, n, length) in float64, finite, with a largest entry of order 1.
+    """
+    if w.shape[1] > w.shape[2]:
+        w = w.mT
+    _, n, length = w.shape
+    frobenius_squared = float(w.square().sum((1, 2)).max()) * (1 + 2 * gamma(n * length + 2))
     if n == 1:
-        return _norm_up(frobenius_squared, scale)
-    gram = w @ w.T
+        return frobenius_squared
+    gram = w @ w.mT
     # |fl(G) - G| <= gamma_length |W| |W^T| entrywise, whose spectral norm is at most |W|_F^2.
     # Underflow adds less than the smallest normal number a term.
     rounding = gamma(length + 2) * frobenius_squared + length * n * 2.0**-1022
-    estimate = float(torch.linalg.eigvalsh(gram)[-1])
+    estimate = float(torch.linalg.eigvalsh(gram)[:, -1].max())
     slack = max(estimate, 0.0) * n * 4 * _U
     for _ in range(60):
         shifted = -gram
         t = estimate + slack
-        shifted.diagonal().add_(t)
-        if int(torch.linalg.cholesky_ex(shifted).info) == 0:
-            trace = float(shifted.diagonal().abs().sum()) * (1 + gamma(n))
+        shifted.diagonal(dim1=1, dim2=2).add_(t)
+        if not bool(torch.linalg.cholesky_ex(shifted).info.any()):
+            trace = float(shifted.diagonal(dim1=1, dim2=2).abs().sum(1).max()) * (1 + gamma(n))
             cholesky_error = gamma(n + 1) / (1 - gamma(n + 1)) * trace + n * n * 2.0**-1022
-            subtraction = 2 * _U * (abs(t) + float(gram.diagonal().abs().max()))
+            subtraction = 2 * _U * (abs(t) + float(gram.diagonal(dim1=1, dim2=2).abs().max()))
             # Not worse than |W|_2 <= |W|_F, which holds whatever the factorisation says.
-            squared = min(frobenius_squared, (t + cholesky_error + subtraction + rounding) * (1 + 8 * _U))
-            return _norm_up(squared, scale)
+            return min(frobenius_squared, (t + cholesky_error + subtraction + rounding) * (1 + 8 * _U))
         slack = 2 * slack + 4 * _U * frobenius_squared
-    return _norm_up(frobenius_squared, scale)
+    return frobenius_squared
 
 
-def _norm_up(squared: float, scale: float) -> float:
+def norm_up(squared: float, scale: float) -> float:
     """``sqrt(squared) * scale``, rounded up."""
     return math.nextafter(math.nextafter(math.sqrt(squared), math.inf) * scale, math.inf)

@@ -8,6 +8,7 @@ from torch import nn
 
 from wgan_lip.lipschitz.absolute import Abs
 from wgan_lip.lipschitz.bounds import gamma, spectral_norm_upper_bound
+from wgan_lip.lipschitz.convolution import convolution_rule
 from wgan_lip.lipschitz.groupsort import FullSort, GroupSort, MaxMin
 from wgan_lip.lipschitz.householder import Householder
 from wgan_lip.lipschitz.maxout import Maxout
@@ -17,15 +18,24 @@ from wgan_lip.lipschitz.scale import Scale
 Rule = Callable[[nn.Module], float]
 
 
+def _in_evaluation(rule: Rule) -> Rule:
+    """The rule of a layer whose weight may be parametrised: applied to it in evaluation mode."""
+
+    def applied(module: nn.Module) -> float:
+        modes = [(part, part.training) for part in module.modules()]
+        try:
+            for part, _ in modes:
+                part.training = False
+            return rule(module)
+        finally:
+            for part, training in modes:
+                part.training = training
+
+    return applied
+
+
 def _linear(module: nn.Module) -> float:
-    modes = [(part, part.training) for part in module.modules()]
-    try:
-        for part, _ in modes:
-            part.training = False
-        weight = module.weight
-    finally:
-        for part, training in modes:
-            part.training = training
+    weight = module.weight
     if not isinstance(weight, torch.Tensor) or not weight.is_floating_point() or weight.layout != torch.strided:
         raise ValueError("its weight is not a dense tensor of floating-point numbers")
     return spectral_norm_upper_bound(weight)
@@ -73,7 +83,9 @@ def _finite(value: float) -> float:
 
 RULES: dict[type[nn.Module], Rule] = {
     # Layers under any constraint are linear layers: what counts is their weight as it is.
-    nn.Linear: _linear,
+    nn.Linear: _in_evaluation(_linear),
+    nn.Conv2d: _in_evaluation(convolution_rule),
+    nn.ConvTranspose2d: _in_evaluation(convolution_rule),
     GroupSort: _within_a_sample("dim"),
     MaxMin: _within_a_sample("dim"),
     FullSort: _within_a_sample("dim"),

@@ -1,0 +1,150 @@
+"""A rigorous upper bound of the l2 norm of a convolution, from its kernel alone."""
+
+import itertools
+import math
+
+import torch
+from torch import Tensor, nn
+
+from wgan_lip.lipschitz.bounds import gamma, largest_squared_norm, norm_up
+
+# Frequencies on an axis, for each degree of the polynomial: 1 / cos(pi / 32)^2 is 1 + 1 %, of the squared norm.
+_OVERSAMPLING = 32
+# Where the cheap bound is proven to be as near as this, it is not improved.
+_NEAR = 1.002
+# Frequencies times the cube of the channels that are worth it: 3 x 3 with 64 channels takes 3 seconds of two cores,
+# and this is three times that. Above it the cheap bound stands, several times too large for a kernel without structure.
+_WORK = 7e9
+# Complex numbers that are held at once.
+_CHUNK = 1 << 22
+
+
+def convolution_upper_bound(kernel: Tensor, stride: tuple[int, int], dilation: tuple[int, int]) -> float:
+    """A proven upper bound of the l2 norm of ``x -> K * x`` on all signals on Z^2; so for zero padding of any size.
+
+    Sampled by the stride, a signal is ``in s_1 s_2`` signals (its phases), and the convolution has the symbol
+    ``M(w) = sum_q K_q e^(i q w)``, whose largest spectral norm is the operator's. With ``A_d = sum_q K_(q+d) K_q^T``,
+
+    ``|A_0| <= max_w |M(w)|^2 <= |A_0| + sum_(d != 0) |A_d|``,
+
+    which is equality for an orthogonal convolution. Where it is not, ``|M(w)|^2`` is found on a grid of N_1 x N_2
+    frequencies: as a trigonometric polynomial of degree (D_1, D_2) it exceeds the grid's largest value at most by
+    the factor ``1 / (cos(pi D_1 / N_1) cos(pi D_2 / N_2))``. All roundings, in float64, are accounted for.
+
+    Args:
+        kernel: of shape (out, in, k_1, k_2), any floating dtype; its entries are taken as exact.
+        stride: on both axes.
+        dilation: on both axes.
+
+    Returns:
+        At least the norm on Z^2, and at most 1 % more: always for an orthogonal kernel, for others up to about 90
+        channels of 3 x 3 (the fewer of both sides).
+
+    Raises:
+        ValueError: the kernel holds NaN or infinity.
+
+    Source:
+        Sedghi, Gupta, Long, "The singular values of convolutional layers", ICLR 2019, theorem 6 (periodic signals);
+        Ehlich, Zeller, "Schwankung von Polynomen zwischen Gitterpunkten", Math. Z. 86, 1964; Riesz's lemma.
+    """
+    k = kernel.detach().to("cpu", torch.float64)
+    if not torch.isfinite(k).all():
+        raise ValueError(f"kernel of shape {tuple(kernel.shape)} holds NaN or infinity")
+    largest = float(k.abs().max()) if k.numel() else 0.0
+    if largest == 0.0:
+        return 0.0
+    # A power of two: exact, and squares neither over- nor underflow.
+    scale = 2.0 ** (math.frexp(largest)[1] - 1)
+    taps = _taps(k / scale, stride, dilation)
+    if taps.shape[2] > taps.shape[3]:
+        # The adjoint has the same norm, and a smaller A_0.
+        taps = taps.flip(0, 1).mT
+    flat = taps.permute(2, 0, 1, 3).flatten(1)
+    a_0 = largest_squared_norm(flat[None])
+    sums = a_0 + _correlations(taps)
+    squared = sums
+    work = math.prod(_OVERSAMPLING * n for n in taps.shape[:2]) * taps.shape[2] ** 3
+    if sums > _NEAR**2 * a_0 and work < _WORK:
+        squared = min(sums, _on_a_grid(taps))
+    return norm_up(squared * (1 + 4 * gamma(1)), scale)
+
+
+def _taps(kernel: Tensor, stride: tuple[int, int], dilation: tuple[int, int]) -> Tensor:
+    """The kernel between phases, of stride 1 and dilation 1: ``(q_1, q_2, out, in s_1 s_2)``."""
+    out, in_, *sizes = kernel.shape
+    spread = [d * (size - 1) + 1 for d, size in zip(dilation, sizes, strict=True)]
+    q = [-(-length // s) for length, s in zip(spread, stride, strict=True)]
+    dilated = kernel.new_zeros(out, in_, q[0] * stride[0], q[1] * stride[1])
+    dilated[:, :, : spread[0] : dilation[0], : spread[1] : dilation[1]] = kernel
+    phases = dilated.view(out, in_, q[0], stride[0], q[1], stride[1])
+    return phases.permute(2, 4, 0, 1, 3, 5).flatten(3)
+
+
+def _correlations(taps: Tensor) -> float:
+    """At least ``sum_(d != 0) |A_d|_F``; d and -d are each other's transposes."""
+    rows, columns = taps.shape[:2]
+    total, mass = 0.0, float(taps.square().sum()) * (1 + 2 * gamma(taps.numel() + 2))
+    length = rows * columns * taps.shape[3] + 2
+    for d1, d2 in itertools.product(range(rows), range(1 - columns, columns)):
+        if (d1, d2) > (0, 0):
+            ahead = taps[d1:, max(d2, 0) : columns + min(d2, 0)]
+            behind = taps[: rows - d1, max(-d2, 0) : columns - max(d2, 0)]
+            a_d = ahead.permute(2, 0, 1, 3).flatten(1) @ behind.permute(2, 0, 1, 3).flatten(1).T
+            # |fl(A_d) - A_d|_F <= gamma |K|_F^2 (Cauchy-Schwarz); underflow adds less than the last term.
+            size = float(a_d.square().sum().sqrt()) * (1 + 2 * gamma(a_d.numel() + 4))
+            total += 2 * (size + gamma(length) * mass + length * a_d.numel() * 2.0**-1022)
+    return total * (1 + gamma(4 * rows * columns + 2))
+
+
+def _on_a_grid(taps: Tensor) -> float:
+    """At least ``max_w |M(w)|^2``."""
+    degrees = [n - 1 for n in taps.shape[:2]]
+    counts = [_OVERSAMPLING * d if d else 1 for d in degrees]
+    factor = math.prod(math.cos(math.pi * d / n) * (1 - 1e-14) for d, n in zip(degrees, counts, strict=True))
+    taps_flat = taps.flatten(0, 1).flatten(1).to(torch.complex128)
+    # M is off by so much in each spectral norm: phases are good to 8 roundings, and products are complex.
+    sizes = taps.flatten(2).square().sum(2).sqrt()
+    error = gamma(4 * (len(taps_flat) + 8)) * float(sizes.sum()) * (1 + gamma(taps.numel() + 4))
+    # A real kernel has M(-w) = conj M(w): half of the first axis suffices.
+    grid = torch.cartesian_prod(torch.arange(counts[0] // 2 + 1), torch.arange(counts[1]))
+    places = torch.cartesian_prod(torch.arange(taps.shape[0]), torch.arange(taps.shape[1]))
+    largest = 0.0
+    for part in grid.split(max(1, _CHUNK // max(1, taps[0, 0].numel()))):
+        # q w = 2 pi (q j mod n) / n: reduced as integers, so that the angle is as precise as a float.
+        turns = sum((part[:, None, a] * places[None, :, a] % counts[a]).double() / counts[a] for a in (0, 1))
+        symbols = (torch.exp(2j * math.pi * turns) @ taps_flat).view(-1, *taps.shape[2:])
+        # A complex matrix as a real one of twice the size has the same norm.
+        real = torch.cat((symbols.real, -symbols.imag), 2), torch.cat((symbols.imag, symbols.real), 2)
+        largest = max(largest, largest_squared_norm(torch.cat(real, 1)))
+    return (math.sqrt(largest) * (1 + 2 * gamma(2)) + error) ** 2 * (1 + 2 * gamma(8)) / factor
+
+
+def convolution_rule(module: nn.Module) -> float:
+    """The bound of an ``nn.Conv2d`` or ``nn.ConvTranspose2d`` (the adjoint, cropped) as it is."""
+    if not isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+        raise ValueError(f"it is no two-dimensional convolution but a {type(module).__name__}")
+    weight = module.weight
+    if not isinstance(weight, Tensor) or not weight.is_floating_point() or weight.layout != torch.strided:
+        raise ValueError("its weight is not a dense tensor of floating-point numbers")
+    stride, dilation = _pair(module.stride), _pair(module.dilation)
+    if module.padding_mode == "circular":
+        _check_circular(module, stride, dilation)
+    elif module.padding_mode != "zeros":
+        raise ValueError(f"nothing is proven of padding_mode={module.padding_mode!r}, which repeats pixels; use zeros")
+    return max(convolution_upper_bound(part, stride, dilation) for part in weight.chunk(module.groups))
+
+
+def _check_circular(module: nn.Conv2d | nn.ConvTranspose2d, stride: tuple[int, int], dilation: tuple[int, int]) -> None:
+    """Then outputs are some of those on a torus, each once: its frequencies are some of those on Z^2."""
+    if stride != (1, 1):
+        raise ValueError("nothing is proven of circular padding with a stride, on images of any size")
+    if isinstance(module.padding, str):
+        return
+    for pad, size, d in zip(_pair(module.padding), module.kernel_size, dilation, strict=True):
+        if 2 * pad > d * (size - 1):
+            raise ValueError(f"circular padding of {pad} repeats outputs of a kernel of size {size}")
+
+
+def _pair(value: tuple[int, ...]) -> tuple[int, int]:
+    first, second = value
+    return first, second
