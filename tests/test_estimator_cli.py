@@ -136,7 +136,7 @@ def test_a_critic_without_constraints_has_an_uncertified_estimate(monkeypatch, t
         (["--model.init_args.pair=wgan_lip.distributions.Nothing"], "Nothing"),
         (
             ["--model.init_args.pair=wgan_lip.distributions.ThreeCones", "--model.init_args.pair.init_args.radius=-1"],
-            "got inner=0.0, outer=-1",
+            "radius must be positive and finite; got radius=-1.0",
         ),
         (["--heldout_w1.exact_n=60"], "n must be at least 2 and exact_n between 0 and n / 2; got n=100, exact_n=60"),
         (["--heldout_w1.confidence=2"], "confidence must lie between 0 and 1; got confidence=2"),
