@@ -109,6 +109,12 @@ def test_what_would_take_too_long_has_a_looser_bound(monkeypatch):
     assert near < convolution_upper_bound(kernel, (1, 1), (1, 1)) <= 5 * near
 
 
+@pytest.mark.parametrize("size", [6, 7])
+def test_circular_padding_to_the_same_size_is_taken(size):
+    layer = convolution((2, 3, (2, 4), 1, "same", 1, 1), padding_mode="circular")
+    assert matrix_norm(layer, size) <= certify(layer).bound * (1 + 1e-12)
+
+
 def test_zero_and_what_cannot_be_bounded():
     assert convolution_upper_bound(torch.zeros(2, 2, 3, 3), (1, 1), (1, 1)) == 0
     with pytest.raises(ValueError, match=r"kernel of shape \(1, 1, 1, 1\) holds NaN"):
@@ -116,7 +122,7 @@ def test_zero_and_what_cannot_be_bounded():
     for options, message in (
         ({"padding_mode": "reflect"}, "padding_mode='reflect', which repeats pixels"),
         ({"padding_mode": "circular", "stride": 2}, "circular padding with a stride"),
-        ({"padding_mode": "circular", "padding": 2}, "circular padding of 2 repeats outputs"),
+        ({"padding_mode": "circular", "padding": 2}, "circular padding of 4 in all repeats outputs"),
     ):
         with pytest.raises(ValueError, match=message):
             certify(nn.Conv2d(1, 1, 3, **options))

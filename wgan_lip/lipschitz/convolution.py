@@ -6,7 +6,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from wgan_lip.lipschitz.bounds import gamma, largest_squared_norm, norm_up
+from wgan_lip.lipschitz.bounds import dense, gamma, largest_squared_norm, norm_up
 
 # Frequencies on an axis, for each degree of the polynomial: 1 / cos(pi / 32)^2 is 1 + 1 %, of the squared norm.
 _OVERSAMPLING = 32
@@ -102,7 +102,8 @@ def _on_a_grid(taps: Tensor) -> float:
     counts = [_OVERSAMPLING * d if d else 1 for d in degrees]
     factor = math.prod(math.cos(math.pi * d / n) * (1 - 1e-14) for d, n in zip(degrees, counts, strict=True))
     taps_flat = taps.flatten(0, 1).flatten(1).to(torch.complex128)
-    # M is off by so much in each spectral norm: phases are good to 8 roundings, and products are complex.
+    # M is off by so much in each spectral norm: a phase by 3 roundings of an angle up to 2 pi and some of exp, less
+    # than 32 in all, a complex product of length q by 2 sqrt(2) q.
     sizes = taps.flatten(2).square().sum(2).sqrt()
     error = gamma(4 * (len(taps_flat) + 8)) * float(sizes.sum()) * (1 + gamma(taps.numel() + 4))
     # A real kernel has M(-w) = conj M(w): half of the first axis suffices.
@@ -123,28 +124,25 @@ def convolution_rule(module: nn.Module) -> float:
     """The bound of an ``nn.Conv2d`` or ``nn.ConvTranspose2d`` (the adjoint, cropped) as it is."""
     if not isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
         raise ValueError(f"it is no two-dimensional convolution but a {type(module).__name__}")
-    weight = module.weight
-    if not isinstance(weight, Tensor) or not weight.is_floating_point() or weight.layout != torch.strided:
-        raise ValueError("its weight is not a dense tensor of floating-point numbers")
     stride, dilation = _pair(module.stride), _pair(module.dilation)
     if module.padding_mode == "circular":
         _check_circular(module, stride, dilation)
     elif module.padding_mode != "zeros":
         raise ValueError(f"nothing is proven of padding_mode={module.padding_mode!r}, which repeats pixels; use zeros")
-    return max(convolution_upper_bound(part, stride, dilation) for part in weight.chunk(module.groups))
+    return max(convolution_upper_bound(part, stride, dilation) for part in dense(module.weight).chunk(module.groups))
 
 
 def _check_circular(module: nn.Conv2d | nn.ConvTranspose2d, stride: tuple[int, int], dilation: tuple[int, int]) -> None:
     """Then outputs are some of those on a torus, each once: its frequencies are some of those on Z^2."""
     if stride != (1, 1):
         raise ValueError("nothing is proven of circular padding with a stride, on images of any size")
-    if isinstance(module.padding, str):
-        return
-    for pad, size, d in zip(_pair(module.padding), module.kernel_size, dilation, strict=True):
-        if 2 * pad > d * (size - 1):
-            raise ValueError(f"circular padding of {pad} repeats outputs of a kernel of size {size}")
+    # What the forward pass reads, last axis first: also of padding="same".
+    left, right, top, bottom = module._reversed_padding_repeated_twice
+    for pad, size, d in zip((top + bottom, left + right), module.kernel_size, dilation, strict=True):
+        if pad > d * (size - 1):
+            raise ValueError(f"circular padding of {pad} in all repeats outputs of a kernel of size {size}")
 
 
-def _pair(value: tuple[int, ...]) -> tuple[int, int]:
-    first, second = value
+def _pair(value: int | tuple[int, ...]) -> tuple[int, int]:
+    first, second = (value, value) if isinstance(value, int) else value
     return first, second

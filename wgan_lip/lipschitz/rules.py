@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from wgan_lip.lipschitz.absolute import Abs
-from wgan_lip.lipschitz.bounds import gamma, spectral_norm_upper_bound
+from wgan_lip.lipschitz.bounds import dense, gamma, spectral_norm_upper_bound
 from wgan_lip.lipschitz.convolution import convolution_rule
 from wgan_lip.lipschitz.groupsort import FullSort, GroupSort, MaxMin
 from wgan_lip.lipschitz.householder import Householder
@@ -35,10 +35,7 @@ def _in_evaluation(rule: Rule) -> Rule:
 
 
 def _linear(module: nn.Module) -> float:
-    weight = module.weight
-    if not isinstance(weight, torch.Tensor) or not weight.is_floating_point() or weight.layout != torch.strided:
-        raise ValueError("its weight is not a dense tensor of floating-point numbers")
-    return spectral_norm_upper_bound(weight)
+    return spectral_norm_upper_bound(dense(module.weight))
 
 
 def _at_most_one(module: nn.Module) -> float:
