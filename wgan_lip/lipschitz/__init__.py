@@ -2,6 +2,7 @@
 
 from wgan_lip.lipschitz.absolute import Abs
 from wgan_lip.lipschitz.bjorck import bjorck_orthonormalize
+from wgan_lip.lipschitz.block_kernel import block_kernel
 from wgan_lip.lipschitz.bounds import spectral_norm_upper_bound
 from wgan_lip.lipschitz.certificate import LayerBound, LipschitzCertificate, certify
 from wgan_lip.lipschitz.clipping import WeightClipping
@@ -11,10 +12,15 @@ from wgan_lip.lipschitz.groupsort import FullSort, GroupSort, MaxMin
 from wgan_lip.lipschitz.householder import Householder
 from wgan_lip.lipschitz.l_infinity import LInfProjection
 from wgan_lip.lipschitz.linear import ConstrainedLinear, OrthogonalLinear
+from wgan_lip.lipschitz.matrix import ConstrainedMatrix
 from wgan_lip.lipschitz.maxout import Maxout
 from wgan_lip.lipschitz.orthogonal import Bjorck, Cayley, StiefelRetraction
+from wgan_lip.lipschitz.orthogonal_convolution import OrthogonalConv2d, OrthogonalConvTranspose2d
 from wgan_lip.lipschitz.parseval import Parseval
 from wgan_lip.lipschitz.penalties import GradientPenalty, Penalty, SpectralJacobianPenalty
+from wgan_lip.lipschitz.pooling import NormPool2d, ScaledAvgPool2d
+from wgan_lip.lipschitz.reshaped_convolution import ConstrainedConv2d
+from wgan_lip.lipschitz.residual import ConvexResidual
 from wgan_lip.lipschitz.scale import Scale
 from wgan_lip.lipschitz.spectral import SpectralNorm, SpectralProjection
 from wgan_lip.stiefel import on_manifold, orthogonality_error, polar_factor
@@ -23,8 +29,11 @@ __all__ = [
     "Abs",
     "Bjorck",
     "Cayley",
+    "ConstrainedConv2d",
     "ConstrainedLinear",
+    "ConstrainedMatrix",
     "Constraint",
+    "ConvexResidual",
     "FullSort",
     "GradientPenalty",
     "GroupSort",
@@ -34,10 +43,14 @@ __all__ = [
     "LipschitzCertificate",
     "MaxMin",
     "Maxout",
+    "NormPool2d",
+    "OrthogonalConv2d",
+    "OrthogonalConvTranspose2d",
     "OrthogonalLinear",
     "Parseval",
     "Penalty",
     "Scale",
+    "ScaledAvgPool2d",
     "SpectralJacobianPenalty",
     "SpectralNorm",
     "SpectralProjection",
@@ -45,6 +58,7 @@ __all__ = [
     "Unconstrained",
     "WeightClipping",
     "bjorck_orthonormalize",
+    "block_kernel",
     "certify",
     "critic_gradients",
     "gradient_norms",

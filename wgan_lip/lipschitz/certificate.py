@@ -1,5 +1,6 @@
 """The Lipschitz certificate: a proven upper bound of a network's Lipschitz constant."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -8,6 +9,7 @@ import torch
 from torch import nn
 
 from wgan_lip.lipschitz.bounds import product_upper_bound
+from wgan_lip.lipschitz.residual import ConvexResidual
 from wgan_lip.lipschitz.rules import RULES, Rule
 
 
@@ -70,6 +72,19 @@ def certify(network: nn.Module) -> LipschitzCertificate:
     return LipschitzCertificate(product_upper_bound([layer.bound for layer in layers]), "l2", tuple(layers))
 
 
+def _convex_residual(module: nn.Module) -> float:
+    if not isinstance(module, ConvexResidual):
+        raise ValueError(f"it is no residual connection but a {type(module).__name__}")
+    weight, branch = float(module.weight), certify(module.branch).bound
+    if not math.isfinite(weight):
+        raise ValueError(f"its weight is {weight}")
+    # Two roundings of the terms and one of their sum, all of positive numbers.
+    return (abs(1 - weight) + abs(weight) * branch) * (1 + 4 * torch.finfo(torch.float64).eps)
+
+
+_RULES: dict[type[nn.Module], Rule] = {**RULES, ConvexResidual: _convex_residual}
+
+
 def _leaves(module: nn.Module, name: str) -> Iterator[tuple[str, nn.Module]]:
     """The layers of a (nested) nn.Sequential as often and in the order in which they are applied."""
     if (
@@ -97,12 +112,12 @@ def _rule_for(module: nn.Module) -> Rule:
     if _is_hooked(module):
         raise ValueError("it has forward hooks, or a forward of its own instance, that may change its output")
     for base in type(module).__mro__:
-        if base in RULES:
+        if base in _RULES:
             # A subclass that computes something else must not inherit the bound.
             if _inherits_forward(module, base):
-                return RULES[base]
+                return _RULES[base]
             raise ValueError(f"its forward is not that of {base.__name__}")
-    raise ValueError(f"no bound is known for this class; known are {', '.join(sorted(c.__name__ for c in RULES))}")
+    raise ValueError(f"no bound is known for this class; known are {', '.join(sorted(c.__name__ for c in _RULES))}")
 
 
 def _inherits_forward(module: nn.Module, base: type[nn.Module]) -> bool:

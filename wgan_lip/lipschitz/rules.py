@@ -11,7 +11,9 @@ from wgan_lip.lipschitz.bounds import dense, gamma, spectral_norm_upper_bound
 from wgan_lip.lipschitz.convolution import convolution_rule
 from wgan_lip.lipschitz.groupsort import FullSort, GroupSort, MaxMin
 from wgan_lip.lipschitz.householder import Householder
+from wgan_lip.lipschitz.kernel_convolution import KernelConv2d, KernelConvTranspose2d, kernel_convolution_rule
 from wgan_lip.lipschitz.maxout import Maxout
+from wgan_lip.lipschitz.pooling import NormPool2d, ScaledAvgPool2d
 from wgan_lip.lipschitz.scale import Scale
 
 # A rule bounds one layer, or raises ValueError saying why it cannot.
@@ -83,6 +85,13 @@ RULES: dict[type[nn.Module], Rule] = {
     nn.Linear: _in_evaluation(_linear),
     nn.Conv2d: _in_evaluation(convolution_rule),
     nn.ConvTranspose2d: _in_evaluation(convolution_rule),
+    KernelConv2d: _in_evaluation(kernel_convolution_rule),
+    KernelConvTranspose2d: _in_evaluation(kernel_convolution_rule),
+    ScaledAvgPool2d: _at_most_one,
+    NormPool2d: _at_most_one,
+    # Permutations of the pixels.
+    nn.PixelUnshuffle: _at_most_one,
+    nn.PixelShuffle: _at_most_one,
     GroupSort: _within_a_sample("dim"),
     MaxMin: _within_a_sample("dim"),
     FullSort: _within_a_sample("dim"),

@@ -1,0 +1,65 @@
+"""Convolutions whose reshaped kernel is held by a constraint, with the bound that this really implies."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from wgan_lip.lipschitz.constraint import Constraint
+from wgan_lip.lipschitz.kernel_convolution import KernelConv2d, PaddingMode
+from wgan_lip.lipschitz.matrix import ConstrainedMatrix
+
+
+class ConstrainedConv2d(KernelConv2d):
+    """A convolution whose kernel, reshaped to a matrix of shape (out, in k^2), is held by any constraint.
+
+    The matrix acts on patches. Patches overlap: each pixel lies in up to ``ceil(k / s)^2`` of them, so a matrix of norm
+    1 makes a convolution of norm up to ``ceil(k / s)``, and an orthogonal matrix no orthogonal convolution unless
+    ``k = s``. Where the constraint bounds the matrix, the kernel is therefore divided by ``ceil(k / s)``: proven, and
+    loose. For k = s that is 1. :class:`OrthogonalConv2d` has neither fault.
+
+    Args:
+        in_channels: channels of the input.
+        out_channels: channels of the output.
+        kernel_size: k, on both axes; at least the stride.
+        stride: s, on both axes; it must divide the height and the width of the input.
+        constraint: how the matrix is held.
+        normalize: divide by ``ceil(k / s)`` if the constraint's guarantee is not "none".
+        padding_mode: "circular", or "zeros".
+        bias: learn an additive bias for each output channel.
+        initial: the matrix before the constraint is attached: "orthogonal", uniformly drawn (Haar), or "uniform",
+            within ``1 / sqrt(in k^2)``, PyTorch's own.
+        generator: source of the initial matrix's randomness; torch's global one if None.
+
+    Shape:
+        ``(N, in_channels, s H, s W) -> (N, out_channels, H, W)``.
+
+    Raises:
+        ValueError: a size below 1, a kernel smaller than the stride; in ``forward``: images of another shape.
+
+    Source:
+        Anil, Lucas, Grosse, "Sorting out Lipschitz function approximation", ICML 2019, appendix; the bound: Tsuzuku,
+        Sato, Sugiyama, "Lipschitz-margin training", NeurIPS 2018, theorem 3.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        stride: int,
+        constraint: Constraint,
+        normalize: bool = True,
+        padding_mode: PaddingMode = "zeros",
+        bias: bool = True,
+        initial: Literal["orthogonal", "uniform"] = "orthogonal",
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__(in_channels, out_channels, kernel_size, stride, padding_mode, bias)
+        self.matrix = ConstrainedMatrix(out_channels, in_channels * kernel_size**2, constraint, initial, generator)
+        self.divisor = -(-kernel_size // stride) if normalize and constraint.guarantee != "none" else 1
+
+    def kernel(self) -> Tensor:
+        matrix: Tensor = self.matrix()
+        kernel = matrix.view(self.out_channels, self.in_channels, self.kernel_size, self.kernel_size)
+        return kernel if self.divisor == 1 else kernel / self.divisor
