@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from wgan_lip.lipschitz.block_kernel import block_kernel
 from wgan_lip.lipschitz.constraint import Constraint
-from wgan_lip.lipschitz.kernel_convolution import KernelConv2d, KernelConvTranspose2d, PaddingMode
+from wgan_lip.lipschitz.kernel_convolution import KernelConv2d, KernelConvolution, KernelConvTranspose2d, PaddingMode
 from wgan_lip.lipschitz.matrix import ConstrainedMatrix
 from wgan_lip.lipschitz.orthogonal import StiefelRetraction
 
@@ -54,7 +54,32 @@ class OrthogonalKernel(nn.Module):
         return block_kernel(self.outer(), [basis() for basis in self.bases], self.in_channels, self.stride)
 
 
-class OrthogonalConv2d(KernelConv2d):
+class _OrthogonalConvolution(KernelConvolution):
+    """The constructor of both orthogonal convolutions."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int = 3,
+        stride: int = 1,
+        padding_mode: PaddingMode = "circular",
+        bias: bool = True,
+        constraint: Constraint | None = None,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__(in_channels, out_channels, kernel_size, stride, padding_mode, bias)
+        constraint = constraint or StiefelRetraction()
+        # A transposed convolution has the kernel of the one whose adjoint it is.
+        transposed = isinstance(self, KernelConvTranspose2d)
+        ends = (out_channels, in_channels) if transposed else (in_channels, out_channels)
+        self.matrices = OrthogonalKernel(*ends, kernel_size, stride, constraint, generator)
+
+    def kernel(self) -> Tensor:
+        return self.matrices()
+
+
+class OrthogonalConv2d(_OrthogonalConvolution, KernelConv2d):
     """A convolution all of whose singular values are 1, on images that are a torus; 1-Lipschitz with zero padding.
 
     For ``out_channels >= in_channels * stride^2`` it preserves distances; otherwise its backward pass preserves
@@ -83,26 +108,8 @@ class OrthogonalConv2d(KernelConv2d):
         As :func:`wgan_lip.lipschitz.block_kernel`.
     """
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int = 3,
-        stride: int = 1,
-        padding_mode: PaddingMode = "circular",
-        bias: bool = True,
-        constraint: Constraint | None = None,
-        generator: torch.Generator | None = None,
-    ) -> None:
-        super().__init__(in_channels, out_channels, kernel_size, stride, padding_mode, bias)
-        constraint = constraint or StiefelRetraction()
-        self.matrices = OrthogonalKernel(in_channels, out_channels, kernel_size, stride, constraint, generator)
 
-    def kernel(self) -> Tensor:
-        return self.matrices()
-
-
-class OrthogonalConvTranspose2d(KernelConvTranspose2d):
+class OrthogonalConvTranspose2d(_OrthogonalConvolution, KernelConvTranspose2d):
     """The adjoint of an :class:`OrthogonalConv2d` from ``out_channels`` to ``in_channels``, and a bias.
 
     Its singular values are the same: 1 on a torus. For ``in_channels >= out_channels * stride^2`` its backward pass
@@ -124,21 +131,3 @@ class OrthogonalConvTranspose2d(KernelConvTranspose2d):
     Raises:
         ValueError: as :class:`OrthogonalConv2d`.
     """
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int = 3,
-        stride: int = 1,
-        padding_mode: PaddingMode = "circular",
-        bias: bool = True,
-        constraint: Constraint | None = None,
-        generator: torch.Generator | None = None,
-    ) -> None:
-        super().__init__(in_channels, out_channels, kernel_size, stride, padding_mode, bias)
-        constraint = constraint or StiefelRetraction()
-        self.matrices = OrthogonalKernel(out_channels, in_channels, kernel_size, stride, constraint, generator)
-
-    def kernel(self) -> Tensor:
-        return self.matrices()

@@ -1,6 +1,19 @@
 """Critics and generators."""
 
+from wgan_lip.networks.convolutional import ConvCritic, DCGANCritic
+from wgan_lip.networks.dcgan import DCGANGenerator
 from wgan_lip.networks.defaults import CriticFactory, default_critic
 from wgan_lip.networks.mlp import MLPCritic, MLPGenerator
+from wgan_lip.networks.residual import ResidualCritic, ResidualGenerator
 
-__all__ = ["CriticFactory", "MLPCritic", "MLPGenerator", "default_critic"]
+__all__ = [
+    "ConvCritic",
+    "CriticFactory",
+    "DCGANCritic",
+    "DCGANGenerator",
+    "MLPCritic",
+    "MLPGenerator",
+    "ResidualCritic",
+    "ResidualGenerator",
+    "default_critic",
+]

@@ -1,18 +1,12 @@
 """Fully connected critic and generator."""
 
-import inspect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-import torch
 from torch import nn
 
-from wgan_lip.lipschitz import MaxMin, OrthogonalLinear, Scale
-
-# ``linear(in_features, out_features)`` and ``activation()`` build one layer each; an activation that has an argument
-# ``channels`` without a default, as Householder has, gets the number of channels.
-LinearFactory = Callable[[int, int], nn.Module]
-ActivationFactory = Callable[[], nn.Module]
+from wgan_lip.lipschitz import MaxMin, OrthogonalLinear
+from wgan_lip.networks.layers import ActivationFactory, LinearFactory, hidden_layers, scaled
 
 
 class MLPCritic(nn.Sequential):
@@ -47,14 +41,8 @@ class MLPCritic(nn.Sequential):
         activation: ActivationFactory = MaxMin,
         lipschitz_constant: float = 1.0,
     ) -> None:
-        if not lipschitz_constant > 0:
-            raise ValueError(f"lipschitz_constant must be positive; got lipschitz_constant={lipschitz_constant}")
-        layers: list[nn.Module] = [nn.Flatten()]
-        hidden, channels = _hidden(_numel("input_shape", input_shape), width, depth, linear, activation)
-        layers += [*hidden, linear(channels, 1)]
-        if lipschitz_constant != 1:
-            layers.append(Scale(lipschitz_constant))
-        super().__init__(*layers)
+        hidden, features = hidden_layers(_numel("input_shape", input_shape), _widths(width, depth), linear, activation)
+        super().__init__(nn.Flatten(), *hidden, linear(features, 1), *scaled(lipschitz_constant))
         self.input_shape = tuple(input_shape)
         self.lipschitz_constant = lipschitz_constant
 
@@ -89,8 +77,8 @@ class MLPGenerator(nn.Sequential):
         numel = _numel("output_shape", output_shape)
         if noise_dim < 1:
             raise ValueError(f"noise_dim must be at least 1; got noise_dim={noise_dim}")
-        layers, channels = _hidden(noise_dim, width, depth, linear, activation)
-        super().__init__(*layers, linear(channels, numel), nn.Tanh(), nn.Unflatten(1, tuple(output_shape)))
+        layers, features = hidden_layers(noise_dim, _widths(width, depth), linear, activation)
+        super().__init__(*layers, linear(features, numel), nn.Tanh(), nn.Unflatten(1, tuple(output_shape)))
         self.noise_dim = noise_dim
         self.output_shape = tuple(output_shape)
 
@@ -100,24 +88,10 @@ class MLPGenerator(nn.Sequential):
         return -1.0, 1.0
 
 
-def _hidden(
-    inputs: int, width: int, depth: int, linear: LinearFactory, activation: ActivationFactory
-) -> tuple[list[nn.Module], int]:
-    """The hidden layers and the channels that the last of them leaves."""
+def _widths(width: int, depth: int) -> list[int]:
     if width < 1 or depth < 1:
         raise ValueError(f"width and depth must be at least 1; got width={width}, depth={depth}")
-    # Sizes that do not fit are found here, not in the middle of a training step.
-    channels = _activation(activation, width)(torch.zeros(1, width)).shape[1]
-    layers: list[nn.Module] = []
-    for _ in range(depth):
-        layers += [linear(inputs, width), _activation(activation, width)]
-        inputs = channels
-    return layers, channels
-
-
-def _activation(activation: Callable[..., nn.Module], channels: int) -> nn.Module:
-    wanted = inspect.signature(activation).parameters.get("channels")
-    return activation(channels=channels) if wanted and wanted.default is wanted.empty else activation()
+    return [width] * depth
 
 
 def _numel(name: str, shape: Sequence[int]) -> int:
