@@ -1,7 +1,6 @@
 """The figure and the table say what metrics.csv says."""
 
 import io
-import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,11 +16,13 @@ def row(step: int, exact: float = 3.0, floor: float = 2.0) -> Row:
         generator_step=step,
         exact=exact,
         critic=1.5,
+        uncertified=None,
         gap_relative=0.5,
         noise_floor=floor,
         population_lower=1.25,
         population_upper=4.5,
         certified=1.0,
+        averaged=None,
         seconds=0.1,
     )
 
@@ -38,13 +39,13 @@ def test_history_keeps_the_evaluations_only(tmp_path):
     assert read_history(path) == [row(0, exact=6.0), row(10)]
 
 
-def test_history_without_a_bracket_has_the_trivial_one(tmp_path):
+def test_history_says_what_is_not_known(tmp_path):
     path = tmp_path / "metrics.csv"
     path.write_text(
         "generator_step,w1/exact,w1/critic,w1/gap_relative,w1/noise_floor,lipschitz/certified,w1/seconds\n"
         "10,3.0,1.5,0.5,2.0,1.0,0.1\n"
     )
-    assert read_history(path) == [replace(row(10), population_lower=0, population_upper=math.inf)]
+    assert read_history(path) == [replace(row(10), population_lower=None, population_upper=None)]
 
 
 def test_history_without_an_evaluation_is_named(tmp_path):
@@ -67,7 +68,7 @@ def test_figure_draws_exact_critic_and_floor(tmp_path: Path):
 
 
 def test_figure_without_an_upper_end_has_no_bracket():
-    figure = w1_figure([replace(row(0), population_upper=math.inf), row(10)])
+    figure = w1_figure([replace(row(0), population_upper=None), row(10)])
     assert [band.get_label() for band in figure.axes[0].collections] == ["gap"]
 
 
@@ -85,3 +86,17 @@ def test_table_of_one_evaluation_and_of_no_floor():
     out = io.StringIO()
     Console(file=out, width=80).print(w1_table([row(0, floor=0.0)]))
     assert "│    0 │" in out.getvalue()
+
+
+def test_what_proves_nothing_is_shown_as_such_and_what_is_proven_as_that():
+    rows = [replace(row(step), critic=None, gap_relative=None, uncertified=70.0, certified=None) for step in (0, 10)]
+    axes = w1_figure([replace(r, averaged=2.5) for r in rows]).axes[0]
+    labels = [line.get_label() for line in axes.lines]
+    assert "critic's estimate, which proves nothing" in labels
+    assert "critic's certified lower bound" not in labels
+    assert "exact W1, averaged generator" in labels
+    # It may be many times the exact value: it must not flatten the curves that prove something.
+    assert axes.get_ylim()[1] < 10
+    headings = [str(column.header) for column in w1_table(rows).columns]
+    assert "uncertified" in headings
+    assert not {"critic ≥", "L ≤", "averaged"} & set(headings)

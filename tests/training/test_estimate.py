@@ -12,7 +12,7 @@ from wgan_lip.distributions import AbsoluteValue, Gaussians, HighDimensionalCone
 from wgan_lip.networks import MLPCritic
 from wgan_lip.randomness import keyed_generator
 from wgan_lip.training import BrokenBoundError, draw_heldout, evaluate_estimator, score_heldout
-from wgan_lip.training import estimate as estimate_module
+from wgan_lip.training import scores as scores_module
 from wgan_lip.transport import wasserstein1
 
 SHIFTED = Gaussians(3, shift=2.0)
@@ -156,13 +156,13 @@ def test_what_cannot_be_scored_is_an_error(monkeypatch):
         draw_heldout(SHIFTED, n=10, exact_n=6)
     with pytest.raises(ValueError, match="got n=1, exact_n=0"):
         draw_heldout(SHIFTED, n=1, exact_n=0)
-    certify = estimate_module.certify
+    certify = scores_module.certify
 
     def half(network):
         certificate = certify(network)
         return type(certificate)(certificate.bound / 9, certificate.norm, certificate.layers)
 
-    monkeypatch.setattr(estimate_module, "certify", half)
+    monkeypatch.setattr(scores_module, "certify", half)
     with pytest.raises(BrokenBoundError, match="please report"):
         score_heldout(LinearCritic(DIRECTION), heldout)
 

@@ -14,6 +14,7 @@ from wgan_lip.lipschitz import OrthogonalLinear
 from wgan_lip.networks import MLPCritic, MLPGenerator
 from wgan_lip.training import BrokenBoundError, ExactW1, WassersteinGAN, evaluate
 from wgan_lip.training import evaluation as evaluation_module
+from wgan_lip.training import scores as scores_module
 from wgan_lip.transport import population_lower, wasserstein1
 
 
@@ -60,22 +61,37 @@ def test_identical_samples_have_no_relative_gap():
 
 
 def test_a_broken_certificate_fails_loudly(monkeypatch):
-    certify = evaluation_module.certify
+    certify = scores_module.certify
 
     def half(network):
         certificate = certify(network)
         return type(certificate)(certificate.bound / 2, certificate.norm, certificate.layers)
 
-    monkeypatch.setattr(evaluation_module, "certify", half)
+    monkeypatch.setattr(scores_module, "certify", half)
     x = torch.randn(50, 2)
     with pytest.raises(BrokenBoundError, match="please report"):
         evaluate(LinearCritic(2), x, x - 2 * torch.eye(2)[0], x)
 
 
-def test_a_critic_that_cannot_be_certified_is_an_error():
-    x = torch.randn(5, 2)
-    with pytest.raises(ValueError, match="cannot certify layer '0' \\(BatchNorm1d\\)"):
-        evaluate(nn.Sequential(nn.BatchNorm1d(2), OrthogonalLinear(2, 1)), x, x, x)
+def test_of_a_critic_that_cannot_be_certified_nothing_is_called_proven():
+    real, fake, other = torch.randn(3, 40, 2)
+    critic = nn.Sequential(nn.Linear(2, 2), nn.Softplus(), nn.Linear(2, 1)).double()
+    evaluation, _ = evaluate(critic, real, fake - 1, other)
+    with torch.no_grad():
+        raw = float(critic(real.double()).mean() - critic(fake.double() - 1).mean())
+    assert evaluation.uncertified == pytest.approx(raw)
+    assert evaluation.exact == wasserstein1(real, fake - 1).value
+    assert set(evaluation.metrics()) == {"w1/exact", "w1/uncertified", "w1/noise_floor", "w1/seconds"}
+    assert "uncertified" in evaluation.describe()
+    assert "critic ≥" not in evaluation.describe()
+
+
+def test_a_critic_with_a_large_constant_has_a_small_proven_estimate_and_an_uncertified_one():
+    x = torch.randn(50, 2)
+    evaluation, _ = evaluate(LinearCritic(2, 7.0), x, x - 2 * torch.eye(2)[0], x)
+    assert evaluation.critic == pytest.approx(2, rel=1e-6)
+    assert evaluation.uncertified == pytest.approx(14, rel=1e-6)
+    assert evaluate(LinearCritic(2, 1.0), x, x - 1, x)[0].uncertified is None
 
 
 def test_a_critic_with_several_outputs_is_an_error():
@@ -164,8 +180,8 @@ def test_a_norm_that_is_not_the_certificate_s_is_refused(monkeypatch):
     x = torch.randn(20, 3)
     with pytest.raises(ValueError, match="the critic is certified in the l2 norm, so it bounds no W1 in norm='l1'"):
         evaluate(LinearCritic(3), x, x + 1, x, norm="l1")
-    certify = evaluation_module.certify
-    monkeypatch.setattr(evaluation_module, "certify", lambda network: replace(certify(network), norm="linf"))
+    certify = scores_module.certify
+    monkeypatch.setattr(scores_module, "certify", lambda network: replace(certify(network), norm="linf"))
     # |f(x) - f(y)| <= |x - y|_2 only, so this certificate is a lie, but the norm is taken from it.
     evaluation, extension = evaluate(LinearCritic(3), x, x - 1, x)
     assert evaluation.exact == pytest.approx(1, rel=1e-6)
@@ -190,7 +206,7 @@ def test_the_population_bracket_is_that_of_the_scores_and_the_supports():
     unknown, _ = evaluate(LinearCritic(4), real, fake / 2, other)
     # That these samples keep to the box is no proof that their distribution does.
     unbounded, _ = evaluate(LinearCritic(4), real, fake / 2, other, bounds=(0.0, 1.0))
-    assert unknown.population_upper == unbounded.population_upper == math.inf
+    assert unknown.population_upper is unbounded.population_upper is None
     assert set(evaluation.metrics()) - set(unknown.metrics()) == {"w1/population_upper"}
 
 

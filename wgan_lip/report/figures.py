@@ -1,6 +1,5 @@
 """The figure that tells a run's story: the critic's proven estimate against the exact W1."""
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,7 +16,8 @@ def w1_figure(rows: Sequence[Row], title: str = "") -> Figure:
 
     The band between critic and exact value is the gap. The noise floor is the exact W1 of real
     samples against real ones at the same n: what a perfect generator would score. The grey band is where
-    the W1 of the distributions lies, at the confidence of each evaluation; drawn where it has an upper end.
+    the W1 of the distributions lies, at the confidence of each evaluation; drawn where it has an upper end. An estimate
+    that proves nothing is drawn as far as it stays near the exact values.
 
     Args:
         rows: at least one evaluation.
@@ -25,19 +25,34 @@ def w1_figure(rows: Sequence[Row], title: str = "") -> Figure:
     """
     steps = [row.generator_step for row in rows]
     exact = [row.exact for row in rows]
-    critic = [row.critic for row in rows]
+    critic = _curve(rows, "critic")
+    uncertified = _curve(rows, "uncertified")
+    averaged = _curve(rows, "averaged")
     floor = [row.noise_floor for row in rows]
+    lower, upper = _curve(rows, "population_lower"), _curve(rows, "population_upper")
     figure, axes = step_axes("generator step", title)
-    if all(math.isfinite(row.population_upper) for row in rows):
-        lower, upper = [row.population_lower for row in rows], [row.population_upper for row in rows]
-        axes.fill_between(steps, lower, upper, color="0.92", lw=0, zorder=0, label=_BRACKET)
-    axes.fill_between(steps, critic, exact, color="tab:blue", alpha=0.12, lw=0, label="gap")
+    if upper:
+        # W1 is never negative, whether or not a critic proves more.
+        axes.fill_between(steps, lower or [0.0] * len(steps), upper, color="0.92", lw=0, zorder=0, label=_BRACKET)
+    if critic:
+        axes.fill_between(steps, critic, exact, color="tab:blue", alpha=0.12, lw=0, label="gap")
     axes.plot(steps, exact, color="tab:blue", marker="o", ms=3, label="exact W1 of the samples (proven)")
-    axes.plot(steps, critic, color="tab:orange", marker="o", ms=3, label="critic's certified lower bound")
+    if averaged:
+        axes.plot(steps, averaged, color="tab:green", label="exact W1, averaged generator")
+    if critic:
+        axes.plot(steps, critic, color="tab:orange", marker="o", ms=3, label="critic's certified lower bound")
+    if uncertified:
+        axes.plot(steps, uncertified, color="tab:red", ls=":", label="critic's estimate, which proves nothing")
     axes.plot(steps, floor, color="0.35", ls="--", label="noise floor: real against real, same n")
-    axes.set_ylim(bottom=1.05 * min(0.0, *critic), top=1.05 * max(*exact, *floor))
+    axes.set_ylim(bottom=1.05 * min([0.0, *critic]), top=1.05 * max(*exact, *floor))
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
     return figure
+
+
+def _curve(rows: Sequence[Row], name: str) -> list[float]:
+    """The values of one field; none at all where a row lacks it."""
+    values = [getattr(row, name) for row in rows]
+    return [] if None in values else values
 
 
 def step_axes(xlabel: str, title: str) -> tuple[Figure, Axes]:

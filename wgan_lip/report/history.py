@@ -1,6 +1,5 @@
 """A run's evaluations, read back from its metrics.csv."""
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,16 +8,21 @@ from wgan_lip.report.records import read_records
 
 @dataclass(frozen=True)
 class Row:
-    """One evaluation, as logged by ``ExactW1``; the fields are those of its ``Evaluation``."""
+    """One evaluation, as logged by ``ExactW1``; the fields are those of its ``Evaluation``.
+
+    ``averaged`` is the exact W1 of samples of the averaged generator.
+    """
 
     generator_step: int
     exact: float
-    critic: float
-    gap_relative: float
+    critic: float | None
+    uncertified: float | None
+    gap_relative: float | None
     noise_floor: float
-    population_lower: float
-    population_upper: float
-    certified: float
+    population_lower: float | None
+    population_upper: float | None
+    certified: float | None
+    averaged: float | None
     seconds: float
 
 
@@ -36,14 +40,21 @@ def read_history(metrics_csv: Path) -> list[Row]:
         Row(
             generator_step=int(record["generator_step"]),
             exact=float(record["w1/exact"]),
-            critic=float(record["w1/critic"]),
-            gap_relative=float(record["w1/gap_relative"]),
+            critic=_known(record, "w1/critic"),
+            uncertified=_known(record, "w1/uncertified"),
+            gap_relative=_known(record, "w1/gap_relative"),
             noise_floor=float(record["w1/noise_floor"]),
-            population_lower=float(record.get("w1/population_lower") or 0),
-            population_upper=float(record.get("w1/population_upper") or math.inf),
-            certified=float(record["lipschitz/certified"]),
+            population_lower=_known(record, "w1/population_lower"),
+            population_upper=_known(record, "w1/population_upper"),
+            certified=_known(record, "lipschitz/certified"),
+            averaged=_known(record, "w1_averaged/exact"),
             seconds=float(record["w1/seconds"]),
         )
         for record in read_records(metrics_csv, "w1/exact")
     ]
     return sorted(rows, key=lambda row: row.generator_step)
+
+
+def _known(record: dict[str, str], name: str) -> float | None:
+    value = record.get(name)
+    return float(value) if value else None

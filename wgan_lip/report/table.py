@@ -22,19 +22,23 @@ def w1_table(rows: Sequence[Row]) -> Table:
     Args:
         rows: at least one evaluation.
     """
-    title = "W1 of generated against held-out real samples, by generator step"
-    table = _table(title, ("step", "exact W1", "floor", "exact/floor", "critic ≥", "population", "L ≤"))
-    for row in shown_rows(rows):
-        table.add_row(
-            f"{row.generator_step}",
-            f"{row.exact:.4f}",
-            f"{row.noise_floor:.4f}",
-            f"{row.exact / row.noise_floor:.3f}" if row.noise_floor > 0 else "-",
-            f"{row.critic:.4f}",
-            f"{row.population_lower:.2f} - {row.population_upper:.2f}",
-            f"{row.certified:.7f}",
-        )
-    return table
+    shown = shown_rows(rows)
+    columns = {
+        "step": [f"{row.generator_step}" for row in shown],
+        "exact W1": [f"{row.exact:.4f}" for row in shown],
+        "averaged": [_number(row.averaged, ".4f") for row in shown],
+        "floor": [f"{row.noise_floor:.4f}" for row in shown],
+        "exact/floor": [f"{row.exact / row.noise_floor:.3f}" if row.noise_floor > 0 else "" for row in shown],
+        "critic ≥": [_number(row.critic, ".4f") for row in shown],
+        "uncertified": [_number(row.uncertified, ".4g") for row in shown],
+        "population": [_bracket(row.population_lower, row.population_upper) for row in shown],
+        "L ≤": [_number(row.certified, ".7f" if (row.certified or 0) < 100 else ".3g") for row in shown],
+    }
+    return _filled("W1 of generated against held-out real samples, by generator step", columns)
+
+
+def _bracket(lower: float | None, upper: float | None) -> str:
+    return "" if lower is None and upper is None else f"{lower or 0:.2f} - {_number(upper, '.2f') or 'inf'}"
 
 
 def estimate_table(rows: Sequence[EstimateRow], name: str) -> Table:
@@ -44,7 +48,6 @@ def estimate_table(rows: Sequence[EstimateRow], name: str) -> Table:
         rows: at least one evaluation.
         name: of the experiment.
     """
-    # A column for what some critics lack, or alone have, is there only where it has something to say.
     columns = {
         "step": [f"{row.critic_step}" for row in shown_rows(rows)],
         "critic ≥": [_with_error(row.critic, row.standard_error) for row in shown_rows(rows)],
@@ -55,10 +58,7 @@ def estimate_table(rows: Sequence[EstimateRow], name: str) -> Table:
         "cosine": [_number(row.cosine, ".3f") for row in shown_rows(rows)],
         "l2": [_number(row.l2, ".3f") for row in shown_rows(rows)],
     }
-    columns = {heading: cells for heading, cells in columns.items() if any(cells)}
-    table = _table(f"{name}: W1 on held-out samples", tuple(columns))
-    for cells in zip(*columns.values(), strict=True):
-        table.add_row(*(cell or "-" for cell in cells))
+    table = _filled(f"{name}: W1 on held-out samples", columns)
     table.caption = _caption(rows[-1])
     return table
 
@@ -80,8 +80,12 @@ def _number(value: float | None, form: str) -> str:
     return "" if value is None else format(value, form)
 
 
-def _table(title: str, headings: tuple[str, ...]) -> Table:
+def _filled(title: str, columns: dict[str, list[str]]) -> Table:
+    """A table of columns by their headings; one for what all critics here lack is left out."""
+    columns = {heading: cells for heading, cells in columns.items() if any(cells)}
     table = Table(title=title)
-    for heading in headings:
+    for heading in columns:
         table.add_column(heading, justify="right", no_wrap=True)
+    for cells in zip(*columns.values(), strict=True):
+        table.add_row(*(cell or "-" for cell in cells))
     return table

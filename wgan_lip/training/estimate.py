@@ -4,18 +4,25 @@ import math
 import time
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
 from wgan_lip.distributions import Pair
-from wgan_lip.lipschitz import LipschitzCertificate, certify
+from wgan_lip.lipschitz import LipschitzCertificate
 from wgan_lip.training.gradients import gradient_figures
 from wgan_lip.training.heldout import HeldOut, draw_heldout
-from wgan_lip.training.scores import check_bound, check_norm_of, float64_copy, known_diameter, rounding, score, slope
+from wgan_lip.training.scores import (
+    certificate_of,
+    check_bound,
+    check_finite_values,
+    check_norm_of,
+    float64_copy,
+    is_about_one,
+    known_diameter,
+    rounding,
+    score,
+    slope,
+)
 from wgan_lip.transport import population_lower, population_upper
-
-# Certified constants up to this are those of a critic that is 1-Lipschitz, to the rounding of its weights.
-_ABOUT_ONE = 1.01
 
 
 @dataclass(frozen=True)
@@ -158,17 +165,13 @@ def score_heldout(critic: nn.Module, heldout: HeldOut, confidence: float = 0.95)
     critic64 = float64_copy(critic)
     x, largest_x = score(critic64, heldout.x)
     y, largest_y = score(critic64, heldout.y)
-    if not bool(torch.isfinite(x).all() & torch.isfinite(y).all()):
-        raise ValueError(
-            "the critic's values of held-out samples hold NaN or infinity: its training diverged "
-            "(lower the optimiser's learning rate)"
-        )
+    check_finite_values(x, y)
     raw, raw_error = _mean_difference(x, y)
-    certificate = _certificate(critic64)
+    certificate = certificate_of(critic64)
     proven = _proven(x, y, certificate, max(largest_x, largest_y), heldout, confidence) if certificate else None
     truth, value = heldout.truth, None if proven is None else proven.critic
     figures = gradient_figures(critic64, heldout.gradient_x.double(), heldout.gradient)
-    is_unproven = certificate is None or certificate.bound > _ABOUT_ONE
+    is_unproven = not is_about_one(certificate)
     return Estimate(
         n=len(x),
         m=len(y),
@@ -233,15 +236,6 @@ def _diameters(heldout: HeldOut) -> tuple[float | None, float | None]:
         known_diameter(heldout.x, pair.bounds, pair.norm, "real"),
         known_diameter(heldout.y, pair.bounds, pair.norm, "fake"),
     )
-
-
-def _certificate(critic64: nn.Module) -> LipschitzCertificate | None:
-    """The certificate, or None for a network of which nothing is proven."""
-    try:
-        certificate = certify(critic64)
-    except ValueError:
-        return None
-    return certificate if math.isfinite(certificate.bound) else None
 
 
 def _mean_difference(x: Tensor, y: Tensor) -> tuple[float, float]:

@@ -7,12 +7,14 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor, nn
 
-from wgan_lip.lipschitz import certify
 from wgan_lip.training.scores import (
     BrokenBoundError,
+    certificate_of,
     check_bound,
+    check_finite_values,
     check_norm_of,
     float64_copy,
+    is_about_one,
     known_diameter,
     rounding,
     score,
@@ -33,47 +35,61 @@ __all__ = ["BrokenBoundError", "Evaluation", "evaluate"]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One comparison of the critic's estimate with the truth, on the same samples.
+    """One comparison of the critic's estimate with the truth, on the same samples; what is not known is None.
+
+    ``critic`` is proven, and there only for critics that ``certify`` can bound. ``uncertified`` is there only for those
+    that are not proven to be 1-Lipschitz, such as ones with a gradient penalty or clipped weights: it is what is
+    usually reported of them, may exceed ``exact``, and proves nothing.
 
     Attributes:
         exact: W1 of n held-out real and n generated samples, exactly.
         critic: ``(mean f(real) - mean f(fake)) / L`` on them: a proven lower bound of ``exact``.
+        uncertified: ``mean f(real) - mean f(fake)`` of a critic whose L is not about 1.
         gap: ``exact - critic``, never negative beyond rounding.
         gap_relative: ``gap / exact``.
         noise_floor: exact W1 of the same held-out samples and n real samples of the training split:
             what a perfect generator would score at this n.
         population_lower: lower confidence bound of the W1 of the *distributions*, by the critic.
-        population_upper: upper confidence bound of it; infinite where the supports' diameter is not known.
+        population_upper: upper confidence bound of it; None where the supports' diameter is not known.
         certified: L, the critic's certified Lipschitz constant.
         seconds: wall time of the evaluation.
     """
 
     exact: float
-    critic: float
-    gap: float
-    gap_relative: float
+    critic: float | None
+    uncertified: float | None
+    gap: float | None
+    gap_relative: float | None
     noise_floor: float
-    population_lower: float
-    population_upper: float
-    certified: float
+    population_lower: float | None
+    population_upper: float | None
+    certified: float | None
     seconds: float
 
-    def metrics(self) -> dict[str, float]:
-        """The values by the names under which they are logged; without an upper bound that is not known."""
-        values = {name: value for name, value in asdict(self).items() if math.isfinite(value)}
-        certified = values.pop("certified")
-        return {**{f"w1/{name}": value for name, value in values.items()}, "lipschitz/certified": certified}
+    def metrics(self, group: str = "w1") -> dict[str, float]:
+        """The known values by the names under which they are logged.
+
+        Args:
+            group: what their names begin with, but for ``lipschitz/certified``.
+        """
+        values = {name: value for name, value in asdict(self).items() if value is not None}
+        certified = values.pop("certified", None)
+        metrics = {f"{group}/{name}": value for name, value in values.items()}
+        return metrics if certified is None else {**metrics, "lipschitz/certified": certified}
 
     def describe(self) -> str:
         """One line: the exact W1 with its noise floor, the critic's bound and their relative gap."""
-        return (
-            f"W1 exact {self.exact:.3f} (noise floor {self.noise_floor:.3f}), "
-            f"critic ≥ {self.critic:.3f}, gap {self.gap_relative:.0%}"
-        )
+        parts = [f"W1 exact {self.exact:.3f} (noise floor {self.noise_floor:.3f})"]
+        if self.critic is not None and self.gap_relative is not None:
+            parts += [f"critic ≥ {self.critic:.3f}", f"gap {self.gap_relative:.0%}"]
+        if self.uncertified is not None:
+            parts.append(f"uncertified {self.uncertified:.3f}")
+        return ", ".join(parts)
 
     def brief(self) -> str:
         """The same, short enough for a progress bar on a terminal of eighty columns."""
-        return f"W1 {self.exact:.3f} floor {self.noise_floor:.3f} critic {self.critic:.3f}"
+        critic = f"critic {self.critic:.3f}" if self.uncertified is None else f"({self.uncertified:.3f})"
+        return f"W1 {self.exact:.3f} floor {self.noise_floor:.3f} {critic}"
 
 
 def evaluate(
@@ -87,75 +103,84 @@ def evaluate(
     fake_bounds: tuple[float, float] | None = None,
     confidence: float = 0.95,
     previous: McShaneExtension | None = None,
+    noise_floor: float | None = None,
 ) -> tuple[Evaluation, McShaneExtension]:
     """Set a critic's estimate against the exact W1 of the same samples.
 
     The critic is copied to float64 on the CPU, certified there and scored there, so that the
     estimate bounds the exact value up to rounding of order 1e-13, whatever precision it trains in.
-    W1 is taken in the norm in which the critic is certified.
+    W1 is taken in the norm in which the critic is certified. Of a critic that cannot be certified nothing is proven.
 
     Args:
-        critic: maps ``(n, *shape)`` to ``(n, 1)`` or ``(n,)``; any network that ``certify`` can bound.
+        critic: maps ``(n, *shape)`` to ``(n, 1)`` or ``(n,)``; any network that can be copied.
         real: shape (n, *shape); independent of what the critic was trained on.
         fake: shape (n, *shape); likewise.
         other_real: real samples disjoint from ``real``, shape (n, *shape).
-        norm: the ground norm that is wanted; the certificate's if None.
+        norm: the ground norm that is wanted; the certificate's if None, and l2 without one.
         bounds: between which every coordinate of every real sample lies by its nature, not as these samples show;
             for the population bracket.
         fake_bounds: likewise of generated samples, whatever the weights of the generator.
         confidence: of the population bracket.
         previous: the exact critic of an earlier evaluation, from whose potentials the solver may start.
+        noise_floor: where it is known already, of the very same ``real`` and ``other_real``.
 
     Returns:
         The comparison, and the exact critic of these samples.
 
     Raises:
         BrokenBoundError: the estimate exceeds the exact value by more than rounding.
-        ValueError: samples or weights with NaN or infinity, a critic that cannot be certified, or one that is
-            certified in another norm.
+        ValueError: samples or values with NaN or infinity, or a critic that is certified in another norm.
     """
     start = time.perf_counter()
     critic64 = float64_copy(critic)
-    certificate = certify(critic64)
-    check_norm_of(certificate, norm)
+    certificate = certificate_of(critic64)
+    norm = norm or (certificate.norm if certificate else "l2")
     values, largest = score(critic64, torch.cat((real, fake)))
-    real_scores, fake_scores = (values * slope(certificate)).split((len(real), len(fake)))
-    estimate = float(real_scores.mean() - fake_scores.mean())
-
-    potentials = _nearest_potentials((real_scores.numpy(), fake_scores.numpy()), previous, real, fake)
-    exact = wasserstein1(real, fake, norm=certificate.norm, initial_potentials=potentials)
-    noise_floor = wasserstein1(real, other_real, norm=certificate.norm).value
-    gap = exact.value - estimate
-    tolerance = rounding(certificate, largest) + (exact.upper - exact.lower)
-    check_bound(exact.value, estimate, certificate, tolerance)
+    check_finite_values(values)
+    real_values, fake_values = values.split((len(real), len(fake)))
     delta = (1 - confidence) / 2
-    diameters = (
-        known_diameter(real, bounds, certificate.norm, "real"),
-        known_diameter(fake, fake_bounds, certificate.norm, "generated"),
-    )
-    lower = population_lower(real_scores, fake_scores, delta=delta, diameter=diameters)
-    upper = population_upper(exact.upper, len(real), len(fake), delta=delta, diameter=diameters)
+    diameters = (known_diameter(real, bounds, norm, "real"), known_diameter(fake, fake_bounds, norm, "generated"))
+    scores = None
+    if certificate is not None:
+        check_norm_of(certificate, norm)
+        scores = real_values * slope(certificate), fake_values * slope(certificate)
+    exact = wasserstein1(real, fake, norm=norm, initial_potentials=_nearest_potentials(scores, previous, real, fake))
+    if noise_floor is None:
+        noise_floor = wasserstein1(real, other_real, norm=norm).value
+    estimate = gap = lower = None
+    if certificate is not None and scores is not None:
+        estimate = float(scores[0].mean() - scores[1].mean())
+        gap = exact.value - estimate
+        tolerance = rounding(certificate, largest)
+        check_bound(exact.value, estimate, certificate, tolerance + (exact.upper - exact.lower))
+        lower = max(0.0, population_lower(*scores, delta=delta, diameter=diameters).value - tolerance)
+    upper = population_upper(exact.upper, len(real), len(fake), delta=delta, diameter=diameters).value
     evaluation = Evaluation(
         exact=exact.value,
         critic=estimate,
+        uncertified=None if is_about_one(certificate) else float(real_values.mean() - fake_values.mean()),
         gap=gap,
-        gap_relative=gap / exact.value if exact.value > 0 else 0.0,
+        gap_relative=None if gap is None else gap / exact.value if exact.value > 0 else 0.0,
         noise_floor=noise_floor,
-        population_lower=max(0.0, lower.value - tolerance),
-        population_upper=upper.value,
-        certified=certificate.bound,
+        population_lower=lower,
+        population_upper=upper if math.isfinite(upper) else None,
+        certified=certificate.bound if certificate else None,
         seconds=time.perf_counter() - start,
     )
-    return evaluation, mcshane_extension(real, fake, exact, norm=certificate.norm)
+    return evaluation, mcshane_extension(real, fake, exact, norm=norm)
 
 
 def _nearest_potentials(
-    critic: tuple[FloatArray, FloatArray], previous: McShaneExtension | None, real: Tensor, fake: Tensor
-) -> tuple[FloatArray, FloatArray]:
+    critic: tuple[Tensor, Tensor] | None, previous: McShaneExtension | None, real: Tensor, fake: Tensor
+) -> tuple[FloatArray, FloatArray] | None:
     """Potentials to start from: of the critic's scores and those of the last exact critic, what bounds more."""
-    scores = [critic]
+    scores = []
+    if critic is not None:
+        scores.append((critic[0].numpy(), critic[1].numpy()))
     if previous is not None:
         scores.append((previous(real), previous(fake)))
+    if not scores:
+        return None
     # Both functions are 1-Lipschitz, so both differences of means are lower bounds.
     on_real, on_fake = max(scores, key=lambda pair: float(pair[0].mean() - pair[1].mean()))
     return on_real, -on_fake

@@ -6,10 +6,12 @@ import math
 import torch
 from torch import Tensor, nn
 
-from wgan_lip.lipschitz import LipschitzCertificate
+from wgan_lip.lipschitz import LipschitzCertificate, certify
 from wgan_lip.transport import Norm
 from wgan_lip.transport.norm import box_diameter
 
+# Certified constants up to this are those of a critic that is 1-Lipschitz, to the rounding of its weights.
+_ABOUT_ONE = 1.01
 # Samples that are scored at once: 16,384 images of 64 x 64 need not lie in memory in float64.
 _CHUNK = 4096
 
@@ -65,6 +67,37 @@ def score(critic: nn.Module, samples: Tensor) -> tuple[Tensor, float]:
     if result.numel() != len(samples):
         raise ValueError(f"the critic must return one value a sample; got shape {tuple(result.shape)}")
     return result.flatten(), max(sizes) * samples[0].numel() ** 0.5
+
+
+def certificate_of(critic: nn.Module) -> LipschitzCertificate | None:
+    """The certificate, or None for a network of which nothing is proven.
+
+    Args:
+        critic: a ``float64_copy``.
+    """
+    try:
+        certificate = certify(critic)
+    except ValueError:
+        return None
+    return certificate if math.isfinite(certificate.bound) else None
+
+
+def is_about_one(certificate: LipschitzCertificate | None) -> bool:
+    """Whether a critic is proven 1-Lipschitz, to rounding: then its values need no division by a constant."""
+    return certificate is not None and certificate.bound <= _ABOUT_ONE
+
+
+def check_finite_values(*values: Tensor) -> None:
+    """See that a critic's values are numbers.
+
+    Raises:
+        ValueError: they hold NaN or infinity.
+    """
+    if not all(bool(torch.isfinite(part).all()) for part in values):
+        raise ValueError(
+            "the critic's values of held-out samples hold NaN or infinity: its training diverged "
+            "(lower the optimiser's learning rate)"
+        )
 
 
 def slope(certificate: LipschitzCertificate) -> float:
