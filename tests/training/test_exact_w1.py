@@ -142,7 +142,7 @@ def test_validate_and_test_evaluate_once(run, tmp_path):
     getattr(trainer, run)(gan, datamodule=Digits(), verbose=False)
     last = next(c.last for c in trainer.callbacks if isinstance(c, ExactW1))
     assert last is not None
-    assert last.exact > last.noise_floor > 0
+    assert last.raw.exact > last.raw.noise_floor > 0
 
 
 def test_n_larger_than_a_split_is_named(tmp_path):
@@ -236,7 +236,7 @@ def test_an_evaluation_starts_from_the_better_of_critic_and_last_evaluation(monk
 
 def test_bounds_of_digits_reach_the_log(tmp_path):
     gan = fit(tmp_path)
-    last = next(c.last for c in gan.trainer.callbacks if isinstance(c, ExactW1))
+    last = next(c.last for c in gan.trainer.callbacks if isinstance(c, ExactW1)).raw
     metrics = last.metrics()
     # Eight by eight pixels in [-1, 1].
     expected = (

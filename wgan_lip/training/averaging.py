@@ -1,4 +1,4 @@
-"""Averages of a critic's weights over its training."""
+"""Averages of a network's weights over its training."""
 
 from abc import ABC, abstractmethod
 
@@ -19,19 +19,26 @@ class WeightAverage(ABC):
         """
 
     @torch.no_grad()
-    def update_(self, average: nn.Module, critic: nn.Module, step: int, steps: int) -> None:
-        """Take the critic's parameters into the average, in place.
+    def update_(
+        self, average: nn.Module, network: nn.Module, step: int, steps: int, average_buffers: bool = False
+    ) -> None:
+        """Take the network's parameters into the average, in place.
 
         Args:
-            average: a copy of the critic that holds the average.
-            critic: the critic.
+            average: a copy of the network that holds the average.
+            network: the network.
             step: the step that was just taken, from 0.
             steps: how many there are in all.
+            average_buffers: average floating-point buffers too, such as the running moments of batch normalisation;
+                otherwise, and where they are counts, they are taken as they are.
         """
-        # Buffers are taken as they are: an average of sums or counts means nothing.
-        torch._foreach_lerp_(list(average.parameters()), list(critic.parameters()), self.weight(step, steps))
-        for ours, theirs in zip(average.buffers(), critic.buffers(), strict=True):
-            ours.copy_(theirs)
+        weight = self.weight(step, steps)
+        torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), weight)
+        for ours, theirs in zip(average.buffers(), network.buffers(), strict=True):
+            if average_buffers and ours.is_floating_point():
+                ours.lerp_(theirs, weight)
+            else:
+                ours.copy_(theirs)
 
 
 class ExponentialAverage(WeightAverage):

@@ -1,5 +1,7 @@
 """The exact Wasserstein-1 distance beside the critic's estimate, while the GAN trains."""
 
+from dataclasses import dataclass
+
 import torch
 from pytorch_lightning import LightningModule, Trainer
 
@@ -21,7 +23,11 @@ class ExactW1(EvaluateEverySteps):
     ``n`` generated samples and logs ``w1/exact``, ``w1/critic``, ``w1/gap``, ``w1/gap_relative``,
     ``w1/noise_floor``, ``w1/population_lower``, ``w1/population_upper``, ``w1/seconds`` and
     ``lipschitz/certified`` (see :class:`Evaluation`). In ``validate`` and ``test`` it does so once.
-    Each solve starts from the critic's values or from the last evaluation, whichever is nearer.
+    Each solve starts from the critic's values or from the last evaluation, whichever is nearer. What is not proven or
+    not known is not logged; ``w1/uncertified`` is the estimate of a critic that is not proven 1-Lipschitz.
+
+    Where the module keeps an average of the generator, the same is logged of its samples, from the same noise, as
+    ``w1_averaged/exact`` and so on.
 
     The population bracket holds with probability ``confidence`` for each evaluation by itself, not for all of them
     at once. Its upper end is finite, and its lower end's confidence proven, where data module and generator have
@@ -53,7 +59,7 @@ class ExactW1(EvaluateEverySteps):
         self.seed = seed
         self.norm = norm
         self.confidence = confidence
-        self._exact_critic: McShaneExtension | None = None
+        self._exact_critics: dict[str, McShaneExtension] = {}
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         module, data = _module(pl_module), _data(trainer)
@@ -72,24 +78,54 @@ class ExactW1(EvaluateEverySteps):
             )
         try_network(module.critic, "critic", torch.zeros(1, *data.sample_shape, dtype=made.dtype, device=made.device))
 
-    def evaluate(self, trainer: Trainer, module: SteppedModule) -> Evaluation:
+    def evaluate(self, trainer: Trainer, module: SteppedModule) -> "Evaluations":
         module = _module(module)
         data, step = _data(trainer), module.generator_step
         stream = keyed_generator(self.seed, "exact w1", step)
         real, other_real = data.draw("heldout", self.n, stream), data.draw("train", self.n, stream)
-        fake = module.sample(module.noise(self.n, "exact w1", self.seed, step)).cpu()
-        evaluation, self._exact_critic = evaluate(
-            module.critic,
-            real,
-            fake,
-            other_real,
-            norm=self.norm,
-            bounds=data.bounds,
-            fake_bounds=getattr(module.generator, "bounds", None),
-            confidence=self.confidence,
-            previous=self._exact_critic,
-        )
-        return evaluation
+        noise = module.noise(self.n, "exact w1", self.seed, step)
+        found: dict[str, Evaluation] = {}
+        for group in ("w1", "w1_averaged") if module.averaged is not None else ("w1",):
+            found[group], self._exact_critics[group] = evaluate(
+                module.critic,
+                real,
+                module.sample(noise, averaged=group == "w1_averaged").cpu(),
+                other_real,
+                norm=self.norm,
+                bounds=data.bounds,
+                fake_bounds=getattr(module.generator, "bounds", None),
+                confidence=self.confidence,
+                previous=self._exact_critics.get(group),
+                # Of real samples alone: the same for both.
+                noise_floor=found["w1"].noise_floor if found else None,
+            )
+        return Evaluations(found["w1"], found.get("w1_averaged"))
+
+
+@dataclass(frozen=True)
+class Evaluations:
+    """An evaluation of the generator, and of its average where there is one.
+
+    Attributes:
+        raw: of the generator itself.
+        averaged: of its average.
+    """
+
+    raw: Evaluation
+    averaged: Evaluation | None
+
+    def metrics(self) -> dict[str, float]:
+        """The known values by the names under which they are logged."""
+        return {**(self.averaged.metrics("w1_averaged") if self.averaged else {}), **self.raw.metrics()}
+
+    def describe(self) -> str:
+        """One line: the generator's evaluation, and the exact W1 of its average."""
+        averaged = f", averaged generator {self.averaged.exact:.3f}" if self.averaged else ""
+        return self.raw.describe() + averaged
+
+    def brief(self) -> str:
+        """The generator's evaluation, for a progress bar."""
+        return self.raw.brief()
 
 
 def _module(pl_module: LightningModule) -> WassersteinGAN:

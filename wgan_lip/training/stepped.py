@@ -1,5 +1,6 @@
 """What loggers, checkpoints, progress and the command line need of a module: steps that it counts itself."""
 
+import math
 from abc import abstractmethod
 from typing import Any, ClassVar
 
@@ -55,6 +56,23 @@ class SteppedModule(LightningModule):
         counters = {name: getattr(self, name) for name in self.counters}
         for logger in self.loggers:
             logger.log_metrics({**counters, **metrics}, step=self.trainer.global_step)
+
+    def log_estimate(self, estimate: float, steps_taken: int) -> None:
+        """Log a batch's estimate of W1 as ``train/w1_critic``.
+
+        Args:
+            estimate: as the critic has it.
+            steps_taken: by the critic, for the error.
+
+        Raises:
+            ValueError: it is not finite.
+        """
+        if not math.isfinite(estimate):
+            raise ValueError(
+                f"the training diverged: the critic's estimate at step {steps_taken} is {estimate}: "
+                "lower the optimiser's learning rate"
+            )
+        self.log_metrics({"train/w1_critic": estimate})
 
     def on_train_start(self) -> None:
         self.stop_when_done()

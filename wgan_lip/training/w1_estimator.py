@@ -147,7 +147,7 @@ class W1Estimator(SteppedModule):
         if self.average is not None and self.averaged is not None:
             self.average.update_(self.averaged, self.critic, step, self.steps)
         if self.critic_step % self.log_every == 0:
-            self._log(float(estimate))
+            self.log_estimate(float(estimate), self.critic_step)
         self.stop_when_done()
 
     def _update(self, step: int, n: int, optimizer: LightningOptimizer) -> Tensor:
@@ -163,14 +163,6 @@ class W1Estimator(SteppedModule):
         self.manual_backward(loss)
         optimizer.step()
         return estimate.detach()
-
-    def _log(self, estimate: float) -> None:
-        if not abs(estimate) < float("inf"):
-            raise ValueError(
-                f"the training diverged: the critic's estimate at step {self.critic_step} is {estimate}: "
-                "lower the optimiser's learning rate"
-            )
-        self.log_metrics({"train/w1_critic": estimate})
 
     def validation_step(self, batch: int, batch_idx: int) -> None:
         """Nothing by itself: ``HeldOutW1`` evaluates when the loop ends."""

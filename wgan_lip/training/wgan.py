@@ -1,5 +1,6 @@
 """The Wasserstein GAN: a critic and a generator, injected, trained in turn."""
 
+import copy
 from collections.abc import Callable, Iterable
 from typing import Any, cast
 
@@ -9,10 +10,13 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from wgan_lip.lipschitz import project_
+from wgan_lip.lipschitz import Penalty, project_
 from wgan_lip.randomness import keyed_generator
+from wgan_lip.training.averaging import WeightAverage
 from wgan_lip.training.stepped import SteppedModule
 
+# Samples that are generated at once in evaluations.
+_CHUNK = 1024
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
 
 
@@ -27,9 +31,14 @@ class WassersteinGAN(SteppedModule):
     critic step, constrained weights are brought back into their sets (``lipschitz.project_``).
     ``critic_step`` and ``generator_step`` count them; Lightning's ``global_step`` counts both together.
 
+    The members of the family differ in what is injected: a critic of orthogonal layers (the Lipschitz WGAN), of layers
+    with ``WeightClipping`` (the first WGAN) or ``SpectralNorm``, or of ordinary ones with a ``GradientPenalty``
+    (WGAN-GP; one-sided, WGAN-LP). What is proven of each, ``ExactW1`` says.
+
     Args:
         critic: maps ``(N, *shape)`` to one value a sample.
-        generator: maps noise ``(N, noise_dim)`` to ``(N, *shape)``; has an attribute ``noise_dim``.
+        generator: maps noise ``(N, noise_dim)`` to ``(N, *shape)``; has an attribute ``noise_dim``. One with an
+            attribute ``classes`` above 0 gets so many more columns: the label, one-hot.
         n_critic: critic steps to each generator step.
         generator_steps: the training ends after so many.
         critic_optimizer: builds the critic's optimiser from its parameters; None is Adam with
@@ -37,11 +46,19 @@ class WassersteinGAN(SteppedModule):
         generator_optimizer: builds the generator's; None as above.
         linear_decay: let both learning rates fall linearly: step k of n is taken at ``1 - k / n`` of
             the rate. A finished run that is resumed with more ``generator_steps`` takes up the new line.
+        penalty: added to the critic's loss, for critics without constraints.
+        generator_average: of the generator's weights and batch statistics; evaluated beside the generator itself, and
+            what ``wgan-lip sample`` draws from.
+        gradient_clip: largest norm of either network's gradient; longer ones are shortened. None clips nothing.
+        accumulate: parts into which each batch is split, one in memory at a time; the gradients are summed. The same
+            step, but for layers that mix the samples of a batch.
+        compile: compile both networks for training (``torch.compile``).
         seed: what the noise is drawn from; a step's noise depends on the seed and the step only.
         log_every: critic steps between two logs of the training estimate.
 
     Raises:
-        ValueError: a count below 1, or a generator without ``noise_dim``.
+        ValueError: a count below 1, a clip that is not positive, or a generator without ``noise_dim``; while it trains:
+            an estimate that is no longer finite.
 
     Source:
         Arjovsky, Chintala, Bottou, "Wasserstein GAN", ICML 2017, equation (2) and algorithm 1.
@@ -58,13 +75,21 @@ class WassersteinGAN(SteppedModule):
         critic_optimizer: OptimizerFactory | None = None,
         generator_optimizer: OptimizerFactory | None = None,
         linear_decay: bool = True,
+        penalty: Penalty | None = None,
+        generator_average: WeightAverage | None = None,
+        gradient_clip: float | None = None,
+        accumulate: int = 1,
+        compile: bool = False,  # noqa: A002  (PyTorch's own word for it)
         seed: int = 0,
         log_every: int = 100,
     ) -> None:
         super().__init__()
-        for name, value in (("n_critic", n_critic), ("generator_steps", generator_steps), ("log_every", log_every)):
+        counts = {"n_critic": n_critic, "generator_steps": generator_steps, "accumulate": accumulate}
+        for name, value in {**counts, "log_every": log_every}.items():
             if value < 1:
                 raise ValueError(f"{name} must be at least 1; got {name}={value}")
+        if gradient_clip is not None and not gradient_clip > 0:
+            raise ValueError(f"gradient_clip must be positive; got gradient_clip={gradient_clip}")
         if not isinstance(getattr(generator, "noise_dim", None), int):
             raise ValueError(f"generator must have an integer attribute noise_dim; {type(generator).__name__} has none")
         self.automatic_optimization = False
@@ -75,9 +100,20 @@ class WassersteinGAN(SteppedModule):
         self.critic_optimizer = critic_optimizer or _adam
         self.generator_optimizer = generator_optimizer or _adam
         self.linear_decay = linear_decay
+        self.penalty = penalty
+        self.generator_average = generator_average
+        self.averaged = copy.deepcopy(generator).requires_grad_(False) if generator_average else None
+        self.gradient_clip = gradient_clip
+        self.accumulate = accumulate
+        # Not submodules: their parameters are those of the networks.
+        self._trained: dict[str, Callable[[Tensor], Tensor]] = {
+            name: torch.compile(network) if compile else network
+            for name, network in (("critic", critic), ("generator", generator))
+        }
         self.seed = seed
         self.log_every = log_every
         self.noise_dim = cast(int, generator.noise_dim)
+        self.classes = int(getattr(generator, "classes", 0))
         self.critic_step = 0
         self.generator_step = 0
 
@@ -90,27 +126,47 @@ class WassersteinGAN(SteppedModule):
         return cast(Tensor, self.generator(noise))
 
     def noise(self, n: int, *key: int | str) -> Tensor:
-        """``n`` draws of ``N(0, I)`` that depend on the seed, ``key`` and the rank only; shape (n, noise_dim)."""
+        """What n samples are generated from: draws of ``N(0, I)``, and uniform labels where there are classes.
+
+        They depend on the seed, ``key`` and the rank only.
+
+        Args:
+            n: how many.
+            key: names the stream.
+
+        Returns:
+            Shape (n, noise_dim + classes).
+        """
         stream = keyed_generator(self.seed, "noise", *key, self.global_rank, device=self.device)
         noise = torch.randn(n, self.noise_dim, generator=stream, device=self.device)
+        if self.classes:
+            labels = torch.randint(self.classes, (n,), generator=stream, device=self.device)
+            noise = torch.cat((noise, nn.functional.one_hot(labels, self.classes)), 1)
         return noise.to(next(self.generator.parameters()).dtype)
 
     @torch.no_grad()
-    def sample(self, noise: Tensor) -> Tensor:
+    def sample(self, noise: Tensor, averaged: bool = False) -> Tensor:
         """Generate in evaluation mode, without gradients; the mode is restored.
 
         Args:
-            noise: shape (n, noise_dim), on the module's device.
+            noise: shape (n, noise_dim + classes), on the module's device.
+            averaged: by the averaged generator.
 
         Returns:
             Shape (n, *shape).
+
+        Raises:
+            ValueError: no average is kept.
         """
-        training = self.generator.training
-        self.generator.eval()
+        generator = self.averaged if averaged else self.generator
+        if generator is None:
+            raise ValueError("no average of the generator is kept: give generator_average")
+        training = generator.training
+        generator.eval()
         try:
-            return self(noise)
+            return torch.cat([generator(part) for part in noise.split(_CHUNK)])
         finally:
-            self.generator.train(training)
+            generator.train(training)
 
     def training_step(self, batch: Tensor, batch_idx: int) -> None:
         critic_optimizer, generator_optimizer = cast(list[LightningOptimizer], self.optimizers())
@@ -125,29 +181,53 @@ class WassersteinGAN(SteppedModule):
             if decay:
                 decay[1].step()
         if self.critic_step % self.log_every == 0:
-            self.log_metrics({"train/w1_critic": float(estimate)})
+            self.log_estimate(float(estimate), self.critic_step)
         self.stop_when_done()
 
     def _critic_update(self, real: Tensor, optimizer: LightningOptimizer) -> Tensor:
-        with torch.no_grad():
-            fake = self(self.noise(len(real), "critic", self.critic_step))
-        values = self.critic(torch.cat((real, fake)))
-        estimate = values[: len(real)].mean() - values[len(real) :].mean()
+        noise = self.noise(len(real), "critic", self.critic_step)
+        estimate = torch.zeros((), device=self.device)
         optimizer.zero_grad()
-        self.manual_backward(-estimate)
-        optimizer.step()
+        for i, (x, z) in enumerate(zip(real.chunk(self.accumulate), noise.chunk(self.accumulate), strict=True)):
+            with torch.no_grad():
+                fake = self._trained["generator"](z)
+            values = self._trained["critic"](torch.cat((x, fake)))
+            part: Tensor = values[: len(x)].mean() - values[len(x) :].mean()
+            loss = -part
+            if self.penalty is not None:
+                key = (self.seed, "penalty", self.critic_step, i, self.global_rank)
+                loss = loss + self.penalty(self.critic, x, fake, keyed_generator(*key, device=self.device))
+            share = len(x) / len(real)
+            self.manual_backward(loss * share)
+            estimate += part.detach() * share
+        self._step(optimizer)
         project_(self.critic)
-        return estimate.detach()
+        return estimate
 
     def _generator_update(self, n: int, optimizer: LightningOptimizer) -> None:
         # The critic's own gradients are not wanted here, and cost as much as the generator's.
         self.critic.requires_grad_(False)
-        fake = self(self.noise(n, "generator", self.generator_step))
-        loss = -self.critic(fake).mean()
         optimizer.zero_grad()
-        self.manual_backward(loss)
-        optimizer.step()
+        for z in self.noise(n, "generator", self.generator_step).chunk(self.accumulate):
+            loss = -self._trained["critic"](self._trained["generator"](z)).mean()
+            self.manual_backward(loss * (len(z) / n))
+        self._step(optimizer)
         self.critic.requires_grad_(True)
+        if self.generator_average is not None and self.averaged is not None:
+            self.generator_average.update_(
+                self.averaged, self.generator, self.generator_step, self.generator_steps, average_buffers=True
+            )
+
+    def _step(self, optimizer: LightningOptimizer) -> None:
+        if self.gradient_clip is not None:
+            # Under float16 gradients are scaled; a norm is that of the true ones.
+            scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+            if scaler is not None:
+                scaler.unscale_(optimizer.optimizer)
+            self.clip_gradients(
+                optimizer.optimizer, gradient_clip_val=self.gradient_clip, gradient_clip_algorithm="norm"
+            )
+        optimizer.step()
 
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
         """Nothing by itself: ``ExactW1`` evaluates when the loop ends."""
