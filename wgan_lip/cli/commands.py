@@ -12,5 +12,6 @@ TRAINING_COMMANDS = {
 COMMANDS = {
     **TRAINING_COMMANDS,
     "compare": "Critics on pairs with known W1: wgan-lip compare -c configs/compare/absolute_value.yaml",
+    "sample": "Draw samples from a checkpoint's generator: wgan-lip sample last.ckpt -n 10000 -o samples.npz",
     "w1": "Exact W1 between two sample sets: wgan-lip w1 real.npy fake.npy",
 }

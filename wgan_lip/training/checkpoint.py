@@ -20,13 +20,13 @@ class SaveCheckpoint(EverySteps, Checkpoint):
     Beside Lightning's own state (weights, optimisers, loops, data order) it keeps the global random
     states, for dropout and the like, and the length of metrics.csv, which is cut back to it on
     resume. The file lies in the trainer's ``default_root_dir`` and is replaced in one step, so a run
-    that is killed while saving keeps the last good one.
+    that is killed while saving, or finds the disk full, keeps the last good one.
 
     Args:
         every: steps between two checkpoints.
 
     Raises:
-        ValueError: ``every < 1``.
+        ValueError: ``every < 1``; while it trains OSError: the checkpoint cannot be saved.
     """
 
     def __init__(self, every: int = 500) -> None:
@@ -65,7 +65,13 @@ class SaveCheckpoint(EverySteps, Checkpoint):
         path = self.path(trainer)
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(".tmp")
-        trainer.save_checkpoint(temporary)
+        try:
+            trainer.save_checkpoint(temporary)
+        except (OSError, RuntimeError) as error:
+            # PyTorch reports a full disk as a RuntimeError of its own.
+            temporary.unlink(missing_ok=True)
+            kept = "the one before is kept" if path.exists() else "there is none before it"
+            raise OSError(f"cannot save the checkpoint {path}: {error}; {kept}") from error
         if trainer.is_global_zero:
             temporary.replace(path)
 

@@ -93,13 +93,25 @@ def find_checkpoint(ckpt_path: str, runs_dir: str, name: str) -> Path:
 
 
 def check_checkpoint(path: Path) -> dict[str, Any]:
+    """What the package keeps in a checkpoint: version, step counters, config and more.
+
+    Args:
+        path: the file.
+
+    Raises:
+        ValueError: as ``load_checkpoint``.
+    """
+    return load_checkpoint(path)[CHECKPOINT_KEY]
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
     """Load a checkpoint, safely, and see that it is one of this package.
 
     Args:
         path: the file; only tensors and plain Python values are loaded from it, never code.
 
     Returns:
-        What the package keeps in it: version, step counters and more.
+        All that Lightning and the package keep in it.
 
     Raises:
         ValueError: truncated, not a checkpoint, or not one of this package.
@@ -111,4 +123,4 @@ def check_checkpoint(path: Path) -> dict[str, Any]:
     kept = checkpoint.get(CHECKPOINT_KEY) if isinstance(checkpoint, dict) else None
     if not isinstance(kept, dict):
         raise ValueError(f"{path} is not a checkpoint of wgan-lip")
-    return kept
+    return checkpoint

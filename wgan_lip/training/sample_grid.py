@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import cast
 
+import torch
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.utilities import rank_zero_only, rank_zero_warn
 from torch import Tensor
-from torch.nn.functional import interpolate
+from torch.nn.functional import interpolate, normalize
 from torchvision.utils import make_grid, save_image
 
 from wgan_lip.data import SampleDataModule
@@ -16,57 +17,90 @@ from wgan_lip.training.loggers import log_picture
 from wgan_lip.training.stepped import SteppedModule
 from wgan_lip.training.wgan import WassersteinGAN
 
+# Images in a row.
+_COLUMNS = 8
+
 
 class SampleGrid(EverySteps):
-    """Saves a grid of generated images, from the same noise each time, and one of real images.
+    """Saves grids of generated images, from the same noise each time, and one of real images.
 
-    ``samples/<generator_step>.png`` and ``samples/real.png`` (held-out) in the trainer's
-    ``default_root_dir``; both also go to Weights & Biases. Pixels in [-1, 1] become black to white.
-    Samples that are not images of 1 or 3 channels are not drawn.
+    In ``samples/`` of the trainer's ``default_root_dir``: ``<generator_step>.png``; ``averaged-<generator_step>.png``
+    where the module keeps an average of the generator; ``interpolations-<generator_step>.png``, whose rows lead from
+    one noise to another, by the average if there is one; and ``real.png`` (held-out). All also go to Weights & Biases.
+    Pixels in [-1, 1] become black to white. Samples that are not images of 1 or 3 channels are not drawn.
 
     Args:
         every: generator steps between two grids.
         n: images in a grid.
         seed: what the noise and the real images are drawn from.
+        interpolations: rows of interpolations; 0 draws none.
 
     Raises:
-        ValueError: a count below 1.
+        ValueError: a count that is too small.
     """
 
-    def __init__(self, every: int = 500, n: int = 64, seed: int = 0) -> None:
-        if every < 1 or n < 1:
-            raise ValueError(f"every and n must be at least 1; got every={every}, n={n}")
+    def __init__(self, every: int = 500, n: int = 64, seed: int = 0, interpolations: int = 8) -> None:
+        if every < 1 or n < 1 or interpolations < 0:
+            raise ValueError(
+                f"every and n must be at least 1, interpolations at least 0; got every={every}, n={n}, "
+                f"interpolations={interpolations}"
+            )
         super().__init__(every)
         self.n = n
         self.seed = seed
-        self._draws = True
+        self.interpolations = interpolations
+        self._channels = 0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         data = trainer.datamodule  # type: ignore[attr-defined]
         if not isinstance(data, SampleDataModule) or not isinstance(pl_module, WassersteinGAN):
             raise ValueError("SampleGrid draws the samples of a WassersteinGAN beside those of a SampleDataModule")
-        self._draws = len(data.sample_shape) == 3 and data.sample_shape[0] in (1, 3)
-        if not self._draws:
+        # Channels after those of the image hold its label.
+        channels = getattr(data, "image_channels", data.sample_shape[0])
+        self._channels = channels if len(data.sample_shape) == 3 and channels in (1, 3) else 0
+        if not self._channels:
             rank_zero_warn(f"SampleGrid draws nothing: samples of shape {data.sample_shape} are not images")
         super().on_train_start(trainer, pl_module)
 
     @rank_zero_only
     def act(self, trainer: Trainer, module: SteppedModule) -> None:
-        if not self._draws:
+        if not self._channels:
             return
         gan = cast(WassersteinGAN, module)
         if gan.step == 0:
             data = cast(SampleDataModule, trainer.datamodule)  # type: ignore[attr-defined]
             n = min(self.n, data.size("heldout"))
-            self._save(trainer, "real", data.draw("heldout", n, keyed_generator(self.seed, "real grid")), gan)
-        self._save(trainer, f"{gan.step:07d}", gan.sample(gan.noise(self.n, "grid", self.seed)), gan)
+            self._save(trainer, "real", "", data.draw("heldout", n, keyed_generator(self.seed, "real grid")), gan)
+        noise = gan.noise(self.n, "grid", self.seed)
+        step, kept = f"{gan.step:07d}", gan.averaged is not None
+        self._save(trainer, "generated", step, gan.sample(noise), gan)
+        if kept:
+            self._save(trainer, "averaged", step, gan.sample(noise, averaged=True), gan)
+        if self.interpolations:
+            path = _paths(gan, self.interpolations, self.seed)
+            self._save(trainer, "interpolations", step, gan.sample(path, averaged=kept), gan)
 
-    def _save(self, trainer: Trainer, name: str, images: Tensor, module: WassersteinGAN) -> None:
+    def _save(self, trainer: Trainer, kind: str, step: str, images: Tensor, module: WassersteinGAN) -> None:
+        images = images[:, : self._channels].float().cpu()
         # Small images are enlarged to about 64 pixels, without smoothing.
         factor = max(1, 64 // images.shape[-1])
-        grid = make_grid(interpolate(images.float().cpu(), scale_factor=factor), normalize=True, value_range=(-1, 1))
+        grid = make_grid(interpolate(images, scale_factor=factor), nrow=_COLUMNS, normalize=True, value_range=(-1, 1))
+        name = step if kind == "generated" else f"{kind}-{step}".rstrip("-")
         path = Path(trainer.default_root_dir) / "samples" / f"{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         save_image(grid, path)
-        key = "samples/real" if name == "real" else "samples/generated"
-        log_picture(trainer.loggers, key, path, module)
+        log_picture(trainer.loggers, f"samples/{kind}", path, module)
+
+
+def _paths(gan: WassersteinGAN, rows: int, seed: int) -> Tensor:
+    """Noise along great circles from one draw to another, ``_COLUMNS`` points each; the label stays the first one's."""
+    start, end = gan.noise(rows, "from", seed), gan.noise(rows, "to", seed)
+    a, b = (z[:, None, : gan.noise_dim] for z in (start, end))
+    t = torch.linspace(0, 1, _COLUMNS, device=a.device, dtype=a.dtype)[None, :, None]
+    # Draws of N(0, I) lie near a sphere; a straight line would lead through its middle, where there are none.
+    lengths = torch.lerp(a.norm(dim=2, keepdim=True), b.norm(dim=2, keepdim=True), t)
+    a, b = normalize(a, dim=2), normalize(b, dim=2)
+    angle = torch.arccos((a * b).sum(2, keepdim=True).clamp(-1 + 1e-6, 1 - 1e-6))
+    points = lengths * (torch.sin((1 - t) * angle) * a + torch.sin(t * angle) * b) / torch.sin(angle)
+    labels = start[:, None, gan.noise_dim :].expand(-1, _COLUMNS, -1)
+    return torch.cat((points, labels), 2).flatten(0, 1)

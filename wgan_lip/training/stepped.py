@@ -91,13 +91,21 @@ class SteppedModule(LightningModule):
         )
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self._check_networks(checkpoint["state_dict"])
+        self.check_networks(checkpoint["state_dict"])
         kept = checkpoint[CHECKPOINT_KEY]
         self._checkpoint_optimizers = kept["optimizers"] or None
         for name in self.counters:
             setattr(self, name, kept[name])
 
-    def _check_networks(self, state: dict[str, Any]) -> None:
+    def check_networks(self, state: dict[str, Any]) -> None:
+        """See that weights are those of networks like these.
+
+        Args:
+            state: a checkpoint's ``state_dict``.
+
+        Raises:
+            ValueError: a weight is missing, left over, or of another shape.
+        """
         ours = {name: tuple(value.shape) for name, value in self.state_dict().items()}
         theirs = {name: tuple(value.shape) for name, value in state.items()}
         for name in sorted(ours.keys() | theirs.keys()):
