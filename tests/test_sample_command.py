@@ -64,7 +64,7 @@ def test_w1_reads_what_sample_writes(monkeypatch, tmp_path, checkpoint, capsys):
     a, b = (draw(monkeypatch, checkpoint, tmp_path / f"{s}.npz", "-n", 50, "--seed", s) for s in (1, 2))
     capsys.readouterr()
     run(monkeypatch, "w1", tmp_path / "1.npz", tmp_path / "2.npz", "--json")
-    assert json.loads(capsys.readouterr().out)["w1"] == pytest.approx(wasserstein1(a, b).value, rel=1e-9)
+    assert json.loads(capsys.readouterr().out)["value"] == pytest.approx(wasserstein1(a, b).value, rel=1e-9)
 
 
 @pytest.mark.parametrize(
