@@ -43,8 +43,8 @@ def read_images(folder: Path) -> NDArray[np.uint8]:
         image = decode_image(path)
         if image.shape != first.shape:
             raise ValueError(
-                f"images must be of one size and mode; got {path}, {describe_image(image)}, "
-                f"and {paths[0]}, {describe_image(first)}"
+                f"images must be of one size and mode; got {path}, {describe_image(image.shape)}, "
+                f"and {paths[0]}, {describe_image(first.shape)}"
             )
         images[index] = image
     return images
@@ -108,13 +108,13 @@ def decode_image(
     return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 
 
-def describe_image(image: NDArray[np.uint8]) -> str:
+def describe_image(shape: tuple[int, ...]) -> str:
     """Width x height and mode, for errors.
 
     Args:
-        image: shape (channels, height, width).
+        shape: channels, height, width.
     """
-    channels, height, width = image.shape
+    channels, height, width = shape
     return f"{width}x{height} {_MODES[channels > 1]}"
 
 
