@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
 from wgan_lip.randomness import keyed_generator
 
@@ -21,6 +21,29 @@ class TensorSamples(Dataset[Tensor]):
 
     def __getitem__(self, index: int) -> Tensor:
         return self.samples[index]
+
+    def __getitems__(self, indices: list[int]) -> Tensor:
+        return self.samples[indices]
+
+
+def collate(batch: Any) -> Any:
+    """A batch as it is where the dataset made one at once (``__getitems__``); otherwise its samples, stacked.
+
+    Args:
+        batch: a tensor of shape ``(n, ...)``, or a list of n samples.
+    """
+    return batch if isinstance(batch, Tensor) else default_collate(batch)
+
+
+def take(dataset: Dataset[Tensor], indices: list[int]) -> Tensor:
+    """Some samples of a map-style dataset, shape ``(len(indices), ...)``; at once, where it can.
+
+    Args:
+        dataset: map-style; its ``__getitems__``, if any, gives a list of samples or one tensor, as ``DataLoader`` asks.
+        indices: which.
+    """
+    at_once = getattr(dataset, "__getitems__", None)
+    return collate(at_once(indices) if at_once else [dataset[index] for index in indices])
 
 
 class ShuffledBatches(Sampler[list[int]]):
@@ -80,6 +103,7 @@ class ResumableLoader(DataLoader[Tensor]):
             dataset,
             batch_sampler=self._stream,
             num_workers=num_workers,
+            collate_fn=collate,
             persistent_workers=num_workers > 0,
             # A loader without its own generator draws from the global one whenever it is iterated.
             generator=keyed_generator(seed, "workers"),

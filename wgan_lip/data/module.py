@@ -8,7 +8,7 @@ from pytorch_lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from wgan_lip.data.loader import ResumableLoader
+from wgan_lip.data.loader import ResumableLoader, collate, take
 
 Split = Literal["train", "heldout"]
 
@@ -87,8 +87,7 @@ class SampleDataModule(LightningDataModule, ABC):
             raise ValueError(
                 f"{type(self).__name__} has {size} samples in its {name} split; cannot draw n={n} without replacement"
             )
-        dataset = self.split(name)
-        drawn = torch.stack([dataset[i] for i in torch.randperm(size, generator=generator)[:n].tolist()])
+        drawn = take(self.split(name), torch.randperm(size, generator=generator)[:n].tolist())
         check_samples(f"{type(self).__name__}'s {name} split", drawn)
         return drawn
 
@@ -96,7 +95,7 @@ class SampleDataModule(LightningDataModule, ABC):
         return ResumableLoader(self.split("train"), self.batch_size, self.seed, self.num_workers)
 
     def val_dataloader(self) -> DataLoader[Tensor]:
-        return DataLoader(self.split("heldout"), self.batch_size, num_workers=self.num_workers)
+        return DataLoader(self.split("heldout"), self.batch_size, num_workers=self.num_workers, collate_fn=collate)
 
     def test_dataloader(self) -> DataLoader[Tensor]:
         return self.val_dataloader()

@@ -1,11 +1,11 @@
-"""A folder of images as one array."""
+"""Images out of files: one, or a folder of them as one array."""
 
 import os
 import struct
 import warnings
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,8 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 # No format whose reader starts another program.
 _FORMATS = ("PNG", "JPEG", "BMP", "WEBP")
 _MODES = ("L", "RGB")
+# What is converted on request: bilevel, palette, alpha, CMYK and 16 bits beside those.
+_CONVERTED = (*_MODES, "1", "LA", "P", "PA", "RGBA", "CMYK", "I;16")
 _DAMAGED = (
     *(OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, struct.error, zlib.error),
     Image.DecompressionBombError,
@@ -34,23 +36,29 @@ def read_images(folder: Path) -> NDArray[np.uint8]:
     Raises:
         ValueError: no images, one that is damaged or animated or of another mode, or two of different sizes or modes.
     """
-    paths = _image_paths(folder)
-    if not paths:
-        raise ValueError(f"{folder} holds no images ({', '.join(IMAGE_SUFFIXES)})")
-    first = _read(paths[0])
+    paths = image_paths(folder)
+    first = decode_image(paths[0])
     images = np.empty((len(paths), *first.shape), dtype=np.uint8)
     for index, path in enumerate(paths):
-        image = _read(path)
+        image = decode_image(path)
         if image.shape != first.shape:
             raise ValueError(
-                f"images must be of one size and mode; got {path}, {_describe(image)}, "
-                f"and {paths[0]}, {_describe(first)}"
+                f"images must be of one size and mode; got {path}, {describe_image(image.shape)}, "
+                f"and {paths[0]}, {describe_image(first.shape)}"
             )
         images[index] = image
     return images
 
 
-def _image_paths(folder: Path) -> list[Path]:
+def image_paths(folder: Path) -> list[Path]:
+    """The images in a folder and in those within it, sorted; other files, and names that begin with a dot, are not.
+
+    Args:
+        folder: an existing folder.
+
+    Raises:
+        ValueError: there are none.
+    """
     found = []
     for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
@@ -59,27 +67,58 @@ def _image_paths(folder: Path) -> list[Path]:
             for name in names
             if not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES
         ]
+    if not found:
+        raise ValueError(f"{folder} holds no images ({', '.join(IMAGE_SUFFIXES)})")
     return sorted(found)
 
 
-def _read(path: Path) -> NDArray[np.uint8]:
+def decode_image(
+    source: Path | BinaryIO, name: str | None = None, channels: Literal[1, 3] | None = None
+) -> NDArray[np.uint8]:
+    """One image, decoded.
+
+    Args:
+        source: a path, or a file opened for reading bytes.
+        name: what it is called in errors; None is the path.
+        channels: convert to grey (1) or RGB (3), as Pillow does: alpha is dropped, a palette looked up; but 16 bits
+            are scaled to 8, where Pillow would clip them. None takes grey and RGB as they are, and nothing else.
+
+    Returns:
+        Shape (channels, height, width), 0..255.
+
+    Raises:
+        ValueError: damaged, animated, of another mode.
+    """
     try:
         # A large image is no reason to warn; one too large for its file is an error below.
-        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=_FORMATS) as image:
+        with warnings.catch_warnings(action="ignore"), Image.open(source, formats=_FORMATS) as image:
             mode, frames = image.mode, getattr(image, "n_frames", 1)
-            pixels: NDArray[Any] = np.asarray(image)
+            image.load()
+            taken = mode in (_MODES if channels is None else _CONVERTED) and frames == 1
+            pixels = np.asarray(image if channels is None or not taken else _convert(image, channels))
     except PermissionError:
         raise
     except _DAMAGED:
-        raise ValueError(f"{path} is damaged, or not an image") from None
-    if mode not in _MODES or frames != 1:
+        raise ValueError(f"{name or source} is damaged, or not an image") from None
+    if not taken:
+        wanted = f"one grey or RGB image (mode {' or '.join(_MODES)})" if channels is None else "one image"
         raise ValueError(
-            f"{path} must be one grey or RGB image (mode {' or '.join(_MODES)}); "
-            f"got mode {mode}, {frames} frame{'s' * (frames > 1)}: convert it"
+            f"{name or source} must be {wanted}; got mode {mode}, {frames} frame{'s' * (frames > 1)}: convert it"
         )
     return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 
 
-def _describe(image: NDArray[np.uint8]) -> str:
-    channels, height, width = image.shape
+def describe_image(shape: tuple[int, ...]) -> str:
+    """Width x height and mode, for errors.
+
+    Args:
+        shape: channels, height, width.
+    """
+    channels, height, width = shape
     return f"{width}x{height} {_MODES[channels > 1]}"
+
+
+def _convert(image: Image.Image, channels: Literal[1, 3]) -> Image.Image:
+    if image.mode == "I;16":
+        image = Image.fromarray(np.rint(np.asarray(image) / 257).astype(np.uint8))
+    return image.convert(_MODES[channels == 3])

@@ -1,0 +1,77 @@
+"""Class labels as constant channels beside an image's own, at a chosen l2 distance from each other."""
+
+import math
+
+import torch
+from torch import Tensor
+
+
+def default_label_distance(channels: int, height: int, width: int) -> float:
+    """Half the square root of the number of pixel values, ``sqrt(C H W) / 2``: about what two images are apart.
+
+    Args:
+        channels: C of the image itself.
+        height: H, in pixels.
+        width: W, in pixels.
+
+    Raises:
+        ValueError: a size below 1.
+    """
+    _check_sizes(channels=channels, height=height, width=width)
+    return math.sqrt(channels * height * width) / 2
+
+
+def label_value(height: int, width: int, distance: float) -> float:
+    """What the plane of a sample's own class holds: ``distance / sqrt(2 H W)``.
+
+    Two labels differ in two planes, by this value in each of their H W places.
+
+    Args:
+        height: H, in pixels.
+        width: W, in pixels.
+        distance: between two samples of equal pixels and different labels, in l2.
+
+    Raises:
+        ValueError: a size below 1, or a distance that is not positive and finite.
+    """
+    _check_sizes(height=height, width=width)
+    if not 0 < distance < math.inf:
+        raise ValueError(f"distance must be positive and finite; got distance={distance}")
+    return distance / math.sqrt(2 * height * width)
+
+
+def label_planes(labels: Tensor, classes: int, height: int, width: int, distance: float) -> Tensor:
+    """One constant channel for each class: plane y is ``distance / sqrt(2 H W)``, the others are 0.
+
+    Joined to their images, ``torch.cat((images, planes), dim=1)``, they make a sample of the joint distribution of
+    image and label: with equal pixels and different labels, two samples are exactly ``distance`` apart in l2.
+
+    Args:
+        labels: y of each sample, integers in 0..K-1, shape (n,).
+        classes: K.
+        height: H, in pixels.
+        width: W, in pixels.
+        distance: between two labels, in l2.
+
+    Returns:
+        Shape (n, K, H, W), float32, on the labels' device.
+
+    Raises:
+        ValueError: a size below 1, a distance that is not positive and finite, labels of another shape or type or
+            outside 0..K-1.
+    """
+    _check_sizes(classes=classes)
+    value = label_value(height, width, distance)
+    if labels.ndim != 1 or labels.is_floating_point() or labels.dtype == torch.bool:
+        raise ValueError(f"labels must be integers of shape (n,); got {labels.dtype} of shape {tuple(labels.shape)}")
+    if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < classes:
+        raise ValueError(f"labels must lie in 0..{classes - 1}; got {int(labels.min())}..{int(labels.max())}")
+    planes = torch.zeros(len(labels), classes, height, width, device=labels.device)
+    planes[torch.arange(len(labels), device=labels.device), labels.long()] = value
+    return planes
+
+
+def _check_sizes(**sizes: int) -> None:
+    for name, size in sizes.items():
+        if size < 1:
+            raise ValueError(f"{name} must be at least 1; got {name}={size}")
