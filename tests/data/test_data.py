@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_digits
+from torch.utils.data import Dataset, Subset
 
 from wgan_lip.data import Digits, ResumableLoader, TensorSamples, digits
+from wgan_lip.data.loader import take
 
 
 def batches(loader: ResumableLoader, epochs: int) -> list[torch.Tensor]:
@@ -80,6 +82,34 @@ def test_resumes_between_any_two_batches(stop, workers):
     while len(seen) < len(expected):
         seen += list(resumed)[: len(expected) - len(seen)]
     assert all(torch.equal(a, b) for a, b in zip(seen, expected, strict=True))
+
+
+class OneByOne(Dataset):
+    """A map-style dataset that knows nothing of batches."""
+
+    def __len__(self):
+        return 12
+
+    def __getitem__(self, index):
+        return torch.full((2, 3), float(index))
+
+
+@pytest.mark.parametrize(
+    "dataset",
+    [
+        OneByOne(),
+        Subset(OneByOne(), range(12)),
+        Subset(TensorSamples(torch.stack(list(map(OneByOne().__getitem__, range(12))))), range(12)),
+    ],
+    ids=["one by one", "subset", "subset of tensor"],
+)
+def test_any_map_style_dataset_makes_batches(dataset):
+    taken = take(dataset, [3, 0, 3])
+    assert taken.shape == (3, 2, 3)
+    assert taken[:, 0, 0].tolist() == [3, 0, 3]
+    batch = next(iter(ResumableLoader(dataset, batch_size=12)))
+    assert batch.shape == (12, 2, 3)
+    assert batch[:, 1, 2].sort().values.tolist() == list(range(12))
 
 
 def test_an_epoch_cut_short_goes_on_where_it_was():

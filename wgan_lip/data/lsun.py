@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -38,7 +37,7 @@ class _Databases:
         path, key = self.paths[number], bytes(self.keys[number][index - int(self.ends[number])])
         name = f"{path}:{key.decode(errors='replace')}"
         try:
-            with _environment(path, os.getpid()).begin() as transaction:
+            with _environment(path).begin() as transaction:
                 content = transaction.get(key)
         except _lmdb().Error as error:
             raise ValueError(f"{name} could not be read: {error}") from None
@@ -132,20 +131,31 @@ def _lmdb() -> Any:
     return lmdb
 
 
-@cache
-def _environment(path: Path, process: int) -> Any:
-    """An open database, one for each process: a fork must not use its parent's."""
-    lmdb = _lmdb()
+# By path: the process that opened a database, and the database. lmdb opens one only once in a process.
+_OPEN: dict[Path, tuple[int, Any]] = {}
+
+
+def _environment(path: Path) -> Any:
+    """An open database. A worker opens its own: one that was open when it was forked off must not be used in it."""
+    lmdb, process = _lmdb(), os.getpid()
+    owner, environment = _OPEN.get(path, (None, None))
+    if owner == process:
+        return environment
+    if environment is not None:
+        # The worker's copy only.
+        environment.close()
     try:
-        return lmdb.open(str(path), max_readers=1, readonly=True, lock=False, readahead=False, meminit=False)
+        environment = lmdb.open(str(path), max_readers=1, readonly=True, lock=False, readahead=False, meminit=False)
     except lmdb.Error as error:
         raise ValueError(f"{path} is damaged, or not a database of LSUN: {error}") from None
+    _OPEN[path] = process, environment
+    return environment
 
 
 def _keys(path: Path) -> list[bytes]:
     lmdb = _lmdb()
     try:
-        with _environment(path, os.getpid()).begin() as transaction:
+        with _environment(path).begin() as transaction:
             keys = list(transaction.cursor().iternext(keys=True, values=False))
     except lmdb.Error as error:
         raise ValueError(f"{path} is damaged: {error}") from None

@@ -19,7 +19,7 @@ class STL10(ChecksummedImages):
 
     They lie in memory, as ``x / 127.5 - 1`` on access; the unlabeled ones take 2.8 GB there, or a quarter of that with
     ``image_size=48``. torchvision reads the files after it has compared all their MD5 checksums with the published
-    ones, which takes a quarter of a minute.
+    ones, also of those that are not wanted: 3 GB in all.
 
     Args:
         data_dir: the folder that holds ``stl10_binary``; None is ``$WGAN_LIP_DATA``, or ``~/.cache/wgan_lip``.
