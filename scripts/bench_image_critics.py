@@ -90,15 +90,9 @@ def _clipped_conv(m: int, n: int, k: int, s: int) -> nn.Module:
 
 
 CONTENDERS = {
-    "orthogonal, Muon (wgan_lip)": Contender(
-        OrthogonalConv2d, OrthogonalLinear, optimizer=StiefelMuon, rates=(0.03,)
-    ),
-    "orthogonal, Adam (wgan_lip)": Contender(
-        OrthogonalConv2d, OrthogonalLinear, optimizer=StiefelAdam, rates=(0.03,)
-    ),
-    "AOC (orthogonium)": Contender(
-        _orthogonium_conv, orthogonium.layers.OrthoLinear, orthogonium.layers.MaxMin
-    ),
+    "orthogonal, Muon (wgan_lip)": Contender(OrthogonalConv2d, OrthogonalLinear, optimizer=StiefelMuon, rates=(0.03,)),
+    "orthogonal, Adam (wgan_lip)": Contender(OrthogonalConv2d, OrthogonalLinear, optimizer=StiefelAdam, rates=(0.03,)),
+    "AOC (orthogonium)": Contender(_orthogonium_conv, orthogonium.layers.OrthoLinear, orthogonium.layers.MaxMin),
     "SpectralConv2d (deel-torchlip)": Contender(
         lambda m, n, k, s: deel.torchlip.SpectralConv2d(m, n, k, s, padding=(k - s) // 2),
         deel.torchlip.SpectralLinear,
@@ -152,7 +146,7 @@ class Trainee:
         self.seed = seed
 
     def step(self, x: Tensor, y: Tensor, number: int, done: float) -> None:
-        """One ascent of ``mean f(x) - mean f(y)``, at the rate that a cosine gives when ``done`` of the time is over."""
+        """One ascent of ``mean f(x) - mean f(y)``, at the cosine's rate when ``done`` of the time is over."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate * (1 + math.cos(math.pi * min(done, 1.0))) / 2
         values = self.critic(torch.cat((x, y)))
@@ -262,9 +256,7 @@ def compete(name: str, contender: Contender, sizes: Sizes, images: Images, rate:
     raw, error = float(x.mean() - y.mean()), math.sqrt(float(x.var() / len(x) + y.var() / len(y)))
     diameter = 2 * math.sqrt(math.prod(SHAPE))
     lower = population_lower(x / bound, y / bound, delta=0.05, diameter=(diameter, diameter)).value
-    return Score(
-        name, steps, rate, bound, raw / bound, error / bound, max(0.0, lower), raw, contender.is_certified
-    )
+    return Score(name, steps, rate, bound, raw / bound, error / bound, max(0.0, lower), raw, contender.is_certified)
 
 
 def generated(checkpoint: Path | None, n: int, m: int, data: FashionMNIST) -> tuple[Tensor, Tensor]:
@@ -359,9 +351,7 @@ def main() -> None:
     scores = []
     for name in args.critics:
         contender = CONTENDERS[name]
-        tried = [
-            compete(name, contender, sizes, images, rate, args.seconds) for rate in contender.rates or args.rates
-        ]
+        tried = [compete(name, contender, sizes, images, rate, args.seconds) for rate in contender.rates or args.rates]
         for score in tried:
             console.print(f"{name}, rate {score.rate:g}: {score.steps} steps, bound {score.bound:.4f}", highlight=False)
         scores.append(max(tried, key=lambda score: score.bound))

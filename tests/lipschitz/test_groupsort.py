@@ -70,9 +70,10 @@ def test_every_way_of_sorting_is_that_of_torch(group_size, shape, dtype):
 
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("trailing", [(), (2, 3)])
 @pytest.mark.parametrize("group_size", SIZES)
-def test_gradients_agree_and_keep_their_norm_among_ties(group_size, threads):
-    x = torch.randn(6, 2 * group_size, dtype=torch.float64)
+def test_gradients_agree_and_keep_their_norm_among_ties(group_size, trailing, threads):
+    x = torch.randn(6, 2 * group_size, *trailing, dtype=torch.float64)
     upstream = torch.randn_like(x)
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
@@ -81,10 +82,10 @@ def test_gradients_agree_and_keep_their_norm_among_ties(group_size, threads):
             point.requires_grad_()
             (grad,) = torch.autograd.grad(GroupSort(group_size)(point), point, upstream)
             # A permutation of the upstream gradient within its group, and the one that sorts where nothing is tied.
-            groups = (-1, 2, group_size)
-            assert torch.equal(grad.view(groups).sort().values, upstream.view(groups).sort().values)
+            groups = (2, group_size)
+            assert torch.equal(grad.unflatten(1, groups).sort(2).values, upstream.unflatten(1, groups).sort(2).values)
             if point is x:
-                y = point.view(groups).sort().values.flatten(1)
+                y = point.unflatten(1, groups).sort(2).values.flatten(1, 2)
                 assert torch.equal(grad, torch.autograd.grad(y, point, upstream)[0])
     finally:
         torch.set_num_threads(before)
@@ -93,12 +94,15 @@ def test_gradients_agree_and_keep_their_norm_among_ties(group_size, threads):
 # PyTorch itself builds its forward-mode rules with what it deprecates.
 @pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:FutureWarning")
 @pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("trailing", [(), (2, 3)])
 @pytest.mark.parametrize("group_size", SIZES)
-def test_second_derivatives_and_the_transforms_of_torch_func(group_size):
+def test_second_derivatives_and_the_transforms_of_torch_func(group_size, trailing):
     activation = GroupSort(group_size)
-    x = torch.randn(3, 2 * group_size, dtype=torch.float64, requires_grad=True)
+    # No two closer than 0.1: numerical differentiation must not change their order.
+    shape = torch.Size((3, 2 * group_size, *trailing))
+    x = (torch.randperm(shape.numel()).double() / 10).view(shape).requires_grad_()
     assert torch.autograd.gradgradcheck(activation, (x,))
-    weights = torch.arange(2.0 * group_size, dtype=torch.float64)
+    weights = torch.arange(2.0 * group_size, dtype=torch.float64).view(-1, *(1 for _ in trailing))
 
     def scalar(sample):
         return (weights * activation(sample.unsqueeze(0)).square()).sum()
@@ -119,6 +123,9 @@ def test_nan_is_never_lost(group_size):
     x = x.round()
     y = GroupSort(group_size)(x).view(-1, group_size)
     assert torch.equal(y.isnan().any(1), x.view(-1, group_size).isnan().any(1))
+    images = GroupSort(group_size)(x.view(100, 2, -1).transpose(1, 2)).unflatten(1, (2, group_size))
+    expected = x.view(100, 2, -1).transpose(1, 2).unflatten(1, (2, group_size)).isnan().any(2)
+    assert torch.equal(images.isnan().any(2), expected)
 
 
 def test_bad_arguments_are_named():

@@ -24,8 +24,13 @@ def sort_groups(groups: Tensor, axis: int) -> Tensor:
     """
     # Note [sorting small groups]: torch.sort on the CPU costs 30 to 250 multiplications of a large tensor. What is
     # differentiated is only a gather or a scatter along indices that are found without autograd: a
-    # comparison of each pair (group_size 2 to 8), or NumPy's vectorised argsort, which knows no threads.
+    # comparison of each pair (group_size 2 to 8), or NumPy's vectorised argsort, which knows no threads. Pairs of whole
+    # images need no indices: minimum, maximum and products are vectorised, gather and where are not.
     size = groups.shape[axis]
+    inner = groups.shape[axis + 1 :].numel()
+    if size == 2 and inner > 1 and groups.is_floating_point() and not torch.compiler.is_compiling():
+        first, second = groups.detach().unbind(axis)
+        return _Swapped.apply(groups, torch.gt(first, second).to(groups.dtype), axis, True)
     if size == 2:
         first, second = groups.detach().unbind(axis)
         swap = (first > second).long()
@@ -39,6 +44,51 @@ def sort_groups(groups: Tensor, axis: int) -> Tensor:
         if size >= _FEW * torch.get_num_threads():
             return groups.gather(axis, _Indices.apply(groups.detach(), axis))
     return groups.sort(dim=axis).values
+
+
+class _Swapped(torch.autograd.Function):
+    """Pairs with ``swap`` 1 exchanged, those with 0 left as they are: linear in them, and its own adjoint.
+
+    With ``by_size`` the swaps are known to sort the pairs, which is exact for infinite members too.
+    """
+
+    @staticmethod
+    def forward(groups: Tensor, swap: Tensor, axis: int, by_size: bool) -> Tensor:
+        first, second = groups.unbind(axis)
+        result = torch.empty_like(groups)
+        low, high = result.unbind(axis)
+        if by_size:
+            torch.minimum(first, second, out=low)
+            torch.maximum(first, second, out=high)
+        else:
+            keep = 1 - swap
+            torch.mul(first, keep, out=low).addcmul_(second, swap)
+            torch.mul(second, keep, out=high).addcmul_(first, swap)
+        return result
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        _, swap, ctx.axis, _ = inputs
+        ctx.save_for_backward(swap)
+        ctx.save_for_forward(swap)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Any:
+        return _Swapped.apply(gradients[0], *ctx.saved_tensors, ctx.axis, False), None, None, None
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> Any:
+        return _Swapped.apply(tangents[0], *ctx.saved_tensors, ctx.axis, False)
+
+    @staticmethod
+    def vmap(
+        info: Any, in_dims: tuple[Any, ...], groups: Tensor, swap: Tensor, axis: int, by_size: bool
+    ) -> tuple[Tensor, int]:
+        groups, swap = (
+            tensor.expand(info.batch_size, *tensor.shape) if dim is None else tensor.movedim(dim, 0)
+            for tensor, dim in ((groups, in_dims[0]), (swap, in_dims[1]))
+        )
+        return _Swapped.apply(groups, swap, axis + 1, by_size), 0
 
 
 class _Indices(torch.autograd.Function):
