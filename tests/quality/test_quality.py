@@ -1,0 +1,150 @@
+"""Kernel distance, precision and the rest, nearest neighbours: against brute force, laws and closed forms."""
+
+import itertools
+import math
+
+import pytest
+import torch
+
+from wgan_lip.quality import features, kernel_distance, manifold_metrics, nearest_neighbours
+
+
+def normal(n: int, d: int, seed: int) -> torch.Tensor:
+    return torch.randn(n, d, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+def brute_kernel_distance(x: torch.Tensor, y: torch.Tensor) -> float:
+    def k(a, b):
+        return float(a @ b / len(a) + 1) ** 3
+
+    n, m = len(x), len(y)
+    xx = sum(k(a, b) for a, b in itertools.permutations(x, 2)) / (n * (n - 1))
+    yy = sum(k(a, b) for a, b in itertools.permutations(y, 2)) / (m * (m - 1))
+    return xx + yy - 2 * sum(k(a, b) for a in x for b in y) / (n * m)
+
+
+def test_kernel_distance_is_the_sum_over_pairs():
+    x, y = normal(7, 3, 0), normal(9, 3, 1) + 1
+    assert kernel_distance(x, y).value == pytest.approx(brute_kernel_distance(x, y), rel=1e-12)
+    swapped, same = kernel_distance(y, x), kernel_distance(x, y)
+    assert (swapped.value, swapped.standard_error) == pytest.approx((same.value, same.standard_error))
+
+
+def test_the_standard_error_is_that_of_leaving_samples_out():
+    x, y = normal(6, 2, 0), normal(8, 2, 1) + 0.5
+    left_x = torch.tensor([brute_kernel_distance(torch.cat((x[:i], x[i + 1 :])), y) for i in range(6)])
+    left_y = torch.tensor([brute_kernel_distance(x, torch.cat((y[:i], y[i + 1 :]))) for i in range(8)])
+    expected = math.sqrt(sum((len(v) - 1) / len(v) * float((v - v.mean()).square().sum()) for v in (left_x, left_y)))
+    assert kernel_distance(x, y).standard_error == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_standard_error_is_about_the_spread_over_repetitions():
+    found = [kernel_distance(normal(200, 4, 2 * i), normal(200, 4, 2 * i + 1) + 0.5) for i in range(60)]
+    spread = torch.tensor([f.value for f in found]).std()
+    stated = torch.tensor([f.standard_error for f in found]).mean()
+    assert 0.8 < float(stated / spread) < 1.3
+
+
+def test_kernel_distance_has_no_bias():
+    same = torch.tensor([kernel_distance(normal(50, 4, 2 * i), normal(60, 4, 2 * i + 1)).value for i in range(200)])
+    assert abs(float(same.mean())) < 4 * float(same.std()) / math.sqrt(200)
+    assert float(same.min()) < 0 < float(same.max())
+
+
+def brute_manifold(real: torch.Tensor, fake: torch.Tensor, k: int) -> tuple[float, float, float, float]:
+    def radius(points, i):
+        return sorted(float((points[i] - p).norm()) for p in points)[k]
+
+    in_real = [[float((r - f).norm()) < radius(real, i) for f in fake] for i, r in enumerate(real)]
+    in_fake = [[float((r - f).norm()) < radius(fake, j) for j, f in enumerate(fake)] for r in real]
+    n, m = len(real), len(fake)
+    return (
+        sum(any(row[j] for row in in_real) for j in range(m)) / m,
+        sum(any(row) for row in in_fake) / n,
+        sum(sum(row) for row in in_real) / (k * m),
+        sum(any(row) for row in in_real) / n,
+    )
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("k", [1, 3])
+def test_manifold_metrics_are_those_of_the_definitions(seed, k):
+    real, fake = normal(12, 2, seed), 0.7 * normal(15, 2, 100 + seed) + 0.4
+    found = manifold_metrics(real, fake, k)
+    assert (found.precision, found.recall, found.density, found.coverage) == pytest.approx(
+        brute_manifold(real, fake, k)
+    )
+
+
+def test_samples_far_away_and_samples_that_are_the_real_ones():
+    real = normal(50, 3, 0)
+    far = manifold_metrics(real, real + 100)
+    assert (far.precision, far.recall, far.density, far.coverage) == (0, 0, 0, 0)
+    same = manifold_metrics(real, real.clone())
+    assert (same.precision, same.recall, same.coverage) == (1, 1, 1)
+    # Half of the modes: what there is, is like real samples; what is missing, lowers recall and coverage.
+    modes = torch.cat((normal(60, 2, 1), normal(60, 2, 2) + 50))
+    half = manifold_metrics(modes, normal(120, 2, 3))
+    assert half.precision > 0.8
+    assert half.recall < 0.6
+    assert half.coverage < 0.6
+    assert 0 < half.coverage_standard_error < 0.1
+
+
+def test_scaling_and_order_change_nothing():
+    real, fake = normal(40, 3, 0), normal(50, 3, 1)
+    expected = manifold_metrics(real, fake)
+    assert manifold_metrics(8 * real, 8 * fake) == expected
+    turned = manifold_metrics(real.flip(0), fake.flip(0))
+    assert (turned.precision, turned.recall, turned.density, turned.coverage) == pytest.approx(
+        (expected.precision, expected.recall, expected.density, expected.coverage)
+    )
+
+
+@pytest.mark.parametrize("k", [1, 4, 30])
+def test_nearest_neighbours_are_those_of_a_sort(k):
+    queries, references = normal(20, 3, 0), normal(30, 3, 1)
+    expected = torch.cdist(queries, references).sort(dim=1)
+    found = nearest_neighbours(queries, references, k)
+    assert torch.equal(found.indices, expected.indices[:, :k])
+    torch.testing.assert_close(found.distances, expected.values[:, :k], rtol=0, atol=1e-9)
+
+
+def test_among_equals_the_first_is_nearest_and_images_are_flattened():
+    references = torch.tensor([5.0, 1, 3, 1, 1]).view(5, 1, 1, 1)
+    assert nearest_neighbours(torch.zeros(1, 1, 1, 1), references, 2).indices.tolist() == [[1, 3]]
+    assert nearest_neighbours(torch.zeros(1, 1, 1, 1), references, 5).indices.tolist() == [[1, 3, 4, 2, 0]]
+    near = torch.tensor([[1e8], [1e8 + 1e-6]], dtype=torch.float64)
+    assert float(nearest_neighbours(near[:1], near[1:]).distances) == pytest.approx(1e-6, rel=0.05)
+
+
+def test_blocks_give_the_same(monkeypatch):
+    x, y = normal(23, 3, 0), normal(31, 3, 1)
+    before = kernel_distance(x, y), manifold_metrics(x, y), nearest_neighbours(x, y, 3)
+    monkeypatch.setattr(features, "_BLOCK", 70)
+    after = kernel_distance(x, y), manifold_metrics(x, y), nearest_neighbours(x, y, 3)
+    assert after[0].value == pytest.approx(before[0].value, rel=1e-12)
+    assert after[1] == before[1]
+    assert torch.equal(after[2].indices, before[2].indices)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda: kernel_distance(torch.zeros(2, 3), torch.zeros(5, 3)),
+            r"x must be of shape \(n, d\) with n >= 3; got",
+        ),
+        (lambda: kernel_distance(torch.zeros(5, 3), torch.full((5, 3), math.nan)), "y holds NaN or infinity"),
+        (lambda: kernel_distance(torch.zeros(5, 3), torch.zeros(5, 4)), "got {'x': 3, 'y': 4}"),
+        (lambda: manifold_metrics(torch.zeros(5, 3), torch.zeros(9, 3)), "real must be of shape .* n >= 6"),
+        (lambda: manifold_metrics(torch.zeros(9, 3), torch.zeros(9, 3), 0), "k must be at least 1; got k=0"),
+        (
+            lambda: nearest_neighbours(torch.zeros(1, 2), torch.zeros(3, 2), 4),
+            "between 1 and the 3 references; got k=4",
+        ),
+    ],
+)
+def test_bad_input_is_named(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()

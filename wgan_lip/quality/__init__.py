@@ -1,0 +1,14 @@
+"""How good samples are, judged by features of them: kernel distance, precision and recall, nearest neighbours."""
+
+from wgan_lip.quality.kernel_distance import KernelDistance, kernel_distance
+from wgan_lip.quality.manifold import ManifoldMetrics, manifold_metrics
+from wgan_lip.quality.neighbours import Neighbours, nearest_neighbours
+
+__all__ = [
+    "KernelDistance",
+    "ManifoldMetrics",
+    "Neighbours",
+    "kernel_distance",
+    "manifold_metrics",
+    "nearest_neighbours",
+]
