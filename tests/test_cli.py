@@ -43,6 +43,7 @@ def test_a_run_writes_its_folder_and_prints_its_table(monkeypatch, tmp_path, cap
         "interpolations-0000000.png",
         "interpolations-0000010.png",
         "interpolations-0000020.png",
+        "neighbours-0000020.png",
         "real.png",
     ]
     # 8 x 8 grids of digits enlarged eight times, with two pixels between them.

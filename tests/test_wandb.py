@@ -64,11 +64,17 @@ def test_the_resolved_config_is_there(recorded):
 def test_the_pictures_are_there(recorded):
     folder, records = recorded
     history = [record["history"]["item"] for record in records if record["type"] == "history"]
-    names = ("samples/real", "samples/generated", "samples/interpolations", "report/w1")
+    names = ("samples/real", "samples/generated", "samples/interpolations", "samples/neighbours", "report/w1")
     keys = [name for item in history for name in names if f"{name}.path" in item]
-    assert sorted(keys) == ["report/w1", *3 * ["samples/generated"], *3 * ["samples/interpolations"], "samples/real"]
+    assert sorted(keys) == [
+        "report/w1",
+        *3 * ["samples/generated"],
+        *3 * ["samples/interpolations"],
+        "samples/neighbours",
+        "samples/real",
+    ]
     (media,) = folder.glob("wandb/offline-run-*/files/media/images")
-    assert len(list(media.rglob("*.png"))) == 8
+    assert len(list(media.rglob("*.png"))) == 9
 
 
 def test_the_run_has_the_folder_s_id_and_ended_well(recorded):

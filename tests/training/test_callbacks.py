@@ -18,7 +18,7 @@ def test_the_grid_uses_the_same_noise_each_time_and_shows_the_whole_range(tmp_pa
         for parameter in gan.generator.parameters():
             parameter.zero_()
     # A generator that is not trained shows the same grey (tanh 0) every time.
-    fit(tmp_path, gan=gan, callbacks=[SampleGrid(every=1, n=4, interpolations=0)], logger=False)
+    fit(tmp_path, gan=gan, callbacks=[SampleGrid(every=1, n=4, interpolations=0, neighbours=0)], logger=False)
     pictures = sorted((tmp_path / "samples").iterdir())
     assert [path.name for path in pictures] == ["0000000.png", "0000001.png", "0000002.png", "0000003.png", "real.png"]
     assert imread(pictures[0])[10, 10, 0] == pytest.approx(0.5, abs=0.01)
@@ -28,9 +28,10 @@ def test_the_grid_uses_the_same_noise_each_time_and_shows_the_whole_range(tmp_pa
 
 def test_averaged_images_and_interpolations_are_drawn_too(tmp_path):
     gan = tiny_gan(generator_steps=2, generator_average=ExponentialAverage())
-    fit(tmp_path, gan=gan, callbacks=[SampleGrid(every=2, n=4, interpolations=3)], logger=False)
+    fit(tmp_path, gan=gan, callbacks=[SampleGrid(every=2, n=4, interpolations=3, neighbours=5)], logger=False)
     names = {f"{kind}000000{step}.png" for kind in ("", "averaged-", "interpolations-") for step in (0, 2)}
-    assert {path.name for path in (tmp_path / "samples").iterdir()} == {*names, "real.png"}
+    assert {path.name for path in (tmp_path / "samples").iterdir()} == {*names, "real.png", "neighbours-0000002.png"}
+    assert imread(tmp_path / "samples" / "neighbours-0000002.png").shape[:2] == (5 * 66 + 2, 8 * 66 + 2)
     # Eight images of 64 pixels in each of three rows, and margins of 2.
     assert imread(tmp_path / "samples" / "interpolations-0000002.png").shape[:2] == (3 * 66 + 2, 8 * 66 + 2)
 
@@ -50,7 +51,7 @@ def test_interpolations_lead_from_one_noise_to_another_and_keep_the_label():
 
 
 def test_bad_counts_are_named():
-    with pytest.raises(ValueError, match="every=0, n=64, interpolations=8"):
+    with pytest.raises(ValueError, match="every=0, n=64, among=10000, interpolations=8, neighbours=8"):
         SampleGrid(every=0)
     with pytest.raises(ValueError, match="every must be at least 1; got every=0"):
         SaveCheckpoint(every=0)

@@ -49,7 +49,7 @@ def test_two_steps_of_every_gan_on_every_data_module(member, data, tmp_path):
     w1_figure(history)
     w1_table(history)
     kinds = {path.name.rsplit("-", 1)[0] for path in (tmp_path / "run" / "samples").glob("*-*.png")}
-    assert kinds == {"averaged", "interpolations"}
+    assert kinds == {"averaged", "interpolations", "neighbours"}
 
 
 @pytest.mark.parametrize("data", ["Digits", "FashionMNIST", "CIFAR10", "ImageFolder"])

@@ -17,7 +17,16 @@ from wgan_lip.report import (
     w1_figure,
     w1_table,
 )
-from wgan_lip.training import ExactW1, HeldOutW1, SampleGrid, SaveCheckpoint, SteppedModule, W1Estimator, WassersteinGAN
+from wgan_lip.training import (
+    ExactW1,
+    FeatureQuality,
+    HeldOutW1,
+    SampleGrid,
+    SaveCheckpoint,
+    SteppedModule,
+    W1Estimator,
+    WassersteinGAN,
+)
 
 # By their names in the config.
 Callbacks = Mapping[str, type[Callback]]
@@ -54,9 +63,19 @@ def _estimator_report(metrics_csv: Path, name: str) -> tuple[Figure, Table]:
 
 COMMON: Callbacks = {"checkpoint": SaveCheckpoint}
 KINDS = (
-    Kind(WassersteinGAN, True, {"exact_w1": ExactW1, "sample_grid": SampleGrid}, _gan_report, ("samples/[0-9]*.png",)),
     Kind(
-        W1Estimator, False, {"heldout_w1": HeldOutW1, "draw_critic": DrawCritic}, _estimator_report, ("critic/*.png",)
+        module=WassersteinGAN,
+        takes_data=True,
+        callbacks={"exact_w1": ExactW1, "sample_grid": SampleGrid, "feature_quality": FeatureQuality},
+        report=_gan_report,
+        pictures=("samples/[0-9]*.png", "samples/averaged-*.png"),
+    ),
+    Kind(
+        module=W1Estimator,
+        takes_data=False,
+        callbacks={"heldout_w1": HeldOutW1, "draw_critic": DrawCritic},
+        report=_estimator_report,
+        pictures=("critic/*.png",),
     ),
 )
 

@@ -6,6 +6,8 @@ from wgan_lip.training.estimate import Estimate, evaluate_estimator, score_heldo
 from wgan_lip.training.evaluation import BrokenBoundError, Evaluation, evaluate
 from wgan_lip.training.every_steps import EvaluateEverySteps, EverySteps
 from wgan_lip.training.exact_w1 import ExactW1
+from wgan_lip.training.feature_quality import FeatureQuality, FeatureScores, compare_features
+from wgan_lip.training.features import describe, load_features, save_features, train_features
 from wgan_lip.training.heldout import HeldOut, draw_heldout
 from wgan_lip.training.heldout_w1 import HeldOutW1
 from wgan_lip.training.load_pair import load_pair
@@ -25,6 +27,8 @@ __all__ = [
     "EverySteps",
     "ExactW1",
     "ExponentialAverage",
+    "FeatureQuality",
+    "FeatureScores",
     "HeldOut",
     "HeldOutW1",
     "MetricsCSV",
@@ -36,12 +40,17 @@ __all__ = [
     "W1Estimator",
     "WassersteinGAN",
     "WeightAverage",
+    "compare_features",
+    "describe",
     "draw_heldout",
     "evaluate",
     "evaluate_estimator",
+    "load_features",
     "load_pair",
     "log_picture",
     "plain_fit",
+    "save_features",
     "score_heldout",
+    "train_features",
     "wandb_logger",
 ]

@@ -15,6 +15,9 @@ from torch import Tensor
 
 from wgan_lip.training.stepped import SteppedModule
 
+# Of metrics and pictures, all drawn over the module's own steps.
+_GROUPS = ("w1", "w1_averaged", "features", "lipschitz", "gradient", "train", "samples", "critic")
+
 WandbMode = Literal["auto", "online", "offline", "disabled"]
 
 
@@ -119,8 +122,8 @@ class StepWandbLogger(WandbLogger):
             wandb.teardown(exit_code=1)
             run = super().experiment
         if fresh:
-            for names in ("w1/*", "lipschitz/*", "gradient/*", "train/*", "samples/*", "critic/*"):
-                run.define_metric(names, step_metric=self._step_name)
+            for group in _GROUPS:
+                run.define_metric(f"{group}/*", step_metric=self._step_name)
         return run
 
 

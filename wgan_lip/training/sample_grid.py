@@ -11,6 +11,7 @@ from torch.nn.functional import interpolate, normalize
 from torchvision.utils import make_grid, save_image
 
 from wgan_lip.data import SampleDataModule
+from wgan_lip.quality import nearest_neighbours
 from wgan_lip.randomness import keyed_generator
 from wgan_lip.training.every_steps import EverySteps
 from wgan_lip.training.loggers import log_picture
@@ -26,7 +27,9 @@ class SampleGrid(EverySteps):
 
     In ``samples/`` of the trainer's ``default_root_dir``: ``<generator_step>.png``; ``averaged-<generator_step>.png``
     where the module keeps an average of the generator; ``interpolations-<generator_step>.png``, whose rows lead from
-    one noise to another, by the average if there is one; and ``real.png`` (held-out). All also go to Weights & Biases.
+    one noise to another, by the average if there is one; ``real.png`` (held-out); and, when the training ends,
+    ``neighbours-<generator_step>.png``, whose rows begin with a generated image and go on with the training images that
+    are nearest to it in l2: has the generator learnt them by heart? All also go to Weights & Biases.
     Pixels in [-1, 1] become black to white. Samples that are not images of 1 or 3 channels are not drawn.
 
     Args:
@@ -34,21 +37,33 @@ class SampleGrid(EverySteps):
         n: images in a grid.
         seed: what the noise and the real images are drawn from.
         interpolations: rows of interpolations; 0 draws none.
+        neighbours: rows of nearest neighbours; 0 draws none.
+        among: training images that neighbours are sought among, drawn at random if there are more.
 
     Raises:
         ValueError: a count that is too small.
     """
 
-    def __init__(self, every: int = 500, n: int = 64, seed: int = 0, interpolations: int = 8) -> None:
-        if every < 1 or n < 1 or interpolations < 0:
+    def __init__(
+        self,
+        every: int = 500,
+        n: int = 64,
+        seed: int = 0,
+        interpolations: int = 8,
+        neighbours: int = 8,
+        among: int = 10_000,
+    ) -> None:
+        if min(every, n, among) < 1 or min(interpolations, neighbours) < 0:
             raise ValueError(
-                f"every and n must be at least 1, interpolations at least 0; got every={every}, n={n}, "
-                f"interpolations={interpolations}"
+                f"every, n and among must be at least 1, interpolations and neighbours at least 0; got every={every}, "
+                f"n={n}, among={among}, interpolations={interpolations}, neighbours={neighbours}"
             )
         super().__init__(every)
         self.n = n
         self.seed = seed
         self.interpolations = interpolations
+        self.neighbours = neighbours
+        self.among = among
         self._channels = 0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -80,11 +95,28 @@ class SampleGrid(EverySteps):
             path = _paths(gan, self.interpolations, self.seed)
             self._save(trainer, "interpolations", step, gan.sample(path, averaged=kept), gan)
 
-    def _save(self, trainer: Trainer, kind: str, step: str, images: Tensor, module: WassersteinGAN) -> None:
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        super().on_train_end(trainer, pl_module)
+        if self._channels and self.neighbours and trainer.is_global_zero:
+            self._draw_neighbours(trainer, cast(WassersteinGAN, pl_module))
+
+    def _draw_neighbours(self, trainer: Trainer, gan: WassersteinGAN) -> None:
+        data = cast(SampleDataModule, trainer.datamodule)  # type: ignore[attr-defined]
+        noise = gan.noise(self.neighbours, "grid", self.seed)
+        made = gan.sample(noise, averaged=gan.averaged is not None).float().cpu()
+        n = min(self.among, data.size("train"))
+        known = data.draw("train", n, keyed_generator(self.seed, "neighbours"))
+        nearest = nearest_neighbours(made, known, min(_COLUMNS - 1, n)).indices
+        rows = torch.cat((made[:, None], known[nearest]), 1).flatten(0, 1)
+        self._save(trainer, "neighbours", f"{gan.step:07d}", rows, gan, nearest.shape[1] + 1)
+
+    def _save(
+        self, trainer: Trainer, kind: str, step: str, images: Tensor, module: WassersteinGAN, columns: int = _COLUMNS
+    ) -> None:
         images = images[:, : self._channels].float().cpu()
         # Small images are enlarged to about 64 pixels, without smoothing.
         factor = max(1, 64 // images.shape[-1])
-        grid = make_grid(interpolate(images, scale_factor=factor), nrow=_COLUMNS, normalize=True, value_range=(-1, 1))
+        grid = make_grid(interpolate(images, scale_factor=factor), nrow=columns, normalize=True, value_range=(-1, 1))
         name = step if kind == "generated" else f"{kind}-{step}".rstrip("-")
         path = Path(trainer.default_root_dir) / "samples" / f"{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)

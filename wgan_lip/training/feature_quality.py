@@ -1,0 +1,155 @@
+"""How good generated images are by features of them, each number beside what sampling alone makes of it."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from pytorch_lightning import LightningModule, Trainer
+from torch import Tensor
+
+from wgan_lip.data import SampleDataModule
+from wgan_lip.networks.features import FeatureNetwork
+from wgan_lip.quality import kernel_distance, manifold_metrics
+from wgan_lip.randomness import keyed_generator
+from wgan_lip.training.every_steps import EverySteps
+from wgan_lip.training.features import describe, image_shape_of, load_features, save_features, train_features
+from wgan_lip.training.stepped import SteppedModule
+from wgan_lip.training.wgan import WassersteinGAN
+from wgan_lip.transport import sliced_wasserstein1, wasserstein1
+
+
+@dataclass(frozen=True)
+class FeatureScores:
+    """Two samples, compared by their features; ``_standard_error`` is of the number before it.
+
+    Attributes:
+        kernel_distance: squared MMD with the kernel of KID, without bias (``quality.kernel_distance``).
+        kernel_distance_standard_error: by the jackknife.
+        precision: see ``quality.ManifoldMetrics``, as of the next three.
+        precision_standard_error: likewise.
+        recall: likewise.
+        recall_standard_error: likewise.
+        density: likewise.
+        density_standard_error: likewise.
+        coverage: likewise.
+        coverage_standard_error: likewise.
+        sliced_w1: mean W1 of projections.
+        w1: exact W1 in the space of features.
+    """
+
+    kernel_distance: float
+    kernel_distance_standard_error: float
+    precision: float
+    precision_standard_error: float
+    recall: float
+    recall_standard_error: float
+    density: float
+    density_standard_error: float
+    coverage: float
+    coverage_standard_error: float
+    sliced_w1: float
+    w1: float
+
+
+def compare_features(real: Tensor, fake: Tensor, generator: torch.Generator) -> FeatureScores:
+    """Compare generated samples with real ones by their features.
+
+    Args:
+        real: shape (n, d).
+        fake: shape (m, d).
+        generator: draws the directions of the sliced W1.
+
+    Raises:
+        ValueError: too few samples, NaN or infinity.
+    """
+    kernel = kernel_distance(real, fake)
+    return FeatureScores(
+        kernel_distance=kernel.value,
+        kernel_distance_standard_error=kernel.standard_error,
+        **asdict(manifold_metrics(real, fake)),
+        sliced_w1=sliced_wasserstein1(real, fake, generator=generator).mean,
+        w1=wasserstein1(real, fake).value,
+    )
+
+
+class FeatureQuality(EverySteps):
+    """Logs how alike generated and held-out images are by features of them, and what real images score.
+
+    The features are those of a :class:`FeatureNetwork`, trained for about a minute on the training split when training
+    starts, and kept as ``features.pt`` in the trainer's ``default_root_dir``. They are no Inception features: numbers
+    of runs with different features cannot be compared. Every name of :class:`FeatureScores` is logged as
+    ``features/NAME``, of the averaged generator where there is one, and as ``features/NAME_floor``, where images of
+    the training split stand in for generated ones: what a perfect generator would score with so many.
+
+    Args:
+        every: generator steps between two.
+        n: images on each side; 0 leaves all this out.
+        seed: what images and features are drawn from.
+        features: file of the features; None trains them.
+        training_steps: of the features.
+
+    Raises:
+        ValueError: a count that is too small; when training starts: samples that are not square images, fewer of them
+            than n, or features of other images.
+    """
+
+    def __init__(
+        self, every: int = 2000, n: int = 0, seed: int = 0, features: str | None = None, training_steps: int = 1000
+    ) -> None:
+        super().__init__(every)
+        if n != 0 and n < 10:
+            raise ValueError(f"n must be 0 or at least 10; got n={n}")
+        if training_steps < 1:
+            raise ValueError(f"training_steps must be at least 1; got training_steps={training_steps}")
+        self.n = n
+        self.seed = seed
+        self.features = features
+        self.training_steps = training_steps
+        self._network: FeatureNetwork | None = None
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self.n:
+            data = trainer.datamodule  # type: ignore[attr-defined]
+            if not isinstance(data, SampleDataModule) or not isinstance(pl_module, WassersteinGAN):
+                raise ValueError("FeatureQuality compares samples of a WassersteinGAN with those of a SampleDataModule")
+            for split in ("heldout", "train"):
+                if data.size(split) < self.n:
+                    raise ValueError(
+                        f"FeatureQuality needs n={self.n} samples of the {split} split; "
+                        f"{type(data).__name__} has {data.size(split)}: lower n"
+                    )
+            self._network = self._features(Path(trainer.default_root_dir) / "features.pt", data)
+        super().on_train_start(trainer, pl_module)
+
+    def _features(self, kept: Path, data: SampleDataModule) -> FeatureNetwork:
+        if self.features is None and not kept.exists():
+            network = train_features(data, self.training_steps, seed=self.seed)
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            save_features(network, kept)
+            return network
+        path = kept if self.features is None else Path(self.features)
+        network = load_features(path)
+        if network.input_shape != image_shape_of(data):
+            raise ValueError(
+                f"the features of {path} are of images of shape {network.input_shape}; "
+                f"{type(data).__name__}'s are {image_shape_of(data)}"
+            )
+        return network
+
+    def act(self, trainer: Trainer, module: SteppedModule) -> None:
+        if self._network is None:
+            return
+        gan, data = cast(WassersteinGAN, module), cast(SampleDataModule, trainer.datamodule)  # type: ignore[attr-defined]
+        stream = keyed_generator(self.seed, "feature quality", gan.step)
+        noise = gan.noise(self.n, "feature quality", self.seed, gan.step)
+        heldout, train = (data.draw(split, self.n, stream) for split in ("heldout", "train"))
+        fake = gan.sample(noise, averaged=gan.averaged is not None)
+        real, floor, made = (describe(self._network, images) for images in (heldout, train, fake))
+        metrics: dict[str, Any] = {}
+        for suffix, other in (("", made), ("_floor", floor)):
+            # The same directions for both.
+            directions = keyed_generator(self.seed, "directions", gan.step)
+            scores = asdict(compare_features(real, other, directions))
+            metrics |= {f"features/{name}{suffix}": value for name, value in scores.items()}
+        gan.log_metrics(metrics)
