@@ -34,7 +34,8 @@ SMALL_ESTIMATOR = [
 ]
 # Two steps of whatever lies in a folder of configs.
 TWO_STEPS = {
-    "gan": ["fit", "--model.init_args.generator_steps=2", "--exact_w1.n=20"],
+    "gan": (_GAN := ["fit", "--model.init_args.generator_steps=2", "--exact_w1.n=20", "--trainer.accelerator=cpu"]),
+    "family": _GAN,
     "w1": ["fit", "--model.init_args.steps=2", "--heldout_w1.n=64", "--heldout_w1.exact_n=20"],
     "compare": ["compare", "--set", "steps=2", "--seeds=[0]", "--n=64", "--exact_n=20", "--jobs=1"],
 }

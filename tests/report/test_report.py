@@ -100,3 +100,15 @@ def test_what_proves_nothing_is_shown_as_such_and_what_is_proven_as_that():
     headings = [str(column.header) for column in w1_table(rows).columns]
     assert "uncertified" in headings
     assert not {"critic ≥", "L ≤", "averaged"} & set(headings)
+
+
+def test_a_table_with_all_there_is_still_fits():
+    rows = [
+        replace(row(8000), exact=10.1234, averaged=10.1234, uncertified=12.34, certified=1.096, population_upper=30.5)
+    ]
+    out = io.StringIO()
+    Console(file=out, width=80).print(w1_table(rows))
+    assert "…" not in out.getvalue()
+    assert [str(column.header) for column in w1_table(rows).columns] == [
+        "step", "exact W1", "averaged", "floor", "critic ≥", "uncertified", "L ≤"
+    ]  # fmt: skip

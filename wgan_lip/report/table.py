@@ -8,6 +8,7 @@ from rich.table import Table
 from wgan_lip.report.estimate_history import EstimateRow
 from wgan_lip.report.history import Row
 
+_WIDTH = 80
 AnyRow = TypeVar("AnyRow")
 
 
@@ -34,7 +35,9 @@ def w1_table(rows: Sequence[Row]) -> Table:
         "population": [_bracket(row.population_lower, row.population_upper) for row in shown],
         "L ≤": [_number(row.certified, ".7f" if (row.certified or 0) < 100 else ".3g") for row in shown],
     }
-    return _filled("W1 of generated against held-out real samples, by generator step", columns)
+    return _filled(
+        "W1 of generated against held-out real samples, by generator step", columns, ("exact/floor", "population")
+    )
 
 
 def _bracket(lower: float | None, upper: float | None) -> str:
@@ -80,9 +83,16 @@ def _number(value: float | None, form: str) -> str:
     return "" if value is None else format(value, form)
 
 
-def _filled(title: str, columns: dict[str, list[str]]) -> Table:
-    """A table of columns by their headings; one for what all critics here lack is left out."""
+def _filled(title: str, columns: dict[str, list[str]], spare: Sequence[str] = ()) -> Table:
+    """A table of columns by their headings; one for what all critics here lack is left out.
+
+    Of ``spare`` columns as many are left out as it takes to fit into a terminal of eighty columns.
+    """
     columns = {heading: cells for heading, cells in columns.items() if any(cells)}
+    for heading in spare:
+        # A margin on either side of each cell, and a line after it.
+        if sum(max(map(len, (name, *cells))) + 3 for name, cells in columns.items()) + 1 > _WIDTH:
+            columns.pop(heading, None)
     table = Table(title=title)
     for heading in columns:
         table.add_column(heading, justify="right", no_wrap=True)
