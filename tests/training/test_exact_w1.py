@@ -1,5 +1,6 @@
 """The comparison of estimate and truth, and the alarm when it cannot be."""
 
+import csv
 import math
 from dataclasses import replace
 
@@ -245,3 +246,11 @@ def test_bounds_of_digits_reach_the_log(tmp_path):
     )
     assert metrics["w1/population_upper"] == pytest.approx(expected, rel=1e-9)
     assert 0 <= metrics["w1/population_lower"] <= last.exact
+
+
+@pytest.mark.parametrize("redraw", [False, True])
+def test_the_same_samples_throughout_unless_they_are_drawn_anew(redraw, tmp_path):
+    fit(tmp_path, callbacks=[ExactW1(every=5, n=50, redraw=redraw)])
+    with (tmp_path / "metrics.csv").open(newline="") as file:
+        floors = {row["w1/noise_floor"] for row in csv.DictReader(file) if row["w1/exact"]}
+    assert len(floors) == (7 if redraw else 1)

@@ -36,7 +36,9 @@ class ExactW1(EvaluateEverySteps):
     Args:
         every: generator steps between two evaluations.
         n: samples on each side; at least 2.
-        seed: what the samples are drawn from; an evaluation's depend on the seed and the step only.
+        seed: what the samples are drawn from.
+        redraw: take other samples and noise at each step. Otherwise they are the same throughout the training, so that
+            a curve shows the training and not the draws.
         norm: the ground norm; None takes the one in which the critic is certified.
         confidence: of the population bracket.
 
@@ -46,7 +48,13 @@ class ExactW1(EvaluateEverySteps):
     """
 
     def __init__(
-        self, every: int = 500, n: int = 500, seed: int = 0, norm: Norm | None = None, confidence: float = 0.95
+        self,
+        every: int = 500,
+        n: int = 500,
+        seed: int = 0,
+        norm: Norm | None = None,
+        confidence: float = 0.95,
+        redraw: bool = False,
     ) -> None:
         if every < 1 or n < 2:
             raise ValueError(f"every must be at least 1 and n at least 2; got every={every}, n={n}")
@@ -59,6 +67,8 @@ class ExactW1(EvaluateEverySteps):
         self.seed = seed
         self.norm = norm
         self.confidence = confidence
+        self.redraw = redraw
+        self._noise_floor: float | None = None
         self._exact_critics: dict[str, McShaneExtension] = {}
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -69,6 +79,7 @@ class ExactW1(EvaluateEverySteps):
                     f"ExactW1 needs n={self.n} samples of the {split} split; "
                     f"{type(data).__name__} has {data.size(split)}: lower n"
                 )
+        self._noise_floor = None
         # Networks for other samples are found here, not in the middle of a step.
         made = try_network(module.generator, "generator", module.noise(1, "probe"))
         if tuple(made.shape[1:]) != tuple(data.sample_shape):
@@ -80,10 +91,10 @@ class ExactW1(EvaluateEverySteps):
 
     def evaluate(self, trainer: Trainer, module: SteppedModule) -> "Evaluations":
         module = _module(module)
-        data, step = _data(trainer), module.generator_step
-        stream = keyed_generator(self.seed, "exact w1", step)
+        data, key = _data(trainer), ("exact w1", module.generator_step if self.redraw else 0)
+        stream = keyed_generator(self.seed, *key)
         real, other_real = data.draw("heldout", self.n, stream), data.draw("train", self.n, stream)
-        noise = module.noise(self.n, "exact w1", self.seed, step)
+        noise = module.noise(self.n, *key, self.seed)
         found: dict[str, Evaluation] = {}
         for group in ("w1", "w1_averaged") if module.averaged is not None else ("w1",):
             found[group], self._exact_critics[group] = evaluate(
@@ -96,9 +107,12 @@ class ExactW1(EvaluateEverySteps):
                 fake_bounds=getattr(module.generator, "bounds", None),
                 confidence=self.confidence,
                 previous=self._exact_critics.get(group),
-                # Of real samples alone: the same for both.
-                noise_floor=found["w1"].noise_floor if found else None,
+                noise_floor=self._noise_floor,
             )
+            # Of real samples alone: the same for both generators, and throughout where nothing is drawn anew.
+            self._noise_floor = found[group].noise_floor
+        if self.redraw:
+            self._noise_floor = None
         return Evaluations(found["w1"], found.get("w1_averaged"))
 
 
