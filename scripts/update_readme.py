@@ -1,8 +1,9 @@
-"""Copy the newest demo's figures into docs/ and its table into the README.
+"""Copy the newest finished runs' figures into docs/ and their tables into the README.
 
-make demo && .venv/bin/python scripts/update_readme.py
+make demo && .venv/bin/python scripts/update_readme.py [--runs_dir runs] [--names digits fashion_mnist]
 """
 
+import argparse
 import re
 import shutil
 from pathlib import Path
@@ -10,35 +11,55 @@ from pathlib import Path
 from wgan_lip.report import Row, read_history, shown_rows
 
 ROOT = Path(__file__).parent.parent
-BEGIN, END = "<!-- demo table -->\n", "<!-- end of demo table -->"
+# Runs by the names of their configs, and where their figures go.
+DOCS = {"digits": "demo", "fashion_mnist": "fashion_mnist"}
 
 
 def markdown_table(rows: list[Row]) -> str:
     """The table that the run printed, in Markdown."""
-    lines = [
-        "| generator step | exact W1 | noise floor | exact / floor | critic ≥ | L ≤ |",
-        "|--:|--:|--:|--:|--:|--:|",
+    averaged = all(row.averaged is not None for row in rows)
+    headings = [
+        "generator step",
+        "exact W1",
+        *(["averaged generator"] if averaged else []),
+        "noise floor",
+        "exact / floor",
     ]
-    lines += [
-        f"| {row.generator_step} | {row.exact:.4f} | {row.noise_floor:.4f} | {row.exact / row.noise_floor:.3f} "
-        f"| {row.critic:.4f} | {row.certified:.7f} |"
-        for row in shown_rows(rows)
-    ]
+    headings += ["critic ≥", "L ≤"]
+    lines = [f"| {' | '.join(headings)} |", f"|{'--:|' * len(headings)}"]
+    for row in shown_rows(rows):
+        cells = [f"{row.generator_step}", f"{row.exact:.4f}"]
+        cells += [f"{row.averaged:.4f}"] if averaged else []
+        cells += [f"{row.noise_floor:.4f}", f"{row.exact / row.noise_floor:.3f}"]
+        cells += [f"{row.critic:.4f}", f"{row.certified:.7f}"]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
-def main() -> None:
-    """Find the newest finished run of the demo and copy from it."""
-    run = max(path.parent for path in ROOT.glob("runs/digits/*/w1.png"))
-    docs = ROOT / "docs" / "demo"
+def update(name: str, runs_dir: Path) -> None:
+    """Copy from the newest finished run of a name."""
+    run = max(path.parent for path in runs_dir.glob(f"{name}/*/w1.png"))
+    docs = ROOT / "docs" / DOCS[name]
     docs.mkdir(parents=True, exist_ok=True)
     shutil.copy(run / "w1.png", docs / "w1.png")
     shutil.copy(run / "metrics.csv", docs / "metrics.csv")
-    shutil.copy(max((run / "samples").glob("[0-9]*.png")), docs / "samples.png")
+    pictures = list((run / "samples").glob("averaged-*.png")) or list((run / "samples").glob("[0-9]*.png"))
+    shutil.copy(max(pictures), docs / "samples.png")
+    begin, end = f"<!-- {DOCS[name]} table -->\n", f"<!-- end of {DOCS[name]} table -->"
+    table = begin + markdown_table(read_history(docs / "metrics.csv")) + end
     readme = ROOT / "README.md"
-    table = BEGIN + markdown_table(read_history(docs / "metrics.csv")) + END
-    readme.write_text(re.sub(f"{BEGIN}.*?{END}", lambda _: table, readme.read_text(), flags=re.DOTALL))
-    print(f"README.md and docs/demo now show {run}")
+    readme.write_text(re.sub(f"{begin}.*?{end}", lambda _: table, readme.read_text(), flags=re.DOTALL))
+    print(f"README.md and {docs} now show {run}")
+
+
+def main() -> None:
+    """Find the runs, and copy from them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs_dir", type=Path, default=ROOT / "runs")
+    parser.add_argument("--names", nargs="+", default=["digits"], choices=list(DOCS))
+    args = parser.parse_args()
+    for name in args.names:
+        update(name, args.runs_dir)
 
 
 if __name__ == "__main__":
