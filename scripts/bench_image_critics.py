@@ -1,6 +1,6 @@
 """A contest of 1-Lipschitz convolutional critics on images, at equal wall time, and the times of their steps.
 
-    python scripts/bench_image_critics.py [--seconds 120] [--checkpoint CKPT] [--rates 3e-4 1e-3 3e-3] [--json FILE]
+    python scripts/bench_image_critics.py [--seconds 60] [--checkpoint CKPT] [--rates 3e-3 1e-2 3e-2] [--json FILE]
     python scripts/bench_image_critics.py --step-times [--channels 8 32] [--hidden 256 256] [--batch 256]
 
 One frozen generator: that of CKPT (wgan-lip fit), or one that is trained first, for a minute. Every critic sees the
@@ -18,7 +18,7 @@ import math
 import statistics
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -206,7 +206,7 @@ def _copied_conv(layer: nn.Conv2d) -> nn.Module:
 
 @dataclass(frozen=True)
 class Score:
-    """What one critic proves of held-out images.
+    """What one critic proves of held-out images: nothing, if its training diverged.
 
     Attributes:
         steps: that it took in its time.
@@ -248,6 +248,8 @@ def compete(name: str, contender: Contender, sizes: Sizes, images: Images, rate:
         i, j = torch.randint(len(images.train), (2, sizes.batch), generator=stream)
         trainee.step(images.train[i], images.train_fake[j], steps, done)
         steps += 1
+    if not all(bool(torch.isfinite(p).all()) for p in trainee.critic.parameters()):
+        return Score(name, steps, rate, math.inf, 0.0, 0.0, 0.0, 0.0, contender.is_certified)
     copied = plain_copy(trainee.critic)
     bound = certify(copied).bound
     with torch.no_grad():
@@ -295,34 +297,72 @@ def step_times(sizes: Sizes, rounds: int) -> Table:
     return table
 
 
-def contest_table(scores: Sequence[Score], exact: float, floor: float, n: int, seconds: float) -> Table:
-    """Critics down, in the order of what they prove."""
-    table = Table(
-        title=f"held-out lower bounds of W1 after {seconds:g} s",
-        caption=f"exact W1 of {n} held-out and {n} generated images {exact:.3f}, noise floor {floor:.3f}",
-    )
-    for heading in ("critic", "rate", "steps", "L ≤", "bound ± standard error", "95 % lower", "uncertified"):
-        table.add_column(heading, justify="left" if heading == "critic" else "right", no_wrap=True)
-    for s in sorted(scores, key=lambda score: -score.bound):
-        loose = "" if s.is_certified and s.certified < 1.01 else f"{s.uncertified:.3f} (proves nothing)"
-        table.add_row(
-            s.critic,
-            f"{s.rate:g}",
-            f"{s.steps}",
-            f"{s.certified:.6g}",
-            f"{s.bound:.3f} ± {s.standard_error:.3f}",
-            f"{s.lower:.3f}",
-            loose if not s.is_certified else "",
+@dataclass(frozen=True)
+class Contest:
+    """All scores, and what the images themselves say.
+
+    Attributes:
+        seconds: of training for each critic and rate.
+        n: held-out images, and generated ones, of which ``exact`` is.
+        exact: their exact W1.
+        noise_floor: exact W1 of the same held-out images and as many of the training split.
+        scores: the best of each critic.
+    """
+
+    seconds: float
+    n: int
+    exact: float
+    noise_floor: float
+    scores: tuple[Score, ...]
+
+    def rows(self) -> list[list[str]]:
+        """A heading, and a row for each critic, in the order of what they prove."""
+        rows = [["critic", "rate", "steps", "L ≤", "bound ± standard error", "95 % lower", "proves nothing"]]
+        for s in sorted(self.scores, key=lambda score: -score.bound):
+            bound = f"{s.bound:.3f} ± {s.standard_error:.3f}"
+            loose = "" if s.is_certified else f"{s.uncertified:.3f}"
+            rows.append([s.critic, f"{s.rate:g}", f"{s.steps}", f"{s.certified:.6g}", bound, f"{s.lower:.3f}", loose])
+        return rows
+
+    def caption(self) -> str:
+        """What the bounds are to be set against."""
+        return (
+            f"Held-out lower bounds of W1 after {self.seconds:g} s of training each. Exact W1 of {self.n} held-out and "
+            f"{self.n} generated images: {self.exact:.3f}; noise floor {self.noise_floor:.3f}."
         )
+
+
+def markdown_table(contest: Contest) -> str:
+    """The scores in Markdown."""
+    heading, *rows = contest.rows()
+    lines = [heading, ["---", *["--:"] * (len(heading) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + f"\n\n{contest.caption()}\n"
+
+
+def read_contest(path: Path) -> Contest:
+    """What ``--json`` wrote."""
+    found = json.loads(path.read_text())
+    return Contest(**{**found, "scores": tuple(Score(**score) for score in found["scores"])})
+
+
+def _printed(contest: Contest) -> Table:
+    heading, *rows = contest.rows()
+    table = Table(caption=contest.caption())
+    for i, name in enumerate(heading):
+        table.add_column(name, justify="right" if i else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
     return table
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=120, help="of training for each critic and rate")
+    parser.add_argument("--seconds", type=float, default=60, help="of training for each critic and rate")
     parser.add_argument("--checkpoint", type=Path, help="of the frozen generator")
-    parser.add_argument("--rates", type=float, nargs="+", default=[1e-3, 3e-3], help="learning rates for the peers")
+    parser.add_argument(
+        "--rates", type=float, nargs="+", default=[3e-3, 1e-2, 3e-2], help="learning rates for the peers"
+    )
     parser.add_argument("--channels", type=int, nargs="+", default=[8, 32])
     parser.add_argument("--hidden", type=int, nargs="+", default=[256, 256])
     parser.add_argument("--kernel-size", type=int, default=4)
@@ -358,9 +398,10 @@ def main() -> None:
         for score in tried:
             console.print(f"{name}, rate {score.rate:g}: {score.steps} steps, bound {score.bound:.4f}", highlight=False)
         scores.append(max(tried, key=lambda score: score.bound))
-    console.print(contest_table(scores, exact, floor, n, args.seconds))
+    contest = Contest(args.seconds, n, exact, floor, tuple(scores))
+    console.print(_printed(contest))
     if args.json:
-        args.json.write_text(json.dumps([asdict(score) for score in scores], indent=1))
+        args.json.write_text(json.dumps(asdict(contest), indent=1) + "\n")
 
 
 def _swapped(fakes: tuple[Tensor, Tensor], heldout: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -10,6 +10,8 @@ import pytest
 import torch
 from PIL import Image
 
+from scripts.bench_image_critics import markdown_table as contest_table
+from scripts.bench_image_critics import read_contest
 from scripts.bench_transport import markdown_table as transport_table
 from scripts.update_readme import DOCS, markdown_table
 from tests.cli import run
@@ -129,6 +131,11 @@ def test_every_comparison_runs(command, monkeypatch, tmp_path, capsys):
     main(words[1:])
     printed = capsys.readouterr().out
     assert json.loads(printed)["exact"] if "--json" in words else "exact for these points" in printed
+
+
+def test_the_contest_of_image_critics_is_a_printed_one():
+    table = README.split("<!-- contest -->\n")[1].split("<!-- end of contest -->")[0]
+    assert table.startswith(contest_table(read_contest(ROOT / "docs" / "image_critics.json")))
 
 
 def test_the_comparison_with_other_solvers_is_a_printed_one():
