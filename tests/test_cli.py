@@ -69,7 +69,8 @@ def test_print_config_is_complete_yaml(monkeypatch, capsys):
         run(monkeypatch, "fit", "-c", DIGITS, "--exact_w1.n=77", "--print_config")
     assert exit_.value.code in (0, None)
     config = yaml.safe_load(capsys.readouterr().out)
-    assert config["exact_w1"] == {"every": 250, "n": 77, "seed": 0, "norm": None, "confidence": 0.95}
+    expected = {"every": 250, "n": 77, "seed": 0, "norm": None, "confidence": 0.95, "redraw": False}
+    assert config["exact_w1"] == expected
     assert config["model"]["class_path"] == "wgan_lip.training.WassersteinGAN"
 
 

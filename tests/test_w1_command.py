@@ -317,7 +317,9 @@ def test_an_unknown_command_is_one_line(arguments, message, monkeypatch, capsys)
     with pytest.raises(SystemExit) as exit_:
         run(monkeypatch, *arguments)
     assert exit_.value.code == 2
-    assert capsys.readouterr().err == f"wgan-lip: error: {message}; choose from fit, validate, test, compare, w1\n"
+    assert (
+        capsys.readouterr().err == f"wgan-lip: error: {message}; choose from fit, validate, test, compare, sample, w1\n"
+    )
 
 
 def test_lightning_is_not_waited_for():
