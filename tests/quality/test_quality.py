@@ -101,6 +101,18 @@ def test_scaling_and_order_change_nothing():
     )
 
 
+def test_copies_on_the_rim_of_a_ball_lie_outside_in_any_order():
+    # Each copy is some sample's k-th neighbour: rounding that depends on the order would let it in by chance.
+    real = normal(200, 16, 0)
+    fake = torch.cat((real[:100], normal(100, 16, 1)))
+    expected = manifold_metrics(real, fake)
+    for seed in range(5):
+        order = torch.randperm(200, generator=torch.Generator().manual_seed(seed))
+        found = manifold_metrics(real[order], fake[order.flip(0)])
+        for name in ("precision", "recall", "density", "coverage"):
+            assert getattr(found, name) == pytest.approx(getattr(expected, name), rel=1e-12)
+
+
 @pytest.mark.parametrize("k", [1, 4, 30])
 def test_nearest_neighbours_are_those_of_a_sort(k):
     queries, references = normal(20, 3, 0), normal(30, 3, 1)
