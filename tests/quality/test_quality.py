@@ -5,12 +5,22 @@ import math
 
 import pytest
 import torch
+from torchmetrics.image.kid import KernelInceptionDistance
 
-from wgan_lip.quality import features, kernel_distance, manifold_metrics, nearest_neighbours
+from wgan_lip.quality import ManifoldMetrics, features, kernel_distance, manifold_metrics, nearest_neighbours
+from wgan_lip.randomness import keyed_generator
 
 
 def normal(n: int, d: int, seed: int) -> torch.Tensor:
     return torch.randn(n, d, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+def judged(real: torch.Tensor, fake: torch.Tensor, k: int = 5, splits: int = 2, seed: int = 0) -> ManifoldMetrics:
+    return manifold_metrics(real, fake, k, splits=splits, generator=keyed_generator(seed))
+
+
+def four(metrics: ManifoldMetrics) -> tuple[float, float, float, float]:
+    return metrics.precision, metrics.recall, metrics.density, metrics.coverage
 
 
 def brute_kernel_distance(x: torch.Tensor, y: torch.Tensor) -> float:
@@ -28,6 +38,25 @@ def test_kernel_distance_is_the_sum_over_pairs():
     assert kernel_distance(x, y).value == pytest.approx(brute_kernel_distance(x, y), rel=1e-12)
     swapped, same = kernel_distance(y, x), kernel_distance(x, y)
     assert (swapped.value, swapped.standard_error) == pytest.approx((same.value, same.standard_error))
+
+
+class Pixels(torch.nn.Module):
+    """The first pixels as features."""
+
+    num_features = 8
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return images.flatten(1)[:, :8].double() / 100
+
+
+@pytest.mark.filterwarnings("ignore:Metric `Kernel Inception Distance` will save all:UserWarning")
+def test_kernel_distance_is_what_torchmetrics_computes():
+    generator = keyed_generator("pixels")
+    x, y = (torch.randint(top, (90, 3, 4, 4), dtype=torch.uint8, generator=generator) for top in (255, 200))
+    reference = KernelInceptionDistance(feature=Pixels(), subsets=1, subset_size=90)
+    reference.update(x, real=True)
+    reference.update(y, real=False)
+    assert kernel_distance(Pixels()(x), Pixels()(y)).value == pytest.approx(float(reference.compute()[0]), rel=1e-9)
 
 
 def test_the_standard_error_is_that_of_leaving_samples_out():
@@ -70,45 +99,65 @@ def brute_manifold(real: torch.Tensor, fake: torch.Tensor, k: int) -> tuple[floa
 @pytest.mark.parametrize("k", [1, 3])
 def test_manifold_metrics_are_those_of_the_definitions(seed, k):
     real, fake = normal(12, 2, seed), 0.7 * normal(15, 2, 100 + seed) + 0.4
-    found = manifold_metrics(real, fake, k)
-    assert (found.precision, found.recall, found.density, found.coverage) == pytest.approx(
-        brute_manifold(real, fake, k)
-    )
+    assert four(judged(real, fake, k)) == pytest.approx(brute_manifold(real, fake, k))
 
 
 def test_samples_far_away_and_samples_that_are_the_real_ones():
     real = normal(50, 3, 0)
-    far = manifold_metrics(real, real + 100)
-    assert (far.precision, far.recall, far.density, far.coverage) == (0, 0, 0, 0)
-    same = manifold_metrics(real, real.clone())
+    assert four(judged(real, real + 100)) == (0, 0, 0, 0)
+    same = judged(real, real.clone())
     assert (same.precision, same.recall, same.coverage) == (1, 1, 1)
     # Half of the modes: what there is, is like real samples; what is missing, lowers recall and coverage.
     modes = torch.cat((normal(60, 2, 1), normal(60, 2, 2) + 50))
-    half = manifold_metrics(modes, normal(120, 2, 3))
+    half = judged(modes, normal(120, 2, 3))
     assert half.precision > 0.8
     assert half.recall < 0.6
     assert half.coverage < 0.6
     assert 0 < half.coverage_standard_error < 0.1
 
 
-def test_scaling_and_order_change_nothing():
+def test_scaling_order_and_roles():
     real, fake = normal(40, 3, 0), normal(50, 3, 1)
-    expected = manifold_metrics(real, fake)
-    assert manifold_metrics(8 * real, 8 * fake) == expected
-    turned = manifold_metrics(real.flip(0), fake.flip(0))
-    assert (turned.precision, turned.recall, turned.density, turned.coverage) == pytest.approx(
-        (expected.precision, expected.recall, expected.density, expected.coverage)
-    )
+    expected = judged(real, fake)
+    assert judged(8 * real, 8 * fake) == expected
+    swapped = judged(fake, real)
+    assert (swapped.precision, swapped.recall) == (expected.recall, expected.precision)
+
+
+def test_a_sample_with_k_copies_has_an_empty_ball():
+    points = normal(4, 2, 0).repeat_interleave(6, dim=0)
+    assert four(judged(points, points, 5)) == (0, 0, 0, 0)
+    assert four(judged(points, points, 6))[:2] == (1, 1)
+
+
+@pytest.mark.parametrize(("d", "scale", "shift"), [(8, 0.8, 0.3), (32, 0.9, 0.1)])
+def test_standard_errors_are_about_the_spread_over_repetitions(d, scale, shift):
+    # Of density, the spread over the judged samples alone, with the balls as given, is 0.6 of it.
+    found = [
+        judged(normal(300, d, 2 * i), scale * normal(300, d, 2 * i + 1) + shift, splits=8, seed=i) for i in range(60)
+    ]
+    for name in ("precision", "recall", "density", "coverage"):
+        spread = torch.tensor([getattr(f, name) for f in found]).std()
+        stated = torch.tensor([getattr(f, f"{name}_standard_error") for f in found]).square().mean().sqrt()
+        assert 0.75 < float(stated / spread) < 1.6, name
+
+
+def test_standard_errors_depend_on_the_generator_only_and_need_halves():
+    real, fake = normal(40, 3, 0), normal(50, 3, 1)
+    assert judged(real, fake, seed=1) == judged(real, fake, seed=1)
+    assert judged(real, fake, seed=1).recall_standard_error != judged(real, fake, seed=2).recall_standard_error
+    assert math.isnan(judged(normal(11, 3, 0), fake).density_standard_error)
+    assert judged(normal(12, 3, 0), fake).density_standard_error > 0
 
 
 def test_copies_on_the_rim_of_a_ball_lie_outside_in_any_order():
     # Each copy is some sample's k-th neighbour: rounding that depends on the order would let it in by chance.
     real = normal(200, 16, 0)
     fake = torch.cat((real[:100], normal(100, 16, 1)))
-    expected = manifold_metrics(real, fake)
+    expected = judged(real, fake)
     for seed in range(5):
         order = torch.randperm(200, generator=torch.Generator().manual_seed(seed))
-        found = manifold_metrics(real[order], fake[order.flip(0)])
+        found = judged(real[order], fake[order.flip(0)])
         for name in ("precision", "recall", "density", "coverage"):
             assert getattr(found, name) == pytest.approx(getattr(expected, name), rel=1e-12)
 
@@ -132,9 +181,10 @@ def test_among_equals_the_first_is_nearest_and_images_are_flattened():
 
 def test_blocks_give_the_same(monkeypatch):
     x, y = normal(23, 3, 0), normal(31, 3, 1)
-    before = kernel_distance(x, y), manifold_metrics(x, y), nearest_neighbours(x, y, 3)
+    y = torch.cat((y, x[:9]))
+    before = kernel_distance(x, y), judged(x, y), nearest_neighbours(x, y, 3)
     monkeypatch.setattr(features, "_BLOCK", 70)
-    after = kernel_distance(x, y), manifold_metrics(x, y), nearest_neighbours(x, y, 3)
+    after = kernel_distance(x, y), judged(x, y), nearest_neighbours(x, y, 3)
     assert after[0].value == pytest.approx(before[0].value, rel=1e-12)
     assert after[1] == before[1]
     assert torch.equal(after[2].indices, before[2].indices)
@@ -149,8 +199,10 @@ def test_blocks_give_the_same(monkeypatch):
         ),
         (lambda: kernel_distance(torch.zeros(5, 3), torch.full((5, 3), math.nan)), "y holds NaN or infinity"),
         (lambda: kernel_distance(torch.zeros(5, 3), torch.zeros(5, 4)), "got {'x': 3, 'y': 4}"),
-        (lambda: manifold_metrics(torch.zeros(5, 3), torch.zeros(9, 3)), "real must be of shape .* n >= 6"),
-        (lambda: manifold_metrics(torch.zeros(9, 3), torch.zeros(9, 3), 0), "k must be at least 1; got k=0"),
+        (lambda: judged(torch.zeros(5, 3), torch.zeros(9, 3)), "real must be of shape .* n >= 6"),
+        (lambda: judged(torch.zeros(9, 3), torch.zeros(9, 3), 0), "must be at least 1; got k=0, splits=2"),
+        (lambda: judged(torch.zeros(9, 3), torch.zeros(9, 3), 1, 0), "must be at least 1; got k=1, splits=0"),
+        (lambda: kernel_distance(1e120 * normal(5, 3, 0), 1e120 * normal(5, 3, 1)), "overflows float64: scale both"),
         (
             lambda: nearest_neighbours(torch.zeros(1, 2), torch.zeros(3, 2), 4),
             "between 1 and the 3 references; got k=4",

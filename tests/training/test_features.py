@@ -120,6 +120,21 @@ def test_scores_are_logged_beside_what_real_images_score(tmp_path):
     assert not (tmp_path / "named" / "features.pt").exists()
 
 
+def test_what_real_images_score_is_the_same_throughout(tmp_path):
+    fit(tmp_path, FeatureQuality(every=10, n=50, training_steps=5), gan=tiny_gan(generator_steps=20))
+    logged = features_logged(tmp_path)
+    floors = [{name: value for name, value in row.items() if name.endswith("_floor")} for row in logged]
+    assert floors[0] == floors[1] == floors[2]
+    assert logged[0]["features/w1"] != logged[2]["features/w1"]
+
+
+def test_a_small_training_split_suffices():
+    data = Digits(batch_size=10)
+    data.setup()
+    data._splits["train"] = TensorSamples(data.split("train").samples[:40])
+    assert train_features(data, steps=2).features == 64
+
+
 def test_without_n_nothing_is_done(tmp_path):
     fit(tmp_path, FeatureQuality(), gan=tiny_gan(generator_steps=1))
     assert not (tmp_path / "features.pt").exists()
@@ -138,7 +153,7 @@ class Points(SampleDataModule):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: FeatureQuality(n=9), "n must be 0 or at least 10; got n=9"),
+        (lambda: FeatureQuality(n=11), "n must be 0 or at least 12; got n=11"),
         (lambda: FeatureQuality(training_steps=0), "training_steps must be at least 1; got training_steps=0"),
         (lambda: train_features(Digits(), steps=0), "got steps=0, batch_size=128"),
         (lambda: train_features(Points()), r"Points's samples of shape \(3,\) are no images"),

@@ -12,8 +12,9 @@ _ROTATIONS = 4
 class FeatureNetwork(nn.Module):
     """Features of images, from a network that was trained to tell by how many quarter turns they were rotated.
 
-    Two to five convolutions of stride 2, each with batch normalisation and ReLU, down to 4 to 7 pixels; the mean over
-    these; a linear layer to ``features`` numbers; and, for the training only, one more to four outcomes.
+    Convolutions of stride 2, each with batch normalisation and ReLU, until 7 pixels or fewer are left (one for images
+    of 8, two of 28, five of 128); means down to 2 × 2; a linear layer to ``features`` numbers; and, for the training
+    only, one more to four outcomes.
 
     Args:
         input_shape: (C, H, W), square.

@@ -32,7 +32,7 @@ def kernel_distance(x: Tensor, y: Tensor) -> KernelDistance:
         y: features of shape (m, d), m >= 3.
 
     Raises:
-        ValueError: too few samples, NaN or infinity, or different numbers of features.
+        ValueError: too few samples, NaN or infinity, different numbers of features, or a kernel that overflows.
 
     Source:
         Binkowski, Sutherland, Arbel, Gretton, "Demystifying MMD GANs", ICLR 2018, section 4; Gretton et al., "A kernel
@@ -47,7 +47,10 @@ def kernel_distance(x: Tensor, y: Tensor) -> KernelDistance:
     without_x = (xx.sum() - 2 * xx) / ((n - 1) * (n - 2)) - 2 * (xy.sum() - xy) / ((n - 1) * m)
     without_y = (yy.sum() - 2 * yy) / ((m - 1) * (m - 2)) - 2 * (yx.sum() - yx) / ((m - 1) * n)
     variance = sum((len(part) - 1) * part.var(correction=0) for part in (without_x, without_y))
-    return KernelDistance(float(within_x + within_y - 2 * across), math.sqrt(float(variance)))
+    value = float(within_x + within_y - 2 * across)
+    if not (math.isfinite(value) and math.isfinite(float(variance))):
+        raise ValueError("the kernel of x and y overflows float64: scale both down")
+    return KernelDistance(value, math.sqrt(float(variance)))
 
 
 def _row_sums(a: Tensor, b: Tensor) -> Tensor:

@@ -26,7 +26,7 @@ class FeatureScores:
     Attributes:
         kernel_distance: squared MMD with the kernel of KID, without bias (``quality.kernel_distance``).
         kernel_distance_standard_error: by the jackknife.
-        precision: see ``quality.ManifoldMetrics``, as of the next three.
+        precision: see ``quality.ManifoldMetrics``, also for the next seven; the standard errors are by disjoint halves.
         precision_standard_error: likewise.
         recall: likewise.
         recall_standard_error: likewise.
@@ -58,7 +58,7 @@ def compare_features(real: Tensor, fake: Tensor, generator: torch.Generator) -> 
     Args:
         real: shape (n, d).
         fake: shape (m, d).
-        generator: draws the directions of the sliced W1.
+        generator: draws the halves of the standard errors, and the directions of the sliced W1.
 
     Raises:
         ValueError: too few samples, NaN or infinity.
@@ -67,7 +67,7 @@ def compare_features(real: Tensor, fake: Tensor, generator: torch.Generator) -> 
     return FeatureScores(
         kernel_distance=kernel.value,
         kernel_distance_standard_error=kernel.standard_error,
-        **asdict(manifold_metrics(real, fake)),
+        **asdict(manifold_metrics(real, fake, generator=generator)),
         sliced_w1=sliced_wasserstein1(real, fake, generator=generator).mean,
         w1=wasserstein1(real, fake).value,
     )
@@ -85,7 +85,7 @@ class FeatureQuality(EverySteps):
     Args:
         every: generator steps between two.
         n: images on each side; 0 leaves all this out.
-        seed: what images and features are drawn from.
+        seed: what images and features are drawn from; the images and the noise are the same throughout the training.
         features: file of the features; None trains them.
         training_steps: of the features.
 
@@ -98,8 +98,8 @@ class FeatureQuality(EverySteps):
         self, every: int = 2000, n: int = 0, seed: int = 0, features: str | None = None, training_steps: int = 1000
     ) -> None:
         super().__init__(every)
-        if n != 0 and n < 10:
-            raise ValueError(f"n must be 0 or at least 10; got n={n}")
+        if n != 0 and n < 12:
+            raise ValueError(f"n must be 0 or at least 12; got n={n}")
         if training_steps < 1:
             raise ValueError(f"training_steps must be at least 1; got training_steps={training_steps}")
         self.n = n
@@ -141,15 +141,14 @@ class FeatureQuality(EverySteps):
         if self._network is None:
             return
         gan, data = cast(WassersteinGAN, module), cast(SampleDataModule, trainer.datamodule)  # type: ignore[attr-defined]
-        stream = keyed_generator(self.seed, "feature quality", gan.step)
-        noise = gan.noise(self.n, "feature quality", self.seed, gan.step)
+        stream = keyed_generator(self.seed, "feature quality")
+        noise = gan.noise(self.n, "feature quality", self.seed)
         heldout, train = (data.draw(split, self.n, stream) for split in ("heldout", "train"))
         fake = gan.sample(noise, averaged=gan.averaged is not None)
         real, floor, made = (describe(self._network, images) for images in (heldout, train, fake))
         metrics: dict[str, Any] = {}
         for suffix, other in (("", made), ("_floor", floor)):
-            # The same directions for both.
-            directions = keyed_generator(self.seed, "directions", gan.step)
-            scores = asdict(compare_features(real, other, directions))
+            # The same halves and directions for both.
+            scores = asdict(compare_features(real, other, keyed_generator(self.seed, "halves and directions")))
             metrics |= {f"features/{name}{suffix}": value for name, value in scores.items()}
         gan.log_metrics(metrics)

@@ -24,18 +24,18 @@ def train_features(
     Args:
         data: square images; channels after the image's own, which hold a label, are left out.
         steps: of training.
-        batch_size: images in a step.
+        batch_size: images in a step; all of a training split that holds fewer.
         seed: what initial weights, batches and turns are drawn from.
         features: how many numbers describe an image.
 
     Raises:
-        ValueError: a count below 1, samples that are no square images, or fewer of them than ``batch_size``.
+        ValueError: a count below 1, or samples that are no square images.
     """
     if steps < 1 or batch_size < 2:
         raise ValueError(
             f"steps must be at least 1 and batch_size at least 2; got steps={steps}, batch_size={batch_size}"
         )
-    shape = image_shape_of(data)
+    shape, batch_size = image_shape_of(data), min(batch_size, data.size("train"))
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.set_state(keyed_generator(seed, "features").get_state())
         network = FeatureNetwork(shape, features)
