@@ -1,6 +1,7 @@
 """The figure and the table say what metrics.csv says."""
 
 import io
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -112,3 +113,14 @@ def test_a_table_with_all_there_is_still_fits():
     assert [str(column.header) for column in w1_table(rows).columns] == [
         "step", "exact W1", "averaged", "floor", "critic ≥", "uncertified", "L ≤"
     ]  # fmt: skip
+
+
+def test_an_estimate_that_proves_nothing_is_drawn_where_there_is_one():
+    (line,) = (
+        line
+        for line in w1_figure([row(0), replace(row(10), uncertified=4.0)]).axes[0].lines
+        if line.get_label() == "critic's estimate, which proves nothing"
+    )
+    first, second = (float(value) for value in line.get_ydata())
+    assert math.isnan(first)
+    assert second == 4.0

@@ -1,5 +1,6 @@
 """The figure that tells a run's story: the critic's proven estimate against the exact W1."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,7 +27,8 @@ def w1_figure(rows: Sequence[Row], title: str = "") -> Figure:
     steps = [row.generator_step for row in rows]
     exact = [row.exact for row in rows]
     critic = _curve(rows, "critic")
-    uncertified = _curve(rows, "uncertified")
+    # A critic may begin with a constant below 1, of which all is proven.
+    uncertified = [math.nan if row.uncertified is None else row.uncertified for row in rows]
     averaged = _curve(rows, "averaged")
     floor = [row.noise_floor for row in rows]
     lower, upper = _curve(rows, "population_lower"), _curve(rows, "population_upper")
@@ -41,7 +43,7 @@ def w1_figure(rows: Sequence[Row], title: str = "") -> Figure:
         axes.plot(steps, averaged, color="tab:green", label="exact W1, averaged generator")
     if critic:
         axes.plot(steps, critic, color="tab:orange", marker="o", ms=3, label="critic's certified lower bound")
-    if uncertified:
+    if not all(map(math.isnan, uncertified)):
         axes.plot(steps, uncertified, color="tab:red", ls=":", label="critic's estimate, which proves nothing")
     axes.plot(steps, floor, color="0.35", ls="--", label="noise floor: real against real, same n")
     axes.set_ylim(bottom=1.05 * min([0.0, *critic]), top=1.05 * max(*exact, *floor))
