@@ -4,6 +4,7 @@ from wgan_lip.networks.convolutional import ConvCritic, DCGANCritic
 from wgan_lip.networks.dcgan import DCGANGenerator
 from wgan_lip.networks.defaults import CriticFactory, default_critic
 from wgan_lip.networks.features import FeatureNetwork
+from wgan_lip.networks.inception import InceptionFeatures
 from wgan_lip.networks.labelled import LabelledGenerator
 from wgan_lip.networks.mlp import MLPCritic, MLPGenerator
 from wgan_lip.networks.residual import ResidualCritic, ResidualGenerator
@@ -14,6 +15,7 @@ __all__ = [
     "DCGANCritic",
     "DCGANGenerator",
     "FeatureNetwork",
+    "InceptionFeatures",
     "LabelledGenerator",
     "MLPCritic",
     "MLPGenerator",

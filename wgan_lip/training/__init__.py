@@ -10,6 +10,7 @@ from wgan_lip.training.feature_quality import FeatureQuality, FeatureScores, com
 from wgan_lip.training.features import describe, load_features, save_features, train_features
 from wgan_lip.training.heldout import HeldOut, draw_heldout
 from wgan_lip.training.heldout_w1 import HeldOutW1
+from wgan_lip.training.inception_quality import InceptionQuality, InceptionScores, compare_on_inception
 from wgan_lip.training.load_pair import load_pair
 from wgan_lip.training.loggers import MetricsCSV, log_picture, wandb_logger
 from wgan_lip.training.plain_fit import plain_fit
@@ -31,6 +32,8 @@ __all__ = [
     "FeatureScores",
     "HeldOut",
     "HeldOutW1",
+    "InceptionQuality",
+    "InceptionScores",
     "MetricsCSV",
     "SampleGrid",
     "SaveCheckpoint",
@@ -41,6 +44,7 @@ __all__ = [
     "WassersteinGAN",
     "WeightAverage",
     "compare_features",
+    "compare_on_inception",
     "describe",
     "draw_heldout",
     "evaluate",

@@ -10,10 +10,12 @@ from torch import Tensor
 
 from wgan_lip.data import SampleDataModule
 from wgan_lip.networks.features import FeatureNetwork
+from wgan_lip.networks.inception import InceptionFeatures
 from wgan_lip.quality import kernel_distance, manifold_metrics
 from wgan_lip.randomness import keyed_generator
 from wgan_lip.training.every_steps import EverySteps
 from wgan_lip.training.features import describe, image_shape_of, load_features, save_features, train_features
+from wgan_lip.training.inception_quality import InceptionQuality
 from wgan_lip.training.stepped import SteppedModule
 from wgan_lip.training.wgan import WassersteinGAN
 from wgan_lip.transport import sliced_wasserstein1, wasserstein1
@@ -82,31 +84,46 @@ class FeatureQuality(EverySteps):
     ``features/NAME``, of the averaged generator where there is one, and as ``features/NAME_floor``, where images of
     the training split stand in for generated ones: what a perfect generator would score with so many.
 
+    With a file of Inception's weights, FID and KID of the same images are logged beside them, as ``inception/NAME`` and
+    ``inception/NAME_floor`` of :class:`InceptionScores`. Those can be compared between runs, at the same n.
+
     Args:
         every: generator steps between two.
         n: images on each side; 0 leaves all this out.
         seed: what images and features are drawn from; the images and the noise are the same throughout the training.
         features: file of the features; None trains them.
         training_steps: of the features.
+        inception: file of Inception's weights, see :class:`InceptionFeatures`; None leaves FID and KID out.
 
     Raises:
-        ValueError: a count that is too small; when training starts: samples that are not square images, fewer of them
-            than n, or features of other images.
+        ValueError: a count that is too small, or ``inception`` without n; when training starts: samples that are not
+            square images, fewer of them than n, features of other images, or what :class:`InceptionFeatures` raises.
     """
 
     def __init__(
-        self, every: int = 2000, n: int = 0, seed: int = 0, features: str | None = None, training_steps: int = 1000
+        self,
+        every: int = 2000,
+        n: int = 0,
+        seed: int = 0,
+        features: str | None = None,
+        training_steps: int = 1000,
+        inception: str | None = None,
     ) -> None:
         super().__init__(every)
         if n != 0 and n < 12:
             raise ValueError(f"n must be 0 or at least 12; got n={n}")
         if training_steps < 1:
             raise ValueError(f"training_steps must be at least 1; got training_steps={training_steps}")
+        if inception is not None and n == 0:
+            raise ValueError(f"inception needs n, the images on each side; got inception={inception}, n=0")
         self.n = n
         self.seed = seed
         self.features = features
         self.training_steps = training_steps
+        self.inception = inception
         self._network: FeatureNetwork | None = None
+        self._inception: InceptionFeatures | None = None
+        self._inception_quality: InceptionQuality | None = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.n:
@@ -119,6 +136,10 @@ class FeatureQuality(EverySteps):
                         f"FeatureQuality needs n={self.n} samples of the {split} split; "
                         f"{type(data).__name__} has {data.size(split)}: lower n"
                     )
+            if self.inception is not None:
+                if image_shape_of(data)[0] not in (1, 3):
+                    raise ValueError(f"inception needs images of 1 or 3 channels; got {image_shape_of(data)}")
+                self._inception, self._inception_quality = InceptionFeatures(self.inception), None
             self._network = self._features(Path(trainer.default_root_dir) / "features.pt", data)
         super().on_train_start(trainer, pl_module)
 
@@ -151,4 +172,15 @@ class FeatureQuality(EverySteps):
             # The same halves and directions for both.
             scores = asdict(compare_features(real, other, keyed_generator(self.seed, "halves and directions")))
             metrics |= {f"features/{name}{suffix}": value for name, value in scores.items()}
-        gan.log_metrics(metrics)
+        gan.log_metrics(metrics | self._on_inception(gan, heldout, train, fake))
+
+    def _on_inception(self, gan: WassersteinGAN, heldout: Tensor, train: Tensor, fake: Tensor) -> dict[str, float]:
+        """FID, KID and what the training split's images have of them; nothing without Inception."""
+        if self._inception is None or self._network is None:
+            return {}
+        channels = self._network.input_shape[0]
+        if self._inception_quality is None:
+            # The held-out images and those of the training split are the same throughout.
+            network = self._inception.to(gan.device)
+            self._inception_quality = InceptionQuality(network, heldout[:, :channels], train[:, :channels])
+        return self._inception_quality.metrics(fake[:, :channels])

@@ -16,7 +16,7 @@ from torch import Tensor
 from wgan_lip.training.stepped import SteppedModule
 
 # Of metrics and pictures, all drawn over the module's own steps.
-_GROUPS = ("w1", "w1_averaged", "features", "lipschitz", "gradient", "train", "samples", "critic")
+_GROUPS = ("w1", "w1_averaged", "features", "inception", "lipschitz", "gradient", "train", "samples", "critic")
 
 WandbMode = Literal["auto", "online", "offline", "disabled"]
 
