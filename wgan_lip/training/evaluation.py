@@ -88,8 +88,10 @@ class Evaluation:
         """One line: the exact W1 with its noise floor, the critic's bound and their relative gap."""
         floor = "unknown" if self.noise_floor is None else f"{self.noise_floor:.3f}"
         parts = [f"W1 {'exact ' if self.exact is not None else ''}{self._exact()} (noise floor {floor})"]
-        if self.critic is not None and self.gap_relative is not None:
-            parts += [f"critic ≥ {self.critic:.3f}", f"gap {self.gap_relative:.0%}"]
+        if self.critic is not None:
+            parts.append(f"critic ≥ {self.critic:.3f}")
+        if self.gap_relative is not None:
+            parts.append(f"gap {self.gap_relative:.0%}")
         if self.uncertified is not None:
             parts.append(f"uncertified {self.uncertified:.3f}")
         return ", ".join(parts)
