@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import wandb
 from jsonargparse.typing import NonNegativeInt
+from lightning_fabric.plugins.environments import ClusterEnvironment, SLURMEnvironment, TorchElasticEnvironment
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
@@ -27,6 +28,7 @@ from wgan_lip.report import save_figure
 from wgan_lip.training import EvaluateEverySteps, MetricsCSV, SteppedModule, StepProgress, log_picture, wandb_logger
 from wgan_lip.training.launched import HANDED_START, Start, hand_start, is_first
 from wgan_lip.training.loggers import WandbMode
+from wgan_lip.training.preemption import NoteSignals, PreemptedError, Preemption, requeue_job
 from wgan_lip.training.run_folder import (
     check_checkpoint,
     find_evaluated,
@@ -175,11 +177,16 @@ class WganLipCLI(LightningCLI):
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         config = self._get(self.config_init, "trainer")
-        kwargs["callbacks"] = [*_listed(config["callbacks"]), *self._callbacks(), StepProgress()]
+        signals = NoteSignals()
+        kwargs["callbacks"] = [
+            *(signals, *_listed(config["callbacks"])),
+            *(*self._callbacks(), StepProgress(), Preemption(signals)),
+        ]
         kwargs["enable_model_summary"] = False
         kwargs["logger"] = False
         folder = self._run_folder() if self.subcommand == "fit" else None
         try:
+            kwargs["plugins"] = _with_slurm(_listed(config["plugins"]), config["strategy"])
             if folder is not None:
                 kwargs["default_root_dir"] = str(folder)
                 kwargs["logger"] = self._loggers(folder, config["logger"])
@@ -248,7 +255,14 @@ class WganLipCLI(LightningCLI):
             return
         try:
             self.trainer.fit(weights_only=True, **kwargs)
+        except PreemptedError as preempted:
+            try:
+                self._report(folder)
+            finally:
+                status = self._stop(preempted)
+            raise SystemExit(status) from None
         except SIGTERMException:
+            # It came before the first step.
             self._report(folder)
             raise SystemExit(128 + signal.SIGTERM) from None
         except SystemExit:
@@ -263,6 +277,30 @@ class WganLipCLI(LightningCLI):
         self._report(folder)
         if self._first and module.step >= module.total_steps:
             mark_finished(folder, module.step)
+
+    def _stop(self, preempted: PreemptedError) -> int:
+        """Say how a training goes on that a signal stopped, and see to it; returns the exit status."""
+        if not self._first:
+            # Launchers end all processes where one fails, and the first has not finished yet.
+            return 0
+        module = cast(SteppedModule, self.model)
+        step_name = module.step_name.replace("_", " ")
+        self._say(f"{preempted.signum.name}: saved at {step_name} {module.step}.")
+        if preempted.requeue and wandb.run is not None:
+            wandb.run.mark_preempting()
+        _finish_wandb(exit_code=1)
+        # Last, for Slurm ends this process then.
+        job = requeue_job(os.environ) if preempted.requeue and self._start.again else None
+        if job is not None:
+            self._say(f"Job {job} is requeued, and goes on there.")
+        elif self._start.again:
+            self._say("The same command goes on there.")
+        else:
+            self._say(f"The same command with --ckpt_path {self.trainer.default_root_dir} goes on there.")
+        return os.EX_TEMPFAIL if preempted.requeue else 128 + preempted.signum
+
+    def _say(self, line: str) -> None:
+        self.console.print(line, soft_wrap=True, highlight=False)
 
     def _report(self, folder: Path) -> None:
         if not self._first or not (folder / "metrics.csv").is_file():
@@ -298,6 +336,19 @@ class WganLipCLI(LightningCLI):
         for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, EvaluateEverySteps) and callback.last is not None:
                 self.console.print(callback.last.describe(), highlight=False)
+
+
+def _with_slurm(plugins: list[Any], strategy: Any) -> list[Any]:
+    """Lightning's plugins, and where it would find Slurm, one that leaves requeueing to ``Preemption``."""
+    chosen = any(isinstance(plugin, ClusterEnvironment) for plugin in plugins)
+    chosen = chosen or getattr(strategy, "cluster_environment", None) is not None
+    if chosen or TorchElasticEnvironment.detect() or not SLURMEnvironment.detect():
+        return plugins
+    try:
+        return [*plugins, SLURMEnvironment(auto_requeue=False)]
+    except RuntimeError as error:
+        # Of tasks that were asked for in a way that Lightning does not take.
+        raise ValueError(str(error)) from error
 
 
 def _listed(value: Any) -> list[Any]:
