@@ -270,7 +270,7 @@ def lost_ranks_named() -> Iterator[None]:
         if not is_lost_rank(error) or isinstance(error, LostRankError):
             raise
         raise LostRankError(
-            f"another process of this training ended, or cannot be reached any more ({error}); "
+            "another process of this training ended, or cannot be reached any more; its own log says why; "
             "the run can go on from its last checkpoint"
         ) from error
 
