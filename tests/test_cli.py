@@ -198,6 +198,66 @@ def test_other_precisions_train_and_stay_certified(precision, monkeypatch, tmp_p
             assert float(row["lipschitz/certified"]) <= (1.1 if precision == "bf16-true" else 1 + 1e-5)
 
 
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_named_run_goes_on_and_then_is_finished(monkeypatch, tmp_path, capsys):
+    named = ("--wandb.mode=offline", "--run=a")
+    folder = fit(monkeypatch, tmp_path, *named)
+    assert folder == tmp_path / "digits" / "a"
+    before = contents(folder)
+    capsys.readouterr()
+    fit(monkeypatch, tmp_path, *named)
+    assert "a is finished: nothing is left to do." in capsys.readouterr().out
+    assert contents(folder) == before
+    # A longer training is not; and it is said that it is another one.
+    fit(monkeypatch, tmp_path, *named, "--model.init_args.generator_steps=25")
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "generator step 20" in printed
+    assert "Changed since then: model.init_args.generator_steps" in printed
+    assert [int(row["generator_step"]) for row in rows(folder) if row["w1/exact"]] == [0, 5, 10, 15, 20, 25]
+    run(monkeypatch, "validate", "-c", DIGITS, *SMALL, f"--runs_dir={tmp_path}", "--run=a")
+    assert f"W1 exact {float(rows(folder)[-1]['w1/exact']):.3f}" in capsys.readouterr().out
+    # One id in Weights & Biases, whatever was run again.
+    assert {path.name.split("-", 3)[3] for path in (folder / "wandb").glob("offline-run-*")} == {"digits-a"}
+
+
+def test_a_named_run_that_was_killed_before_its_first_save_begins_anew(monkeypatch, tmp_path):
+    folder = tmp_path / "digits" / "a"
+    folder.mkdir(parents=True)
+    (folder / "metrics.csv").write_text("generator_step,stale\n0,1\n")
+    (folder / "config.yaml").write_text("stale: 1\n")
+    expected = fit(monkeypatch, tmp_path / "other", "--wandb.mode=disabled")
+    assert fit(monkeypatch, tmp_path, "--wandb.mode=disabled", "--run=a") == folder
+    assert rows(folder) == rows(expected)
+    assert "stale" not in (folder / "config.yaml").read_text()
+
+
+def test_a_failed_start_leaves_an_existing_folder(monkeypatch, tmp_path, capsys):
+    folder = tmp_path / "digits" / "a"
+    folder.mkdir(parents=True)
+    arguments = ("fit", "-c", DIGITS, f"--runs_dir={tmp_path}", "--wandb.mode=disabled", "--run=a")
+    failure(capsys, monkeypatch, *arguments, "--exact_w1.n=598")
+    assert folder.is_dir()
+
+
+def test_one_job_has_one_run_unless_it_names_them(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("SLURM_JOB_ID", "77")
+    monkeypatch.setenv("SLURM_NTASKS", "1")
+    for name, value in {"PROCID": "0", "LOCALID": "0", "NODEID": "0", "STEP_ID": "0"}.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    folder = fit(monkeypatch, tmp_path, "--wandb.mode=disabled")
+    assert folder == tmp_path / "digits" / "slurm-77"
+    other = ("fit", "-c", DIGITS, *SMALL, f"--runs_dir={tmp_path}", "--wandb.mode=disabled", "--seed_everything=1")
+    line = failure(capsys, monkeypatch, *other)
+    assert "is of a run with another config (seed_everything)" in line
+    assert "by --run NAME" in line
+    monkeypatch.setenv("SLURM_STEP_ID", "1")
+    run(monkeypatch, *other)
+    assert (tmp_path / "digits" / "slurm-77-1" / "w1.png").is_file()
+
+
 def test_a_failed_resume_changes_nothing(monkeypatch, tmp_path, capsys):
     folder = fit(monkeypatch, tmp_path, "--wandb.mode=disabled")
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
@@ -262,6 +322,8 @@ def test_wandb_that_rejects_the_key_leaves_an_offline_run(monkeypatch, tmp_path)
         (["--name=../up"], "name must consist of letters, digits"),
         (["--ckpt_path={tmp}/none.ckpt"], "{tmp}/none.ckpt: there is no such file"),
         (["--ckpt_path=last"], "there is no run under"),
+        (["--run=a", "--ckpt_path=last"], "--run a says where to go on by itself, so --ckpt_path last cannot be given"),
+        (["--run=../a"], "run must consist of letters, digits"),
         (["--ckpt_path={tmp}/foreign.ckpt"], "foreign.ckpt is not a checkpoint of wgan-lip"),
         (["--ckpt_path={tmp}/file"], "file is truncated, damaged, or not a checkpoint"),
         (["--ckpt_path={tmp}/code.ckpt"], "code.ckpt is truncated, damaged, or not a checkpoint"),

@@ -49,6 +49,25 @@ def test_history_says_what_is_not_known(tmp_path):
     assert read_history(path) == [replace(row(10), population_lower=None, population_upper=None)]
 
 
+def test_an_evaluation_whose_time_was_spent_is_shown_as_its_bracket(tmp_path):
+    path = tmp_path / "metrics.csv"
+    path.write_text(
+        "generator_step,w1/exact,w1/exact_lower,w1/exact_upper,w1/critic,w1/noise_floor,w1/seconds\n"
+        "0,6.0,,,1.5,2.0,0.1\n10,,2.5,3.5,1.5,,0.1\n"
+    )
+    rows = read_history(path)
+    assert [(r.exact, r.exact_lower, r.exact_upper, r.noise_floor) for r in rows] == [
+        (6.0, None, None, 2.0),
+        (None, 2.5, 3.5, None),
+    ]
+    axes = w1_figure(rows).axes[0]
+    (ends,) = (band for band in axes.collections if "time budget" in str(band.get_label()))
+    assert [segment.tolist() for segment in ends.get_segments()][1] == [[10.0, 2.5], [10.0, 3.5]]
+    out = io.StringIO()
+    Console(file=out, width=80).print(w1_table(rows))
+    assert "2.50 - 3.50" in out.getvalue()
+
+
 def test_history_without_an_evaluation_is_named(tmp_path):
     (tmp_path / "metrics.csv").write_text("generator_step,train/w1\n1,2.0\n")
     with pytest.raises(ValueError, match=r"metrics\.csv holds no evaluation"):

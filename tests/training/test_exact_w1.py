@@ -55,6 +55,25 @@ def test_the_estimate_is_a_lower_bound_and_the_floor_is_real_against_real(trial)
     assert evaluation.critic <= evaluation.exact
 
 
+def test_a_spent_time_budget_leaves_a_bracket_and_the_critic_s_bound():
+    # Enough points for a column generation, which is what looks at the clock.
+    real, fake, other = torch.randn(1300, 16), torch.randn(1300, 16) + 0.3, torch.randn(1300, 16)
+    critic = MLPCritic([16], width=8, depth=2)
+    evaluation, exact_critic = evaluate(critic, real, fake, other, time_budget=1e-6)
+    whole, _ = evaluate(critic, real, fake, other, previous=exact_critic)
+    assert evaluation.exact is None
+    assert evaluation.noise_floor is None
+    assert evaluation.gap is None
+    assert evaluation.gap_relative is None
+    assert evaluation.exact_lower <= whole.exact <= evaluation.exact_upper
+    assert evaluation.critic == whole.critic <= whole.exact
+    assert not {"w1/exact", "w1/gap", "w1/noise_floor"} & set(evaluation.metrics())
+    assert {"w1/exact_lower", "w1/exact_upper", "w1/critic"} <= set(evaluation.metrics())
+    assert "noise floor unknown" in evaluation.describe()
+    assert f"{evaluation.exact_lower:.3f} to {evaluation.exact_upper:.3f}" in evaluation.brief()
+    assert "exact_lower" not in str(whole.metrics())
+
+
 def test_identical_samples_have_no_relative_gap():
     x = torch.randn(20, 3)
     evaluation, _ = evaluate(LinearCritic(3), x, x, torch.randn(20, 3))

@@ -1,6 +1,7 @@
 """The parser of a training command's config, and what is kept of the config."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -35,7 +36,14 @@ class SaveConfig(SaveConfigCallback):
     """
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Nothing: the stock callback would save here, before the checkpoint is loaded."""
+        """See that all processes go on from the same checkpoint; save only later, when it is loaded."""
+        ours = self.config.ckpt_path
+        first = trainer.strategy.broadcast(ours)
+        if not trainer.strategy.reduce_boolean_decision(ours == first, all=True):
+            raise ValueError(
+                f"the processes of this run do not go on from the same checkpoint: rank 0 from {first}, "
+                f"rank {trainer.global_rank} from {ours}: runs_dir must lie where all nodes see the same files"
+            )
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not trainer.is_global_zero:
@@ -49,6 +57,37 @@ class SaveConfig(SaveConfigCallback):
         checkpoint.setdefault(CHECKPOINT_KEY, {})["config"] = self._text()
 
     def _text(self) -> str:
-        config = self.config.clone()
-        config.ckpt_path = None
-        return self.parser.dump(config, skip_none=False)
+        return config_text(self.parser, self.config)
+
+
+def config_text(parser: LightningArgumentParser, config: Any) -> str:
+    """A config as YAML, without what names the run: what begins a run like this one.
+
+    Args:
+        parser: of the command.
+        config: as it was parsed.
+    """
+    config = config.clone()
+    config.ckpt_path = None
+    config.run = None
+    return parser.dump(config, skip_none=False)
+
+
+def changed_keys(before: str, after: str) -> list[str]:
+    """The dotted keys in which two configs differ, but for devices, tracking and the folder's place.
+
+    Args:
+        before: YAML.
+        after: YAML.
+    """
+    old, new = (dict(_flat(yaml.safe_load(text))) for text in (before, after))
+    return sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
+
+
+def _flat(config: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in config.items():
+        if prefix or key not in ("trainer", "wandb", "runs_dir", "ckpt_path", "run"):
+            if isinstance(value, dict):
+                yield from _flat(value, f"{prefix}{key}.")
+            else:
+                yield f"{prefix}{key}", value

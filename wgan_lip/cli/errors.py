@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
@@ -10,10 +11,25 @@ from typing import NoReturn
 TRACEBACK = "WGAN_LIP_TRACEBACK"
 
 
+# So long another rank than the first waits before it tells its error: if the first has it too, which is the rule, their
+# launcher ends them all in the meantime, and the line is there once.
+_PATIENCE = 3.0
+
+
 def fail(message: str) -> NoReturn:
-    """End with a message in one line."""
+    """End with a message in one line, which says the rank if it is another than the first."""
+    rank = _rank()
+    if rank > 0:
+        time.sleep(_PATIENCE)
+        message = f"rank {rank}: {message}"
     sys.stderr.write(f"wgan-lip: error: {' '.join(message.split())}\n")
     raise SystemExit(2)
+
+
+def _rank() -> int:
+    # In Lightning's order; without Lightning, for which not every command waits.
+    names = ("RANK", "LOCAL_RANK", "SLURM_PROCID")
+    return next((int(os.environ[name]) for name in names if name in os.environ), 0)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """``wgan-lip fit | validate | test``: Lightning's command line, with run folders and reports."""
 
 import logging
+import os
 import shutil
 import signal
 import sys
@@ -10,21 +11,35 @@ from typing import Any, cast
 
 import wandb
 from jsonargparse.typing import NonNegativeInt
+from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
+from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import Logger
+from pytorch_lightning.utilities import rank_zero_only
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 from rich.console import Console
 
 from wgan_lip.cli.commands import DESCRIPTION, TRAINING_COMMANDS
-from wgan_lip.cli.config import OneLineParser, SaveConfig
+from wgan_lip.cli.config import OneLineParser, SaveConfig, changed_keys, config_text
 from wgan_lip.cli.errors import in_one_line
 from wgan_lip.cli.kinds import COMMON, KINDS, Kind, kind_of
 from wgan_lip.report import save_figure
 from wgan_lip.training import EvaluateEverySteps, MetricsCSV, SteppedModule, StepProgress, log_picture, wandb_logger
+from wgan_lip.training.launched import HANDED_START, Start, hand_start, is_first
 from wgan_lip.training.loggers import WandbMode
-from wgan_lip.training.run_folder import check_checkpoint, find_checkpoint, folder_of_checkpoint, new_run_folder
+from wgan_lip.training.preemption import NoteSignals, PreemptedError, Preemption, requeue_job
+from wgan_lip.training.run_folder import (
+    check_checkpoint,
+    find_evaluated,
+    find_start,
+    finished_step,
+    mark_finished,
+    named_run_folder,
+    new_run_folder,
+)
 from wgan_lip.transport import UnprovenError
 
 _WRITTEN = ("metrics.csv", "config.yaml", "checkpoints/last.ckpt", "wandb/*run-*")
@@ -43,6 +58,7 @@ def run_training(args: list[str] | None = None) -> None:
         with in_one_line(MisconfigurationException, UnprovenError):
             WganLipCLI(args=args)
     finally:
+        os.environ.pop(HANDED_START, None)
         _finish_wandb(exit_code=int(sys.exc_info()[0] is not None))
 
 
@@ -60,7 +76,11 @@ class WganLipCLI(LightningCLI):
     """
 
     def __init__(self, args: list[str] | None = None) -> None:
-        self.console = Console()
+        # Of all processes of a run only the first speaks, and makes folders.
+        self._first = is_first(os.environ, rank_zero_only.rank)  # type: ignore[attr-defined]
+        self.console = Console(quiet=not self._first)
+        self._start = Start(None, None, again=False)
+        self._made_folder = False
         super().__init__(
             model_class=LightningModule,
             subclass_mode_model=True,
@@ -92,7 +112,14 @@ class WganLipCLI(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_argument("--name", type=str, default="run", help="Name of the experiment, and of its folder.")
-        parser.add_argument("--runs_dir", type=str, default="runs", help="Runs go to RUNS_DIR/NAME/TIME/.")
+        parser.add_argument("--runs_dir", type=str, default="runs", help="Runs go to RUNS_DIR/NAME/RUN/.")
+        parser.add_argument(
+            "--run",
+            type=str | None,
+            default=None,
+            help="Name of the run's folder: if there is a checkpoint in it, the run goes on from there, so the same "
+            "command can be run again until it is done. Without it the folder is named by the job or the time.",
+        )
         parser.add_argument(
             "--wandb.mode",
             type=WandbMode,
@@ -111,31 +138,63 @@ class WganLipCLI(LightningCLI):
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         super().parse_arguments(parser, args)
         config = self.config[self.config.subcommand]
-        if config.ckpt_path is not None:
-            path = find_checkpoint(config.ckpt_path, config.runs_dir, config.name)
+        if self.config.subcommand == "fit":
+            self._start = find_start(
+                os.environ,
+                run=config.run,
+                ckpt_path=config.ckpt_path,
+                runs_dir=config.runs_dir,
+                name=config.name,
+                nodes=config.trainer.num_nodes,
+                first=self._first,
+            )
+            path = self._start.checkpoint
+        else:
+            path = find_evaluated(config.run, config.ckpt_path, config.runs_dir, config.name)
+        if path is not None:
             kept = check_checkpoint(path)
             name = str(kept.get("step_name"))
             self.console.print(f"From {path}, {name.replace('_', ' ')} {kept.get(name)}", soft_wrap=True)
-            config.ckpt_path = str(path)
+            if self._start.folder is not None and config.ckpt_path is None:
+                self._compare_configs(path, kept.get("config"), config)
+        config.ckpt_path = None if path is None else str(path)
+
+    def _compare_configs(self, path: Path, before: Any, config: Any) -> None:
+        """A run that goes on by itself goes on with its own config; who gave it a name may change it knowingly."""
+        changed = changed_keys(before, config_text(self._parser("fit"), config)) if isinstance(before, str) else []
+        if changed and config.run is None:
+            raise ValueError(
+                f"{path} is of a run with another config ({', '.join(changed)}): "
+                "tell runs of one job from each other by --run NAME"
+            )
+        if changed:
+            self.console.print(f"Changed since then: {', '.join(changed)}", soft_wrap=True, highlight=False)
 
     def before_instantiate_classes(self) -> None:
         # Not the user's: data in memory want no workers, and Lightning uses a deprecated PyTorch name.
         warnings.filterwarnings("ignore", ".*does not have many workers.*")
         warnings.filterwarnings("ignore", ".*LeafSpec.*is deprecated.*")
+        # Where Slurm is installed, not every training is a job's.
+        warnings.filterwarnings("ignore", "The `srun` command is available")
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         config = self._get(self.config_init, "trainer")
-        kwargs["callbacks"] = [*_listed(config["callbacks"]), *self._callbacks(), StepProgress()]
+        signals = NoteSignals()
+        kwargs["callbacks"] = [
+            *(signals, *_listed(config["callbacks"])),
+            *(*self._callbacks(), StepProgress(), Preemption(signals)),
+        ]
         kwargs["enable_model_summary"] = False
         kwargs["logger"] = False
         folder = self._run_folder() if self.subcommand == "fit" else None
         try:
+            kwargs["plugins"] = _with_slurm(_listed(config["plugins"]), config["strategy"])
             if folder is not None:
                 kwargs["default_root_dir"] = str(folder)
                 kwargs["logger"] = self._loggers(folder, config["logger"])
             return super().instantiate_trainer(**kwargs)
         except (ValueError, MisconfigurationException) as error:
-            if folder is not None and not any(folder.iterdir()):
+            if folder is not None and self._made_folder and not any(folder.iterdir()):
                 folder.rmdir()
             raise ValueError(f"trainer: {error}") from error
 
@@ -160,14 +219,23 @@ class WganLipCLI(LightningCLI):
         return [self._get(self.config_init, key) for key in (*self._kind.callbacks, *COMMON)]
 
     def _run_folder(self) -> Path:
-        """That of the checkpoint that is resumed, or a new one."""
+        """The run's folder; the first process makes it, and tells those that Lightning will start."""
         config = self.config["fit"]
-        folder = folder_of_checkpoint(Path(config.ckpt_path)) if config.ckpt_path else None
-        return folder or new_run_folder(config.runs_dir, config.name)
+        folder = self._start.folder
+        if self._first and folder is None:
+            folder = new_run_folder(config.runs_dir, config.name)
+            self._made_folder = True
+        elif self._first and folder is not None:
+            self._made_folder = named_run_folder(folder)
+        if folder is None:
+            raise ValueError("a process that is not the first was not told where its run is kept")
+        if self._first:
+            hand_start(self._start, folder)
+        return folder
 
     def _loggers(self, folder: Path, chosen: Any) -> list[Logger]:
         """metrics.csv always; W&B unless the config chooses another logger, or none."""
-        loggers: list[Logger] = [MetricsCSV(folder / "metrics.csv")]
+        loggers: list[Logger] = [MetricsCSV(folder / "metrics.csv", resume=self._start.checkpoint is not None)]
         if chosen is True:
             name = f"{self._get(self.config_init, 'name')}-{folder.name}"
             init = self._get(self.config_init, "wandb")
@@ -182,24 +250,62 @@ class WganLipCLI(LightningCLI):
     def fit(self, **kwargs: Any) -> None:
         """Train; whoever interrupts gets the report of what there is, and the exit status of an interruption."""
         folder = Path(self.trainer.default_root_dir)
+        module = cast(SteppedModule, self.model)
+        if self._start.checkpoint is not None and finished_step(folder) >= module.total_steps:
+            # A job may be requeued after its end.
+            self.console.print(f"{folder} is finished: nothing is left to do.", soft_wrap=True, highlight=False)
+            return
         try:
             self.trainer.fit(weights_only=True, **kwargs)
+        except PreemptedError as preempted:
+            try:
+                self._report(folder)
+            finally:
+                status = self._stop(preempted)
+            raise SystemExit(status) from None
         except SIGTERMException:
-            self.after_fit()
+            # It came before the first step.
+            self._report(folder)
             raise SystemExit(128 + signal.SIGTERM) from None
         except SystemExit:
-            self.after_fit()
+            self._report(folder)
             raise SystemExit(128 + signal.SIGINT) from None
         except Exception:
-            if not (folder / "config.yaml").exists():
+            if self._made_folder and not (folder / "config.yaml").exists():
                 # Training never started: leave nothing behind.
                 _finish_wandb(exit_code=1)
                 shutil.rmtree(folder, ignore_errors=True)
             raise
+        self._report(folder)
+        if self._first and module.step >= module.total_steps:
+            mark_finished(folder, module.step)
 
-    def after_fit(self) -> None:
-        folder = Path(self.trainer.default_root_dir)
-        if not (folder / "metrics.csv").is_file():
+    def _stop(self, preempted: PreemptedError) -> int:
+        """Say how a training goes on that a signal stopped, and see to it; returns the exit status."""
+        if not self._first:
+            # Launchers end all processes where one fails, and the first has not finished yet.
+            return 0
+        module = cast(SteppedModule, self.model)
+        step_name = module.step_name.replace("_", " ")
+        self._say(f"{preempted.signum.name}: saved at {step_name} {module.step}.")
+        if preempted.requeue and wandb.run is not None:
+            wandb.run.mark_preempting()
+        _finish_wandb(exit_code=1)
+        # Last, for Slurm ends this process then.
+        job = requeue_job(os.environ) if preempted.requeue and self._start.again else None
+        if job is not None:
+            self._say(f"Job {job} is requeued, and goes on there.")
+        elif self._start.again:
+            self._say("The same command goes on there.")
+        else:
+            self._say(f"The same command with --ckpt_path {self.trainer.default_root_dir} goes on there.")
+        return os.EX_TEMPFAIL if preempted.requeue else 128 + preempted.signum
+
+    def _say(self, line: str) -> None:
+        self.console.print(line, soft_wrap=True, highlight=False)
+
+    def _report(self, folder: Path) -> None:
+        if not self._first or not (folder / "metrics.csv").is_file():
             # Without loggers, as in fast_dev_run, or without a step.
             return
         figure, table = self._kind.report(folder / "metrics.csv", self._get(self.config_init, "name"))
@@ -232,6 +338,19 @@ class WganLipCLI(LightningCLI):
         for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, EvaluateEverySteps) and callback.last is not None:
                 self.console.print(callback.last.describe(), highlight=False)
+
+
+def _with_slurm(plugins: list[Any], strategy: Any) -> list[Any]:
+    """Lightning's plugins, and where it would find Slurm, one that leaves requeueing to ``Preemption``."""
+    chosen = any(isinstance(plugin, ClusterEnvironment) for plugin in plugins)
+    chosen = chosen or getattr(strategy, "cluster_environment", None) is not None
+    if chosen or TorchElasticEnvironment.detect() or not SLURMEnvironment.detect():
+        return plugins
+    try:
+        return [*plugins, SLURMEnvironment(auto_requeue=False)]
+    except RuntimeError as error:
+        # Of tasks that were asked for in a way that Lightning does not take.
+        raise ValueError(str(error)) from error
 
 
 def _listed(value: Any) -> list[Any]:

@@ -5,8 +5,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
+from torch.utils.data import DataLoader, Dataset, DistributedSampler, Sampler, default_collate
 
+from wgan_lip.parts import share_of
 from wgan_lip.randomness import keyed_generator
 
 
@@ -50,15 +51,20 @@ class ShuffledBatches(Sampler[list[int]]):
     """An endless stream of batches, handed out in epochs of ``size // batch_size``.
 
     Batch k is slice ``k % len`` of a permutation drawn from ``(seed, k // len)``: every sample comes
-    at most once an epoch, every batch is full, and the stream can be entered anywhere.
+    at most once an epoch, every batch is full, and the stream can be entered anywhere. Each rank is handed its part
+    of every batch.
 
     Args:
         size: number of samples.
-        batch_size: samples in a batch, at most ``size``.
+        batch_size: samples in a batch, all ranks together; at most ``size``.
         seed: what the permutations are drawn from.
+        rank: of this process.
+        ranks: how many there are.
     """
 
-    def __init__(self, size: int, batch_size: int, seed: int) -> None:
+    def __init__(self, size: int, batch_size: int, seed: int, rank: int = 0, ranks: int = 1) -> None:
+        if batch_size < ranks:
+            raise ValueError(f"batch_size must be at least 1 for each of {ranks} ranks; got batch_size={batch_size}")
         if not 1 <= batch_size <= size:
             raise ValueError(
                 f"batch_size must be between 1 and the {size} training samples; got batch_size={batch_size}"
@@ -67,6 +73,7 @@ class ShuffledBatches(Sampler[list[int]]):
         self.batch_size = batch_size
         self.seed = seed
         self.position = 0
+        self._mine = share_of(batch_size, rank, ranks)
 
     def __len__(self) -> int:
         return self.size // self.batch_size
@@ -78,27 +85,42 @@ class ShuffledBatches(Sampler[list[int]]):
                 epoch = k // len(self)
                 order = torch.randperm(self.size, generator=keyed_generator(self.seed, "order", epoch))
             start = k % len(self) * self.batch_size
-            yield order[start : start + self.batch_size].tolist()
+            yield self._mine.of(order[start : start + self.batch_size]).tolist()
 
 
 class ResumableLoader(DataLoader[Tensor]):
     """A shuffling ``DataLoader`` that can be saved and resumed between any two batches.
 
     Lightning keeps its ``state_dict`` in every checkpoint. The position is counted in batches
-    handed out, so those that workers have read ahead are not lost.
+    handed out, so those that workers have read ahead are not lost. It does not depend on the ranks: a run may go on
+    with another number of them.
 
     Args:
         dataset: map-style, with a length.
-        batch_size: samples in a batch.
+        batch_size: samples in a batch, all ranks together.
         seed: what the order is drawn from.
         num_workers: processes that read ahead; 0 reads in this one.
+        rank: of this process, which gets its part of each batch.
+        ranks: how many there are.
+
+    Attributes:
+        total_batch_size: samples in a batch, all ranks together.
 
     Raises:
-        ValueError: a batch larger than the data.
+        ValueError: a batch larger than the data, or smaller than the number of ranks.
     """
 
-    def __init__(self, dataset: Dataset[Tensor], batch_size: int, seed: int = 0, num_workers: int = 0) -> None:
-        self._stream = ShuffledBatches(len(dataset), batch_size, seed)  # type: ignore[arg-type]
+    def __init__(
+        self,
+        dataset: Dataset[Tensor],
+        batch_size: int,
+        seed: int = 0,
+        num_workers: int = 0,
+        rank: int = 0,
+        ranks: int = 1,
+    ) -> None:
+        self.total_batch_size = batch_size
+        self._stream = ShuffledBatches(len(dataset), batch_size, seed, rank, ranks)  # type: ignore[arg-type]
         super().__init__(
             dataset,
             batch_sampler=self._stream,
@@ -108,6 +130,10 @@ class ResumableLoader(DataLoader[Tensor]):
             # A loader without its own generator draws from the global one whenever it is iterated.
             generator=keyed_generator(seed, "workers"),
         )
+        if ranks > 1:
+            # Lightning gives each loader a sampler for its rank, unless it has one. This one is not used: the stream
+            # above is what is handed out. (A loader's sampler cannot be set otherwise.)
+            self.__dict__["sampler"] = DistributedSampler(dataset, ranks, rank)
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
         for batch in super().__iter__():

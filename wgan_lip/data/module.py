@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from wgan_lip.data.loader import ResumableLoader, collate, take
+from wgan_lip.parts import Part
 
 Split = Literal["train", "heldout"]
 
@@ -20,7 +21,7 @@ class SampleDataModule(LightningDataModule, ABC):
     the validation and the test set, since no choice is made on it.
 
     Args:
-        batch_size: samples in a training batch.
+        batch_size: samples in a training batch, whatever the number of ranks that share it.
         num_workers: processes that read ahead.
         seed: what the order of the training batches is drawn from; the splits do not depend on it.
     """
@@ -68,16 +69,17 @@ class SampleDataModule(LightningDataModule, ABC):
         """Number of samples in a split."""
         return len(self.split(name))  # type: ignore[arg-type]
 
-    def draw(self, name: Split, n: int, generator: torch.Generator) -> Tensor:
+    def draw(self, name: Split, n: int, generator: torch.Generator, part: Part | None = None) -> Tensor:
         """``n`` samples of a split, drawn without replacement.
 
         Args:
             name: "train" or "heldout".
             n: how many, at most ``size(name)``.
             generator: a CPU generator.
+            part: which part of the n to read; None for all.
 
         Returns:
-            Shape ``(n, *sample_shape)``.
+            Shape ``(n, *sample_shape)``; of a part, its rows of it.
 
         Raises:
             ValueError: the split holds fewer than n samples, or one of them NaN or infinity.
@@ -87,12 +89,14 @@ class SampleDataModule(LightningDataModule, ABC):
             raise ValueError(
                 f"{type(self).__name__} has {size} samples in its {name} split; cannot draw n={n} without replacement"
             )
-        drawn = take(self.split(name), torch.randperm(size, generator=generator)[:n].tolist())
+        chosen = torch.randperm(size, generator=generator)[:n]
+        drawn = take(self.split(name), (chosen if part is None else part.of(chosen)).tolist())
         check_samples(f"{type(self).__name__}'s {name} split", drawn)
         return drawn
 
     def train_dataloader(self) -> ResumableLoader:
-        return ResumableLoader(self.split("train"), self.batch_size, self.seed, self.num_workers)
+        rank, ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        return ResumableLoader(self.split("train"), self.batch_size, self.seed, self.num_workers, rank, ranks)
 
     def val_dataloader(self) -> DataLoader[Tensor]:
         return DataLoader(self.split("heldout"), self.batch_size, num_workers=self.num_workers, collate_fn=collate)

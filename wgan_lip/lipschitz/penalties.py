@@ -8,6 +8,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from wgan_lip.lipschitz.gradients import gradient_norms, jacobian_norms
+from wgan_lip.parts import Part
 
 
 class Penalty(ABC):
@@ -26,8 +27,18 @@ class Penalty(ABC):
         self.weight = weight
 
     @abstractmethod
-    def __call__(self, critic: nn.Module, x: Tensor, y: Tensor, generator: Generator) -> Tensor:
-        """The penalty at samples x of P and y of Q, a scalar with a graph; all randomness is the generator's."""
+    def __call__(
+        self, critic: nn.Module, x: Tensor, y: Tensor, generator: Generator, part: Part | None = None
+    ) -> Tensor:
+        """The penalty at samples x of P and y of Q, a scalar with a graph; all randomness is the generator's.
+
+        Args:
+            critic: what is punished.
+            x: shape (n, *shape).
+            y: shape (m, *shape).
+            generator: of the whole batch.
+            part: which part of a batch x and y are; None if they are all of it.
+        """
 
 
 class GradientPenalty(Penalty):
@@ -51,10 +62,14 @@ class GradientPenalty(Penalty):
         super().__init__(weight)
         self.one_sided = one_sided
 
-    def __call__(self, critic: nn.Module, x: Tensor, y: Tensor, generator: Generator) -> Tensor:
+    def __call__(
+        self, critic: nn.Module, x: Tensor, y: Tensor, generator: Generator, part: Part | None = None
+    ) -> Tensor:
         if x.shape != y.shape:
             raise ValueError(f"GradientPenalty needs x and y of one shape; got {tuple(x.shape)} and {tuple(y.shape)}")
-        t = torch.rand(len(x), *(1,) * (x.ndim - 1), generator=generator, device=generator.device).to(x)
+        part = part or Part(0, len(x), len(x))
+        t = torch.rand(part.total, *(1,) * (x.ndim - 1), generator=generator, device=generator.device)
+        t = part.of(t).to(x)
         excess = gradient_norms(critic, torch.lerp(x, y, t), differentiable=True) - 1
         excess = excess.clamp_min(0) if self.one_sided else excess
         return self.weight * excess.square().mean()
@@ -90,6 +105,9 @@ class SpectralJacobianPenalty(Penalty):
         self.power = power
         self.iterations = iterations
 
-    def __call__(self, critic: nn.Module, x: Tensor, y: Tensor, generator: Generator) -> Tensor:
+    def __call__(
+        self, critic: nn.Module, x: Tensor, y: Tensor, generator: Generator, part: Part | None = None
+    ) -> Tensor:
+        # Of critics, with one output, the norms are exact; otherwise each part draws vectors of its own.
         norms = jacobian_norms(critic, torch.cat((x, y)), generator, self.iterations)
         return self.weight * norms.pow(self.power).mean()

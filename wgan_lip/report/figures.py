@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from wgan_lip.report.history import Row
 
+_CUT_SHORT = "proven to contain the exact W1 (time budget spent)"
 _BRACKET = "confidence bracket of the W1 of the distributions"
 
 
@@ -25,12 +26,10 @@ def w1_figure(rows: Sequence[Row], title: str = "") -> Figure:
         title: above the axes.
     """
     steps = [row.generator_step for row in rows]
-    exact = [row.exact for row in rows]
+    # What is not known leaves a hole in its curve. A critic may begin with a constant below 1, of which all is proven.
+    exact, uncertified = _with_holes(rows, "exact"), _with_holes(rows, "uncertified")
+    averaged, floor = _with_holes(rows, "averaged"), _with_holes(rows, "noise_floor")
     critic = _curve(rows, "critic")
-    # A critic may begin with a constant below 1, of which all is proven.
-    uncertified = [math.nan if row.uncertified is None else row.uncertified for row in rows]
-    averaged = _curve(rows, "averaged")
-    floor = [row.noise_floor for row in rows]
     lower, upper = _curve(rows, "population_lower"), _curve(rows, "population_upper")
     figure, axes = step_axes("generator step", title)
     if upper:
@@ -39,16 +38,26 @@ def w1_figure(rows: Sequence[Row], title: str = "") -> Figure:
     if critic:
         axes.fill_between(steps, critic, exact, color="tab:blue", alpha=0.12, lw=0, label="gap")
     axes.plot(steps, exact, color="tab:blue", marker="o", ms=3, label="exact W1 of the samples (proven)")
-    if averaged:
+    if any(row.exact_lower is not None for row in rows):
+        ends = _with_holes(rows, "exact_lower"), _with_holes(rows, "exact_upper")
+        axes.vlines(steps, *ends, color="tab:blue", lw=3, label=_CUT_SHORT)
+    if not all(map(math.isnan, averaged)):
         axes.plot(steps, averaged, color="tab:green", label="exact W1, averaged generator")
     if critic:
         axes.plot(steps, critic, color="tab:orange", marker="o", ms=3, label="critic's certified lower bound")
     if not all(map(math.isnan, uncertified)):
         axes.plot(steps, uncertified, color="tab:red", ls=":", label="critic's estimate, which proves nothing")
     axes.plot(steps, floor, color="0.35", ls="--", label="noise floor: real against real, same n")
-    axes.set_ylim(bottom=1.05 * min([0.0, *critic]), top=1.05 * max(*exact, *floor))
+    known = [value for row in rows for value in (row.exact, row.exact_upper, row.noise_floor) if value is not None]
+    axes.set_ylim(bottom=1.05 * min([0.0, *critic]), top=1.05 * max(known))
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
     return figure
+
+
+def _with_holes(rows: Sequence[Row], name: str) -> list[float]:
+    """The values of one field, NaN where it is not known."""
+    values = [getattr(row, name) for row in rows]
+    return [math.nan if value is None else value for value in values]
 
 
 def _curve(rows: Sequence[Row], name: str) -> list[float]:

@@ -10,20 +10,23 @@ from wgan_lip.report.records import read_records
 class Row:
     """One evaluation, as logged by ``ExactW1``; the fields are those of its ``Evaluation``.
 
-    ``averaged`` is the exact W1 of samples of the averaged generator.
+    ``averaged`` is the exact W1 of samples of the averaged generator. Where the time budget did not suffice for
+    ``exact`` it lies between ``exact_lower`` and ``exact_upper``.
     """
 
     generator_step: int
-    exact: float
+    exact: float | None
     critic: float | None
     uncertified: float | None
     gap_relative: float | None
-    noise_floor: float
+    noise_floor: float | None
     population_lower: float | None
     population_upper: float | None
     certified: float | None
     averaged: float | None
     seconds: float
+    exact_lower: float | None = None
+    exact_upper: float | None = None
 
 
 def read_history(metrics_csv: Path) -> list[Row]:
@@ -39,18 +42,20 @@ def read_history(metrics_csv: Path) -> list[Row]:
     rows = [
         Row(
             generator_step=int(record["generator_step"]),
-            exact=float(record["w1/exact"]),
+            exact=_known(record, "w1/exact"),
+            exact_lower=_known(record, "w1/exact_lower"),
+            exact_upper=_known(record, "w1/exact_upper"),
             critic=_known(record, "w1/critic"),
             uncertified=_known(record, "w1/uncertified"),
             gap_relative=_known(record, "w1/gap_relative"),
-            noise_floor=float(record["w1/noise_floor"]),
+            noise_floor=_known(record, "w1/noise_floor"),
             population_lower=_known(record, "w1/population_lower"),
             population_upper=_known(record, "w1/population_upper"),
             certified=_known(record, "lipschitz/certified"),
             averaged=_known(record, "w1_averaged/exact"),
             seconds=float(record["w1/seconds"]),
         )
-        for record in read_records(metrics_csv, "w1/exact")
+        for record in read_records(metrics_csv, "w1/seconds")
     ]
     return sorted(rows, key=lambda row: row.generator_step)
 

@@ -26,10 +26,10 @@ def w1_table(rows: Sequence[Row]) -> Table:
     shown = shown_rows(rows)
     columns = {
         "step": [f"{row.generator_step}" for row in shown],
-        "exact W1": [f"{row.exact:.4f}" for row in shown],
+        "exact W1": [_number(row.exact, ".4f") or _bracket(row.exact_lower, row.exact_upper) for row in shown],
         "averaged": [_number(row.averaged, ".4f") for row in shown],
-        "floor": [f"{row.noise_floor:.4f}" for row in shown],
-        "exact/floor": [f"{row.exact / row.noise_floor:.3f}" if row.noise_floor > 0 else "" for row in shown],
+        "floor": [_number(row.noise_floor, ".4f") for row in shown],
+        "exact/floor": [f"{row.exact / row.noise_floor:.3f}" if row.exact and row.noise_floor else "" for row in shown],
         "critic ≥": [_number(row.critic, ".4f") for row in shown],
         "uncertified": [_number(row.uncertified, ".4g") for row in shown],
         "population": [_bracket(row.population_lower, row.population_upper) for row in shown],

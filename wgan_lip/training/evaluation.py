@@ -41,26 +41,33 @@ class Evaluation:
     that are not proven to be 1-Lipschitz, such as ones with a gradient penalty or clipped weights: it is what is
     usually reported of them, may exceed ``exact``, and proves nothing.
 
+    Where the time budget was spent before the proof closed there is no exact value, but ``exact_lower`` and
+    ``exact_upper``, between which it is proven to lie.
+
     Attributes:
         exact: W1 of n held-out real and n generated samples, exactly.
+        exact_lower: proven lower bound of it, where ``exact`` is not known.
+        exact_upper: proven upper bound of it, where ``exact`` is not known.
         critic: ``(mean f(real) - mean f(fake)) / L`` on them: a proven lower bound of ``exact``.
         uncertified: ``mean f(real) - mean f(fake)`` of a critic whose L is not about 1.
         gap: ``exact - critic``, never negative beyond rounding.
         gap_relative: ``gap / exact``.
         noise_floor: exact W1 of the same held-out samples and n real samples of the training split:
-            what a perfect generator would score at this n.
+            what a perfect generator would score at this n. None where time did not suffice for it.
         population_lower: lower confidence bound of the W1 of the *distributions*, by the critic.
         population_upper: upper confidence bound of it; None where the supports' diameter is not known.
         certified: L, the critic's certified Lipschitz constant.
         seconds: wall time of the evaluation.
     """
 
-    exact: float
+    exact: float | None
+    exact_lower: float | None
+    exact_upper: float | None
     critic: float | None
     uncertified: float | None
     gap: float | None
     gap_relative: float | None
-    noise_floor: float
+    noise_floor: float | None
     population_lower: float | None
     population_upper: float | None
     certified: float | None
@@ -79,9 +86,12 @@ class Evaluation:
 
     def describe(self) -> str:
         """One line: the exact W1 with its noise floor, the critic's bound and their relative gap."""
-        parts = [f"W1 exact {self.exact:.3f} (noise floor {self.noise_floor:.3f})"]
-        if self.critic is not None and self.gap_relative is not None:
-            parts += [f"critic ≥ {self.critic:.3f}", f"gap {self.gap_relative:.0%}"]
+        floor = "unknown" if self.noise_floor is None else f"{self.noise_floor:.3f}"
+        parts = [f"W1 {'exact ' if self.exact is not None else ''}{self._exact()} (noise floor {floor})"]
+        if self.critic is not None:
+            parts.append(f"critic ≥ {self.critic:.3f}")
+        if self.gap_relative is not None:
+            parts.append(f"gap {self.gap_relative:.0%}")
         if self.uncertified is not None:
             parts.append(f"uncertified {self.uncertified:.3f}")
         return ", ".join(parts)
@@ -89,7 +99,13 @@ class Evaluation:
     def brief(self) -> str:
         """The same, short enough for a progress bar on a terminal of eighty columns."""
         critic = f"critic {self.critic:.3f}" if self.uncertified is None else f"({self.uncertified:.3f})"
-        return f"W1 {self.exact:.3f} floor {self.noise_floor:.3f} {critic}"
+        floor = "" if self.noise_floor is None else f" floor {self.noise_floor:.3f}"
+        return f"W1 {self._exact()}{floor} {critic}"
+
+    def _exact(self) -> str:
+        if self.exact is not None:
+            return f"{self.exact:.3f}"
+        return f"{self.exact_lower:.3f} to {self.exact_upper:.3f}"
 
 
 def evaluate(
@@ -104,6 +120,7 @@ def evaluate(
     confidence: float = 0.95,
     previous: McShaneExtension | None = None,
     noise_floor: float | None = None,
+    time_budget: float | None = None,
 ) -> tuple[Evaluation, McShaneExtension]:
     """Set a critic's estimate against the exact W1 of the same samples.
 
@@ -123,9 +140,10 @@ def evaluate(
         confidence: of the population bracket.
         previous: the exact critic of an earlier evaluation, from whose potentials the solver may start.
         noise_floor: where it is known already, of the very same ``real`` and ``other_real``.
+        time_budget: seconds that the solver may take, for the distance and the noise floor together.
 
     Returns:
-        The comparison, and the exact critic of these samples.
+        The comparison, and the exact critic of these samples (the best one known, where time did not suffice).
 
     Raises:
         BrokenBoundError: the estimate exceeds the exact value by more than rounding.
@@ -144,19 +162,24 @@ def evaluate(
     if certificate is not None:
         check_norm_of(certificate, norm)
         scores = real_values * slope(certificate), fake_values * slope(certificate)
-    exact = wasserstein1(real, fake, norm=norm, initial_potentials=_nearest_potentials(scores, previous, real, fake))
+    end = None if time_budget is None else time.perf_counter() + time_budget
+    start_from = _nearest_potentials(scores, previous, real, fake)
+    exact = wasserstein1(real, fake, norm=norm, initial_potentials=start_from, time_budget=_left(end))
     if noise_floor is None:
-        noise_floor = wasserstein1(real, other_real, norm=norm).value
+        floor = wasserstein1(real, other_real, norm=norm, time_budget=_left(end))
+        noise_floor = floor.value if floor.exact else None
     estimate = gap = lower = None
     if certificate is not None and scores is not None:
         estimate = float(scores[0].mean() - scores[1].mean())
-        gap = exact.value - estimate
+        gap = exact.value - estimate if exact.exact else None
         tolerance = rounding(certificate, largest)
-        check_bound(exact.value, estimate, certificate, tolerance + (exact.upper - exact.lower))
+        check_bound(exact.upper, estimate, certificate, tolerance)
         lower = max(0.0, population_lower(*scores, delta=delta, diameter=diameters).value - tolerance)
     upper = population_upper(exact.upper, len(real), len(fake), delta=delta, diameter=diameters).value
     evaluation = Evaluation(
-        exact=exact.value,
+        exact=exact.value if exact.exact else None,
+        exact_lower=None if exact.exact else exact.lower,
+        exact_upper=None if exact.exact else exact.upper,
         critic=estimate,
         uncertified=None if is_about_one(certificate) else float(real_values.mean() - fake_values.mean()),
         gap=gap,
@@ -168,6 +191,11 @@ def evaluate(
         seconds=time.perf_counter() - start,
     )
     return evaluation, mcshane_extension(real, fake, exact, norm=norm)
+
+
+def _left(end: float | None) -> float | None:
+    """Seconds until then."""
+    return None if end is None else max(0.0, end - time.perf_counter())
 
 
 def _nearest_potentials(

@@ -1,15 +1,18 @@
 """The exact Wasserstein-1 distance beside the critic's estimate, while the GAN trains."""
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from pytorch_lightning import LightningModule, Trainer
+from torch import Tensor
 
 from wgan_lip.data import SampleDataModule
 from wgan_lip.randomness import keyed_generator
 from wgan_lip.training.evaluation import Evaluation, evaluate
 from wgan_lip.training.every_steps import EvaluateEverySteps
 from wgan_lip.training.probe import try_network
+from wgan_lip.training.ranks import Ranks
 from wgan_lip.training.stepped import SteppedModule
 from wgan_lip.training.wgan import WassersteinGAN
 from wgan_lip.transport import McShaneExtension, Norm
@@ -29,6 +32,10 @@ class ExactW1(EvaluateEverySteps):
     Where the module keeps an average of the generator, the same is logged of its samples, from the same noise, as
     ``w1_averaged/exact`` and so on.
 
+    On several ranks each generates and reads its part of the samples; the first one solves, and the others wait for its
+    result. So that none waits longer than a collective may take, solving has a time budget there; when it is spent,
+    ``w1/exact_lower`` and ``w1/exact_upper`` are logged, between which the value is proven to lie, and no ``w1/exact``.
+
     The population bracket holds with probability ``confidence`` for each evaluation by itself, not for all of them
     at once. Its upper end is finite, and its lower end's confidence proven, where data module and generator have
     ``bounds`` of their samples' coordinates.
@@ -41,10 +48,13 @@ class ExactW1(EvaluateEverySteps):
             a curve shows the training and not the draws.
         norm: the ground norm; None takes the one in which the critic is certified.
         confidence: of the population bracket.
+        time_budget: seconds that the solver may take for one evaluation (it looks at the clock between its steps);
+            None is any time on one rank, and half of the collectives' time-out on several.
 
     Raises:
-        ValueError: a count that is too small, a confidence outside (0, 1), an unknown norm; when training starts:
-            a split smaller than n, a data module that is not a ``SampleDataModule``, or a critic for other samples.
+        ValueError: a count that is too small, a confidence outside (0, 1), an unknown norm, a time budget that is not
+            positive; when training starts: a split smaller than n, a data module that is not a ``SampleDataModule``,
+            a critic for other samples, or a time budget that is longer than the ranks wait for each other.
     """
 
     def __init__(
@@ -55,6 +65,7 @@ class ExactW1(EvaluateEverySteps):
         norm: Norm | None = None,
         confidence: float = 0.95,
         redraw: bool = False,
+        time_budget: float | None = None,
     ) -> None:
         if every < 1 or n < 2:
             raise ValueError(f"every must be at least 1 and n at least 2; got every={every}, n={n}")
@@ -62,14 +73,17 @@ class ExactW1(EvaluateEverySteps):
             raise ValueError(f"confidence must lie between 0 and 1; got confidence={confidence}")
         if norm is not None:
             check_norm(norm)
+        if time_budget is not None and not time_budget > 0:
+            raise ValueError(f"time_budget must be positive; got time_budget={time_budget}")
         super().__init__(every)
         self.n = n
         self.seed = seed
         self.norm = norm
         self.confidence = confidence
         self.redraw = redraw
+        self.time_budget = time_budget
         self._noise_floor: float | None = None
-        self._exact_critics: dict[str, McShaneExtension] = {}
+        self._exact_critics: dict[int, McShaneExtension] = {}
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         module, data = _module(pl_module), _data(trainer)
@@ -90,30 +104,58 @@ class ExactW1(EvaluateEverySteps):
         try_network(module.critic, "critic", torch.zeros(1, *data.sample_shape, dtype=made.dtype, device=made.device))
 
     def evaluate(self, trainer: Trainer, module: SteppedModule) -> "Evaluations":
-        module = _module(module)
-        data, key = _data(trainer), ("exact w1", module.generator_step if self.redraw else 0)
+        gan, data = _module(module), _data(trainer)
+        parts = gan.ranks.together(lambda: self._draw(data, gan))
+        # The first rank alone has them whole.
+        samples = [gan.ranks.gather(part) for part in parts]
+        return gan.ranks.lead(lambda: self._compare(data, gan, *cast(list[Tensor], samples)))
+
+    def _draw(self, data: SampleDataModule, gan: WassersteinGAN) -> list[Tensor]:
+        """This rank's part of the held-out and other real samples, of the generator's, and of its average's."""
+        key, mine = ("exact w1", gan.generator_step if self.redraw else 0), gan.ranks.share(self.n)
         stream = keyed_generator(self.seed, *key)
-        real, other_real = data.draw("heldout", self.n, stream), data.draw("train", self.n, stream)
-        noise = module.noise(self.n, *key, self.seed)
-        found: dict[str, Evaluation] = {}
-        for group in ("w1", "w1_averaged") if module.averaged is not None else ("w1",):
-            found[group], self._exact_critics[group] = evaluate(
-                module.critic,
+        real, other_real = (data.draw(split, self.n, stream, mine) for split in ("heldout", "train"))
+        noise = mine.of(gan.noise(self.n, *key, self.seed))
+        made = [gan.sample(noise, averaged) for averaged in ((False, True) if gan.averaged else (False,))]
+        return [real, other_real, *made]
+
+    def _compare(
+        self, data: SampleDataModule, gan: WassersteinGAN, real: Tensor, other_real: Tensor, *fakes: Tensor
+    ) -> "Evaluations":
+        budget, found = self._budget(gan.ranks), []
+        for i, fake in enumerate(fakes):
+            evaluation, exact_critic = evaluate(
+                gan.critic,
                 real,
-                module.sample(noise, averaged=group == "w1_averaged").cpu(),
+                fake,
                 other_real,
                 norm=self.norm,
                 bounds=data.bounds,
-                fake_bounds=getattr(module.generator, "bounds", None),
+                fake_bounds=getattr(gan.generator, "bounds", None),
                 confidence=self.confidence,
-                previous=self._exact_critics.get(group),
+                previous=self._exact_critics.get(i),
                 noise_floor=self._noise_floor,
+                time_budget=None if budget is None else budget / len(fakes),
             )
             # Of real samples alone: the same for both generators, and throughout where nothing is drawn anew.
-            self._noise_floor = found[group].noise_floor
+            self._noise_floor = evaluation.noise_floor
+            self._exact_critics[i] = exact_critic
+            found.append(evaluation)
         if self.redraw:
             self._noise_floor = None
-        return Evaluations(found["w1"], found.get("w1_averaged"))
+        return Evaluations(*found)
+
+    def _budget(self, ranks: Ranks) -> float | None:
+        """Seconds for one evaluation."""
+        if ranks.size == 1:
+            return self.time_budget
+        longest = ranks.timeout.total_seconds()
+        if self.time_budget is not None and self.time_budget >= longest:
+            raise ValueError(
+                f"time_budget must be below the {longest:g} s that ranks wait for each other (the strategy's timeout); "
+                f"got time_budget={self.time_budget}"
+            )
+        return self.time_budget or longest / 2
 
 
 @dataclass(frozen=True)
@@ -126,7 +168,7 @@ class Evaluations:
     """
 
     raw: Evaluation
-    averaged: Evaluation | None
+    averaged: Evaluation | None = None
 
     def metrics(self) -> dict[str, float]:
         """The known values by the names under which they are logged."""
@@ -134,8 +176,9 @@ class Evaluations:
 
     def describe(self) -> str:
         """One line: the generator's evaluation, and the exact W1 of its average."""
-        averaged = f", averaged generator {self.averaged.exact:.3f}" if self.averaged else ""
-        return self.raw.describe() + averaged
+        if self.averaged is None or self.averaged.exact is None:
+            return self.raw.describe()
+        return f"{self.raw.describe()}, averaged generator {self.averaged.exact:.3f}"
 
     def brief(self) -> str:
         """The generator's evaluation, for a progress bar."""

@@ -139,8 +139,11 @@ class FeatureQuality(EverySteps):
             if self.inception is not None:
                 if image_shape_of(data)[0] not in (1, 3):
                     raise ValueError(f"inception needs images of 1 or 3 channels; got {image_shape_of(data)}")
-                self._inception, self._inception_quality = InceptionFeatures(self.inception), None
-            self._network = self._features(Path(trainer.default_root_dir) / "features.pt", data)
+                if trainer.is_global_zero:
+                    self._inception, self._inception_quality = InceptionFeatures(self.inception), None
+            if trainer.is_global_zero:
+                # On other ranks there is no network, and nothing to do.
+                self._network = self._features(Path(trainer.default_root_dir) / "features.pt", data)
         super().on_train_start(trainer, pl_module)
 
     def _features(self, kept: Path, data: SampleDataModule) -> FeatureNetwork:

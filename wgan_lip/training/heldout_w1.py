@@ -42,15 +42,20 @@ class HeldOutW1(EvaluateEverySteps):
         self._heldout: HeldOut | None = None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        # Drawn here, so that what is wrong with the pair or the sizes is found before anything is written.
-        self._heldout = draw_heldout(_module(pl_module).pair, self.n, self.exact_n, self.seed)
+        pair = _module(pl_module).pair
+        if trainer.is_global_zero:
+            # Drawn here, so that what is wrong with the pair or the sizes is found before anything is written.
+            self._heldout = draw_heldout(pair, self.n, self.exact_n, self.seed)
 
     def evaluate(self, trainer: Trainer, module: SteppedModule) -> Estimate:
+        return module.ranks.lead(lambda: self._score(_module(module)))
+
+    def _score(self, estimator: W1Estimator) -> Estimate:
         if self._heldout is None:
             raise ValueError("HeldOutW1 evaluates within a Trainer, which calls its setup first")
         # Trainer.validate forbids gradients, which are part of the figures.
         with torch.inference_mode(False):
-            return score_heldout(_module(module).final_critic(), self._heldout, self.confidence)
+            return score_heldout(estimator.final_critic(), self._heldout, self.confidence)
 
 
 def _module(pl_module: LightningModule) -> W1Estimator:

@@ -27,15 +27,16 @@ class MetricsCSV(Logger):
     Rows are on the disk when ``log_metrics`` returns. A new name adds a column.
 
     Args:
-        path: the file; an existing one is continued.
+        path: the file.
+        resume: continue an existing file; otherwise the first row replaces it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, resume: bool = True) -> None:
         super().__init__()
         self.path = path
         self.rows = 0
         self._columns: list[str] = []
-        if path.exists():
+        if resume and path.exists():
             columns, rows = self._read()
             self._columns, self.rows = columns, len(rows)
 

@@ -4,19 +4,27 @@ import math
 from abc import abstractmethod
 from typing import Any, ClassVar
 
+import torch
 from pytorch_lightning import LightningModule
+from pytorch_lightning.core.optimizer import LightningOptimizer
+from torch import Tensor
 
 from wgan_lip import __version__
+from wgan_lip.parts import Part
+from wgan_lip.training.ranks import Ranks
 
 # What this package keeps in a checkpoint, beside Lightning's own state.
 CHECKPOINT_KEY = "wgan_lip"
 
 
 class SteppedModule(LightningModule):
-    """A module that counts its steps itself, whatever Lightning's ``global_step`` counts.
+    """A module that counts its steps itself, whatever Lightning's ``global_step`` counts, on any number of ranks.
 
     A subclass names its counters, integer attributes of its instances, and says when it is done. This class
     logs them beside every record, keeps them in checkpoints, and refuses a checkpoint of another network.
+
+    A subclass draws what is random for the whole batch and takes ``part_of_batch`` of it, so that a step depends on the
+    seed and the step only, and not on how many ranks share it; it takes its steps with ``step_together``.
 
     Attributes:
         counters: names of the counters; the first one is *the* step, over which everything is drawn.
@@ -24,6 +32,7 @@ class SteppedModule(LightningModule):
 
     counters: ClassVar[tuple[str, ...]]
     _checkpoint_optimizers: list[str] | None = None
+    _ranks: Ranks | None = None
 
     @property
     def step_name(self) -> str:
@@ -40,12 +49,54 @@ class SteppedModule(LightningModule):
     def total_steps(self) -> int:
         """The training ends after so many."""
 
+    @property
+    def ranks(self) -> Ranks:
+        """The processes that train this module; of a trainer that has set it up.
+
+        Raises:
+            RuntimeError: none has.
+        """
+        if self._ranks is None:
+            raise RuntimeError(f"{type(self).__name__} has ranks only within a Trainer, which calls its setup first")
+        return self._ranks
+
     def setup(self, stage: str) -> None:
-        if self.trainer.world_size > 1:
-            raise ValueError(
-                f"{type(self).__name__} trains on one device for now; got {self.trainer.world_size} processes: "
-                "set trainer.devices and trainer.num_nodes to 1"
-            )
+        self._ranks = Ranks(self.trainer)
+        if self._ranks.rank:
+            # Dropout and the like are not to be the same on all ranks; what is keyed by the seed does not mind.
+            torch.manual_seed(torch.initial_seed() + self._ranks.rank)
+
+    def teardown(self, stage: str) -> None:
+        if self._ranks is not None:
+            self._ranks.close()
+            self._ranks = None
+
+    def part_of_batch(self, n: int) -> Part:
+        """Which part of the step's batch this rank has.
+
+        Args:
+            n: samples in its own batch.
+        """
+        # A loader of this package shares out one batch; any other gives each rank one of its own, of the same size.
+        total = getattr(self.trainer.train_dataloader, "total_batch_size", n * self.ranks.size)
+        return self.ranks.share(total)
+
+    def step_together(self, optimizer: LightningOptimizer, gradient_clip: float | None = None) -> None:
+        """Take an optimiser's step along the gradients of the whole batch.
+
+        Args:
+            optimizer: Lightning's; each rank has backpropagated its share of the loss.
+            gradient_clip: largest norm of the gradient; longer ones are shortened.
+        """
+        self.ranks.sum_gradients_(p for group in optimizer.param_groups for p in group["params"])
+        if gradient_clip is not None:
+            inner = optimizer.optimizer
+            # Under float16 gradients are scaled; a norm is that of the true ones.
+            scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+            if scaler is not None:
+                scaler.unscale_(inner)
+            self.clip_gradients(inner, gradient_clip_val=gradient_clip, gradient_clip_algorithm="norm")
+        optimizer.step()
 
     def log_metrics(self, metrics: dict[str, float]) -> None:
         """Send metrics to every logger, in one record with the step counters.
@@ -57,16 +108,17 @@ class SteppedModule(LightningModule):
         for logger in self.loggers:
             logger.log_metrics({**counters, **metrics}, step=self.trainer.global_step)
 
-    def log_estimate(self, estimate: float, steps_taken: int) -> None:
+    def log_estimate(self, share: Tensor, steps_taken: int) -> None:
         """Log a batch's estimate of W1 as ``train/w1_critic``.
 
         Args:
-            estimate: as the critic has it.
+            share: what this rank's part contributes to it, as the critic has it.
             steps_taken: by the critic, for the error.
 
         Raises:
             ValueError: it is not finite.
         """
+        estimate = float(self.ranks.total(share))
         if not math.isfinite(estimate):
             raise ValueError(
                 f"the training diverged: the critic's estimate at step {steps_taken} is {estimate}: "
@@ -91,7 +143,12 @@ class SteppedModule(LightningModule):
         )
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self.check_networks(checkpoint["state_dict"])
+        state = checkpoint["state_dict"]
+        self.check_networks(state)
+        for name, value in (*self.named_parameters(), *self.named_buffers()):
+            # Lightning loads weights before it casts them to the trainer's precision: in float64 digits would be lost.
+            if name in state:
+                value.data = value.data.to(state[name].dtype)
         kept = checkpoint[CHECKPOINT_KEY]
         self._checkpoint_optimizers = kept["optimizers"] or None
         for name in self.counters:

@@ -147,22 +147,31 @@ class W1Estimator(SteppedModule):
         if self.average is not None and self.averaged is not None:
             self.average.update_(self.averaged, self.critic, step, self.steps)
         if self.critic_step % self.log_every == 0:
-            self.log_estimate(float(estimate), self.critic_step)
+            self.log_estimate(estimate, self.critic_step)
         self.stop_when_done()
 
     def _update(self, step: int, n: int, optimizer: LightningOptimizer) -> Tensor:
+        """One step; returns what this rank's part contributes to the estimate."""
+        mine = self.ranks.share(n)
         x, y = self.pair.sample(n, keyed_generator(self.seed, "pair", step, device=self.device))
-        x, y = x.to(self.dtype), y.to(self.dtype)
+        x, y = mine.of(x).to(self.dtype), mine.of(y).to(self.dtype)
         x_values, y_values = self.critic(torch.cat((x, y))).split((len(x), len(y)))
         estimate: Tensor = x_values.mean() - y_values.mean()
         loss = -estimate
-        if self.penalty is not None:
+        if isinstance(self.penalty, Penalty):
             stream = keyed_generator(self.seed, "penalty", step, device=self.device)
+            loss = loss + self.penalty(self.critic, x, y, stream, mine)
+        elif self.penalty is not None:
+            # A plain function knows nothing of parts: each has a stream of its own.
+            part = [mine.start] if mine.start else []
+            stream = keyed_generator(self.seed, "penalty", step, *part, device=self.device)
             loss = loss + self.penalty(self.critic, x, y, stream)
         optimizer.zero_grad()
-        self.manual_backward(loss)
-        optimizer.step()
-        return estimate.detach()
+        with self.ranks.alone():
+            self.manual_backward(loss * mine.share)
+        self.step_together(optimizer)
+        self.ranks.average_statistics_(self.critic)
+        return estimate.detach() * mine.share
 
     def validation_step(self, batch: int, batch_idx: int) -> None:
         """Nothing by itself: ``HeldOutW1`` evaluates when the loop ends."""

@@ -11,6 +11,7 @@ from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from wgan_lip.lipschitz import Penalty, project_
+from wgan_lip.parts import Part
 from wgan_lip.randomness import keyed_generator
 from wgan_lip.training.averaging import WeightAverage
 from wgan_lip.training.stepped import SteppedModule
@@ -35,6 +36,9 @@ class WassersteinGAN(SteppedModule):
     with ``WeightClipping`` (the first WGAN) or ``SpectralNorm``, or of ordinary ones with a ``GradientPenalty``
     (WGAN-GP; one-sided, WGAN-LP). What is proven of each, ``ExactW1`` says.
 
+    On several ranks (DDP) each takes its part of every batch: the steps are those of one process, up to rounding, but
+    for dropout and for batch normalisation, which sees a rank's part only (``trainer.sync_batchnorm`` on GPUs).
+
     Args:
         critic: maps ``(N, *shape)`` to one value a sample.
         generator: maps noise ``(N, noise_dim)`` to ``(N, *shape)``; has an attribute ``noise_dim``. One with an
@@ -50,8 +54,8 @@ class WassersteinGAN(SteppedModule):
         generator_average: of the generator's weights and batch statistics; evaluated beside the generator itself, and
             what ``wgan-lip sample`` draws from.
         gradient_clip: largest norm of either network's gradient; longer ones are shortened. None clips nothing.
-        accumulate: parts into which each batch is split, one in memory at a time; the gradients are summed. The same
-            step, but for layers that mix the samples of a batch.
+        accumulate: parts into which each batch is split (on each rank), one in memory at a time; the gradients are
+            summed. The same step, but for layers that mix the samples of a batch.
         compile: compile both networks for training (``torch.compile``).
         seed: what the noise is drawn from; a step's noise depends on the seed and the step only.
         log_every: critic steps between two logs of the training estimate.
@@ -128,7 +132,7 @@ class WassersteinGAN(SteppedModule):
     def noise(self, n: int, *key: int | str) -> Tensor:
         """What n samples are generated from: draws of ``N(0, I)``, and uniform labels where there are classes.
 
-        They depend on the seed, ``key`` and the rank only.
+        They depend on the seed and ``key`` only, and so are the same on all ranks.
 
         Args:
             n: how many.
@@ -137,7 +141,8 @@ class WassersteinGAN(SteppedModule):
         Returns:
             Shape (n, noise_dim + classes).
         """
-        stream = keyed_generator(self.seed, "noise", *key, self.global_rank, device=self.device)
+        # The 0 is a stream's number, of which there is one.
+        stream = keyed_generator(self.seed, "noise", *key, 0, device=self.device)
         noise = torch.randn(n, self.noise_dim, generator=stream, device=self.device)
         if self.classes:
             labels = torch.randint(self.classes, (n,), generator=stream, device=self.device)
@@ -171,63 +176,57 @@ class WassersteinGAN(SteppedModule):
     def training_step(self, batch: Tensor, batch_idx: int) -> None:
         critic_optimizer, generator_optimizer = cast(list[LightningOptimizer], self.optimizers())
         decay = cast(list[Any], self.lr_schedulers()) if self.linear_decay else None
-        estimate = self._critic_update(batch.to(self.dtype), critic_optimizer)
-        self.critic_step += 1
-        if decay:
-            decay[0].step()
-        if self.critic_step % self.n_critic == 0:
-            self._generator_update(len(batch), generator_optimizer)
-            self.generator_step += 1
+        mine = self.part_of_batch(len(batch))
+        with self.ranks.alone():
+            estimate = self._critic_update(batch.to(self.dtype), mine, critic_optimizer)
+            self.critic_step += 1
             if decay:
-                decay[1].step()
+                decay[0].step()
+            if self.critic_step % self.n_critic == 0:
+                self._generator_update(mine, generator_optimizer)
+                self.generator_step += 1
+                if decay:
+                    decay[1].step()
         if self.critic_step % self.log_every == 0:
-            self.log_estimate(float(estimate), self.critic_step)
+            self.log_estimate(estimate, self.critic_step)
         self.stop_when_done()
 
-    def _critic_update(self, real: Tensor, optimizer: LightningOptimizer) -> Tensor:
-        noise = self.noise(len(real), "critic", self.critic_step)
+    def _critic_update(self, real: Tensor, mine: Part, optimizer: LightningOptimizer) -> Tensor:
+        """One step; returns what this rank's part contributes to the estimate."""
+        noise = self.noise(mine.total, "critic", self.critic_step)
         estimate = torch.zeros((), device=self.device)
         optimizer.zero_grad()
-        for i, (x, z) in enumerate(zip(real.chunk(self.accumulate), noise.chunk(self.accumulate), strict=True)):
+        for x, here in zip(real.chunk(self.accumulate), mine.chunks(self.accumulate), strict=True):
             with torch.no_grad():
-                fake = self._trained["generator"](z)
+                fake = self._trained["generator"](here.of(noise))
             values = self._trained["critic"](torch.cat((x, fake)))
             part: Tensor = values[: len(x)].mean() - values[len(x) :].mean()
             loss = -part
             if self.penalty is not None:
-                key = (self.seed, "penalty", self.critic_step, i, self.global_rank)
-                loss = loss + self.penalty(self.critic, x, fake, keyed_generator(*key, device=self.device))
-            share = len(x) / len(real)
-            self.manual_backward(loss * share)
-            estimate += part.detach() * share
-        self._step(optimizer)
+                stream = keyed_generator(self.seed, "penalty", self.critic_step, 0, 0, device=self.device)
+                loss = loss + self.penalty(self.critic, x, fake, stream, here)
+            self.manual_backward(loss * here.share)
+            estimate += part.detach() * here.share
+        self.step_together(optimizer, self.gradient_clip)
         project_(self.critic)
+        self.ranks.average_statistics_(self.critic, self.generator)
         return estimate
 
-    def _generator_update(self, n: int, optimizer: LightningOptimizer) -> None:
+    def _generator_update(self, mine: Part, optimizer: LightningOptimizer) -> None:
         # The critic's own gradients are not wanted here, and cost as much as the generator's.
         self.critic.requires_grad_(False)
         optimizer.zero_grad()
-        for z in self.noise(n, "generator", self.generator_step).chunk(self.accumulate):
-            loss = -self._trained["critic"](self._trained["generator"](z)).mean()
-            self.manual_backward(loss * (len(z) / n))
-        self._step(optimizer)
+        noise = self.noise(mine.total, "generator", self.generator_step)
+        for here in mine.chunks(self.accumulate):
+            loss = -self._trained["critic"](self._trained["generator"](here.of(noise))).mean()
+            self.manual_backward(loss * here.share)
+        self.step_together(optimizer, self.gradient_clip)
         self.critic.requires_grad_(True)
+        self.ranks.average_statistics_(self.critic, self.generator)
         if self.generator_average is not None and self.averaged is not None:
             self.generator_average.update_(
                 self.averaged, self.generator, self.generator_step, self.generator_steps, average_buffers=True
             )
-
-    def _step(self, optimizer: LightningOptimizer) -> None:
-        if self.gradient_clip is not None:
-            # Under float16 gradients are scaled; a norm is that of the true ones.
-            scaler = getattr(self.trainer.precision_plugin, "scaler", None)
-            if scaler is not None:
-                scaler.unscale_(optimizer.optimizer)
-            self.clip_gradients(
-                optimizer.optimizer, gradient_clip_val=self.gradient_clip, gradient_clip_algorithm="norm"
-            )
-        optimizer.step()
 
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
         """Nothing by itself: ``ExactW1`` evaluates when the loop ends."""

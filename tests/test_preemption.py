@@ -1,0 +1,158 @@
+"""Real signals to a real training: it stops at the step that it is at; the run that goes on ends with its numbers."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.cli import DIGITS, SMALL, fit
+
+# Evaluations fall on other steps than checkpoints and grids, and the end on none of them.
+LONG = [
+    *SMALL,
+    "--model.init_args.generator_steps=607",
+    "--model.init_args.log_every=1",
+    "--exact_w1.every=20",
+    "--sample_grid.every=300",
+    "--checkpoint.every=250",
+]
+
+
+def rows(folder: Path) -> list[dict[str, str]]:
+    """metrics.csv without what depends on the clock."""
+    with (folder / "metrics.csv").open(newline="") as file:
+        return [{k: v for k, v in row.items() if k != "w1/seconds"} for row in csv.DictReader(file)]
+
+
+def signalled(runs: Path, signum: int, step: int, *arguments: str, **environ: str) -> tuple[int, str]:
+    """The exit status and the output of a run that is sent a signal once it is at ``step``."""
+    command = [sys.executable, "-m", "wgan_lip", "fit", "-c", str(DIGITS), *LONG, f"--runs_dir={runs}", *arguments]
+    environment = {name: value for name, value in os.environ.items() if name != "WANDB_SERVICE"}
+    log = runs.with_suffix(".log")
+    with (
+        log.open("w") as output,
+        subprocess.Popen(command, stdout=output, stderr=output, env={**environment, **environ}) as process,
+    ):
+        for _ in range(2000):
+            written = [path.read_text().splitlines()[1:] for path in runs.glob("digits/*/metrics.csv")]
+            if written and written[0] and int(written[0][-1].split(",")[0] or 0) >= step:
+                break
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.02)
+        os.kill(process.pid, signum)
+        status = process.wait(120)
+    return status, " ".join(log.read_text().split())
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        return fit(monkeypatch, tmp_path_factory.mktemp("undisturbed"), *LONG, "--wandb.mode=disabled")
+
+
+@pytest.fixture
+def scontrol(monkeypatch, tmp_path):
+    """A command of this name that notes its arguments."""
+    (tmp_path / "bin").mkdir()
+    noted = tmp_path / "scontrol.txt"
+    noted.touch()
+    command = tmp_path / "bin" / "scontrol"
+    command.write_text(f'#!/bin/sh\necho "$@" >> {noted}\n')
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    return noted
+
+
+def same_end(folder: Path, expected: Path) -> None:
+    assert rows(folder) == rows(expected)
+    ours, theirs = (torch.load(f / "checkpoints" / "last.ckpt", weights_only=True) for f in (folder, expected))
+    assert all(torch.equal(value, theirs["state_dict"][name]) for name, value in ours["state_dict"].items())
+    assert ours["wgan_lip"]["critic_step"] == theirs["wgan_lip"]["critic_step"] == 3 * 607
+
+
+def test_preempted_three_times_ends_with_the_same_numbers(undisturbed, scontrol, monkeypatch, tmp_path):
+    runs = tmp_path / "runs"
+    saved = []
+    for signum, step, status in (
+        (signal.SIGUSR1, 50, os.EX_TEMPFAIL),
+        (signal.SIGTERM, 200, 128 + signal.SIGTERM),
+        (signal.SIGUSR2, 400, os.EX_TEMPFAIL),
+    ):
+        got, printed = signalled(runs, signum, step, "--run=a", "--wandb.mode=offline")
+        assert got == status, printed
+        assert f"{signal.Signals(signum).name}: saved at generator step" in printed
+        assert "The same command goes on there." in printed
+        # The table of what there is.
+        assert "exact/floor" in printed
+        checkpoint = torch.load(runs / "digits" / "a" / "checkpoints" / "last.ckpt", weights_only=True)["wgan_lip"]
+        # At the very step: nothing that was logged comes after the checkpoint.
+        assert checkpoint["metrics_rows"] == len(rows(runs / "digits" / "a"))
+        assert checkpoint["generator_step"] >= step
+        assert rows(runs / "digits" / "a") == rows(undisturbed)[: checkpoint["metrics_rows"]]
+        saved.append(checkpoint["critic_step"])
+    assert sorted(saved) == saved
+    folder = fit(monkeypatch, runs, *LONG, "--run=a", "--wandb.mode=offline")
+    same_end(folder, undisturbed)
+    assert sorted(path.name for path in (folder / "samples").iterdir()) == sorted(
+        path.name for path in (undisturbed / "samples").iterdir()
+    )
+    # No job, so none was requeued; and one run in Weights & Biases, in four parts.
+    assert scontrol.read_text() == ""
+    parts = [path.name.split("-", 3)[3] for path in (folder / "wandb").glob("offline-run-*")]
+    assert parts == 4 * ["digits-a"]
+
+
+SLURM = {
+    "SLURM_JOB_ID": "77",
+    "SLURM_NTASKS": "1",
+    "SLURM_PROCID": "0",
+    "SLURM_LOCALID": "0",
+    "SLURM_NODEID": "0",
+    "SLURM_JOB_NAME": "wgan",
+}
+ARRAY = {**SLURM, "SLURM_ARRAY_JOB_ID": "70", "SLURM_ARRAY_TASK_ID": "6"}
+
+
+@pytest.mark.parametrize(
+    ("environ", "signum", "requeued"),
+    [
+        (SLURM, signal.SIGUSR1, "requeue 77\n"),
+        (ARRAY, signal.SIGUSR2, "requeue 70_6\n"),
+        # Whoever preempts by SIGTERM requeues; who cancels does not want it.
+        (SLURM, signal.SIGTERM, ""),
+        ({**SLURM, "SLURM_JOB_NAME": "interactive"}, signal.SIGUSR1, ""),
+    ],
+)
+def test_a_job_is_requeued_once_by_its_id(environ, signum, requeued, scontrol, undisturbed, tmp_path):
+    runs = tmp_path / "runs"
+    status, printed = signalled(runs, signum, 20, "--wandb.mode=disabled", **environ)
+    assert scontrol.read_text() == requeued
+    assert status == (128 + signum if signum == signal.SIGTERM else os.EX_TEMPFAIL), printed
+    (folder,) = (runs / "digits").iterdir()
+    if requeued:
+        assert folder.name == "slurm-77"
+        assert f"Job {requeued.split()[1]} is requeued, and goes on there." in printed
+    assert rows(folder) == rows(undisturbed)[: len(rows(folder))]
+
+
+def test_a_requeue_that_fails_is_one_line(scontrol, tmp_path):
+    (tmp_path / "bin" / "scontrol").write_text("#!/bin/sh\necho 'slurm_requeue: not permitted' >&2\nexit 1\n")
+    runs = tmp_path / "runs"
+    status, printed = signalled(runs, signal.SIGUSR1, 20, "--wandb.mode=disabled", **SLURM)
+    assert status == 2
+    assert "wgan-lip: error: scontrol requeue 77: slurm_requeue: not permitted: submit the job again" in printed
+    assert "saved at generator step" in printed
+
+
+def test_without_a_name_it_is_said_how_it_goes_on(tmp_path):
+    runs = tmp_path / "runs"
+    status, printed = signalled(runs, signal.SIGUSR1, 20, "--wandb.mode=disabled")
+    (folder,) = (runs / "digits").iterdir()
+    assert status == os.EX_TEMPFAIL
+    assert f"The same command with --ckpt_path {folder} goes on there." in printed
