@@ -14,6 +14,7 @@ from jsonargparse.typing import NonNegativeInt
 from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
 from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+from lightning_fabric.strategies.launchers import subprocess_script
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
@@ -31,6 +32,7 @@ from wgan_lip.training import EvaluateEverySteps, MetricsCSV, SteppedModule, Ste
 from wgan_lip.training.launched import HANDED_START, Start, hand_start, is_first
 from wgan_lip.training.loggers import WandbMode
 from wgan_lip.training.preemption import NoteSignals, PreemptedError, Preemption, requeue_job
+from wgan_lip.training.ranks import LostRankError, OtherRankError, lost_ranks_named
 from wgan_lip.training.run_folder import (
     check_checkpoint,
     find_evaluated,
@@ -54,8 +56,10 @@ def run_training(args: list[str] | None = None) -> None:
     # Devices found and seeds set are in the config; tips are not wanted.
     for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # Why all processes end is said by their launcher alone, where one is killed.
+    logging.getLogger(subprocess_script.__name__).setLevel(logging.INFO)
     try:
-        with in_one_line(MisconfigurationException, UnprovenError):
+        with in_one_line(MisconfigurationException, UnprovenError, LostRankError, OtherRankError):
             WganLipCLI(args=args)
     finally:
         os.environ.pop(HANDED_START, None)
@@ -86,7 +90,14 @@ class WganLipCLI(LightningCLI):
             subclass_mode_model=True,
             subclass_mode_data=True,
             save_config_callback=SaveConfig,
-            trainer_defaults={"max_epochs": -1, "num_sanity_val_steps": 0, "logger": True, "log_every_n_steps": 1},
+            trainer_defaults={
+                "max_epochs": -1,
+                "num_sanity_val_steps": 0,
+                "logger": True,
+                "log_every_n_steps": 1,
+                # The data modules share out their batches themselves.
+                "use_distributed_sampler": False,
+            },
             parser_class=OneLineParser,
             parser_kwargs={
                 "description": DESCRIPTION,
@@ -256,7 +267,8 @@ class WganLipCLI(LightningCLI):
             self.console.print(f"{folder} is finished: nothing is left to do.", soft_wrap=True, highlight=False)
             return
         try:
-            self.trainer.fit(weights_only=True, **kwargs)
+            with lost_ranks_named():
+                self.trainer.fit(weights_only=True, **kwargs)
         except PreemptedError as preempted:
             try:
                 self._report(folder)

@@ -23,20 +23,12 @@ T = TypeVar("T")
 # message: nothing is unused, nothing is sent twice.
 
 
-# What gloo says where a peer is gone.
+# What gloo says where a peer is gone, or says nothing any more.
 _LOST = ("connection closed by peer", "connection reset by peer", "broken pipe", "gloo/transport")
 
 
 class LostRankError(RuntimeError):
     """Another process ended, or cannot be reached any more."""
-
-
-def is_lost_rank(error: BaseException) -> bool:
-    """Whether an error says that another process is gone: also one of Lightning's own messages to all ranks."""
-    if isinstance(error, LostRankError | dist.DistError):
-        return True
-    said = str(error).lower()
-    return type(error) is RuntimeError and any(words in said for words in _LOST)
 
 
 class OtherRankError(RuntimeError):
@@ -141,7 +133,7 @@ class Ranks:
         if self.size == 1:
             return value
         value = value.detach().clone()
-        with _lost_ranks():
+        with lost_ranks_named():
             dist.all_reduce(value)
         return value
 
@@ -150,7 +142,7 @@ class Ranks:
         if self.size == 1:
             return flag
         said = torch.tensor([float(flag)])
-        with _lost_ranks():
+        with lost_ranks_named():
             dist.all_reduce(said, op=dist.ReduceOp.MAX, group=self._group)
         return bool(said.item())
 
@@ -165,7 +157,7 @@ class Ranks:
         rows = rows.detach().cpu().contiguous()
         sizes = self._all(len(rows))
         parts = [rows.new_empty(size, *rows.shape[1:]) for size in sizes]
-        with _lost_ranks():
+        with lost_ranks_named():
             if self.is_first:
                 parts[0] = rows
                 for rank in range(1, self.size):
@@ -211,7 +203,7 @@ class Ranks:
             return function()
         result, error = _attempt(function) if self.is_first else (None, None)
         said: list[Any] = [(result, None if error is None else str(error))]
-        with _lost_ranks():
+        with lost_ranks_named():
             dist.broadcast_object_list(said, group_src=0, group=self._group)
         if error is not None:
             raise error
@@ -237,7 +229,7 @@ class Ranks:
 
     def _all(self, value: T) -> list[T]:
         found: list[Any] = [None] * self.size
-        with _lost_ranks():
+        with lost_ranks_named():
             dist.all_gather_object(found, value, group=self._group)
         return found
 
@@ -245,7 +237,7 @@ class Ranks:
         if self.size == 1 or not tensors:
             return
         message = torch.cat([tensor.flatten() for tensor in tensors])
-        with _lost_ranks():
+        with lost_ranks_named():
             dist.all_reduce(message)
         for tensor, summed in zip(tensors, message.split([t.numel() for t in tensors]), strict=True):
             tensor.copy_(summed.view_as(tensor))
@@ -266,15 +258,29 @@ def check_strategy(strategy: Strategy) -> None:
 
 
 @contextmanager
-def _lost_ranks() -> Iterator[None]:
-    """Turn the errors of collectives into one that says what has happened."""
+def lost_ranks_named() -> Iterator[None]:
+    """Turn errors of messages to processes that are gone, Lightning's messages included, into one that says so.
+
+    Raises:
+        LostRankError: another process ended, or cannot be reached any more.
+    """
     try:
         yield
     except RuntimeError as error:
+        if not is_lost_rank(error) or isinstance(error, LostRankError):
+            raise
         raise LostRankError(
             f"another process of this training ended, or cannot be reached any more ({error}); "
-            "the run goes on from its last checkpoint"
+            "the run can go on from its last checkpoint"
         ) from error
+
+
+def is_lost_rank(error: BaseException) -> bool:
+    """Whether an error says that another process is gone."""
+    if isinstance(error, LostRankError | dist.DistError):
+        return True
+    said = str(error).lower()
+    return type(error) is RuntimeError and any(words in said for words in _LOST)
 
 
 def _attempt(function: Callable[[], T]) -> tuple[T | None, Exception | None]:
