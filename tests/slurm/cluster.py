@@ -3,8 +3,8 @@
     python -m tests.slurm.cluster start DIR [--port 17000]     # prints what clients need in their environment
     python -m tests.slurm.cluster stop DIR
 
-It wants root, and Debian's packages slurm-wlm and munge. Clusters on other ports live beside each other: each has its own
-munged, for a munged that is there already may have another key or be of a sandbox that does not reach here.
+It wants root, and Debian's packages slurm-wlm and munge. Clusters on other ports live beside each other: each has a
+munged of its own, so it does not matter whether one is running already, and with which key.
 """
 
 import argparse
@@ -15,8 +15,10 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "setpriv")
@@ -63,7 +65,6 @@ SlurmctldPidFile={folder}/slurmctld.pid
 SlurmdPidFile={folder}/slurmd-%n.pid
 SlurmctldLogFile={folder}/slurmctld.log
 SlurmdLogFile={folder}/slurmd-%n.log
-SlurmctldParameters=idle_on_node_suspend
 """
 
 
@@ -209,7 +210,7 @@ class Cluster:
             return ""
         return done.stdout if done.returncode == 0 else ""
 
-    def _wait(self, what: str, ready) -> None:
+    def _wait(self, what: str, ready: Callable[[], bool]) -> None:
         deadline = time.monotonic() + _PATIENCE
         while not ready():
             if time.monotonic() > deadline:
@@ -254,11 +255,9 @@ def _end(processes: Iterable[int]) -> None:
 
 
 def _runs(process: int) -> bool:
-    try:
+    with suppress(ChildProcessError):
         # Our own children are zombies until they are waited for.
         os.waitpid(process, os.WNOHANG)
-    except ChildProcessError:
-        pass
     try:
         os.kill(process, 0)
     except ProcessLookupError:
@@ -291,7 +290,7 @@ def main() -> None:
         return
     cluster.start()
     for name, value in cluster.environment.items():
-        print(f"export {name}={value}")
+        sys.stdout.write(f"export {name}={value}\n")
 
 
 if __name__ == "__main__":
