@@ -2,16 +2,19 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: demo test test-slow check format clean
+.PHONY: demo test test-slow test-slurm check format clean
 
 demo: .venv/installed  ## train the digits WGAN and draw estimated against exact W1
 	$(BIN)/wgan-lip fit -c configs/gan/digits.yaml
 
 test: .venv/test  ## the default test suite
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow and not slurm"
 
 test-slow: .venv/test  ## the tests that take minutes
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m "slow and not slurm"
+
+test-slurm: .venv/test  ## on a Slurm of two nodes that they start: wants root, slurm-wlm and munge
+	$(BIN)/python -m pytest -m slurm -n 0
 
 check: .venv/check  ## format, lint, types, import floors
 	$(BIN)/ruff format --check .

@@ -1,4 +1,4 @@
-"""The command line: ``wgan-lip fit | validate | test | compare | sample | w1``."""
+"""The command line: ``wgan-lip fit | validate | test | compare | sample | submit | w1``."""
 
 import argparse
 import sys
@@ -35,6 +35,10 @@ def main(args: list[str] | None = None) -> None:
         from wgan_lip.cli.sample import run_sampling
 
         run_sampling(words[1:])
+    elif first == "submit":
+        from wgan_lip.cli.submit import run_submission
+
+        run_submission(words[1:])
     else:
         from wgan_lip.cli.train import run_training
 

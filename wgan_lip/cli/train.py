@@ -32,7 +32,7 @@ from wgan_lip.training import EvaluateEverySteps, MetricsCSV, SteppedModule, Ste
 from wgan_lip.training.launched import HANDED_START, Start, hand_start, is_first
 from wgan_lip.training.loggers import WandbMode
 from wgan_lip.training.preemption import NoteSignals, PreemptedError, Preemption, requeue_job
-from wgan_lip.training.ranks import LostRankError, OtherRankError, lost_ranks_named
+from wgan_lip.training.ranks import LostRankError, OtherRankError, check_strategy, lost_ranks_named
 from wgan_lip.training.run_folder import (
     check_checkpoint,
     find_evaluated,
@@ -192,6 +192,7 @@ class WganLipCLI(LightningCLI):
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         config = self._get(self.config_init, "trainer")
+        check_strategy(config["strategy"])
         signals = NoteSignals()
         kwargs["callbacks"] = [
             *(signals, *_listed(config["callbacks"])),

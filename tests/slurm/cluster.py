@@ -1,0 +1,297 @@
+"""A Slurm of two nodes on the loopback, for tests: what it needs lies in one folder, and is gone when it stops.
+
+    python -m tests.slurm.cluster start DIR [--port 17000]     # prints what clients need in their environment
+    python -m tests.slurm.cluster stop DIR
+
+It wants root, and Debian's packages slurm-wlm and munge. Clusters on other ports live beside each other: each has a
+munged of its own, so it does not matter whether one is running already, and with which key.
+"""
+
+import argparse
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+
+PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "setpriv")
+NODES = ("n1", "n2")
+PARTITION = "main"
+URGENT = "urgent"
+_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
+# By it the processes of a cluster are known, whatever became of their parents. Clients and jobs do not have it.
+_MARK = "WGAN_LIP_TEST_CLUSTER"
+# Seconds in which daemons start or end on a busy machine.
+_PATIENCE = 60
+
+_CONF = """\
+ClusterName=loopback
+SlurmctldHost={host}(127.0.0.1)
+SlurmctldPort={port}
+SlurmUser=root
+SlurmdUser=root
+AuthType=auth/munge
+AuthInfo=socket={munge}/socket
+CredType=cred/munge
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+MpiDefault=none
+JobAcctGatherType=jobacct_gather/none
+AccountingStorageType=accounting_storage/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core
+SchedulerParameters=sched_interval=2,bf_interval=2,batch_sched_delay=1
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+ReturnToService=2
+JobRequeue=1
+KillWait=5
+MinJobAge=3600
+SlurmdTimeout=300
+InactiveLimit=0
+Waittime=0
+MailProg={true}
+PlugStackConfig={folder}/plugstack.conf
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool-%n
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/slurmd-%n.pid
+SlurmctldLogFile={folder}/slurmctld.log
+SlurmdLogFile={folder}/slurmd-%n.log
+"""
+
+
+def missing() -> str | None:
+    """Why no cluster can be started here; None if one can."""
+    absent = [name for name in PROGRAMS if shutil.which(name, path=_PATH) is None]
+    if absent:
+        return f"{', '.join(absent)} not found: apt-get install --no-install-recommends slurm-wlm munge"
+    if os.geteuid() != 0:
+        return "slurmd and munged are started as root, which this process is not"
+    return None
+
+
+class Cluster:
+    """Two nodes of one core each, a partition for all and one of higher priority whose jobs requeue those of the first.
+
+    Args:
+        folder: where configuration, logs and state go; it is made.
+        port: slurmctld's; the nodes take the next two.
+        grace: seconds between the SIGTERM and the end of a job that is preempted.
+        die_with_parent: whether the daemons end with the process that starts them, should it forget to stop them.
+    """
+
+    def __init__(self, folder: Path, port: int = 17000, grace: int = 60, die_with_parent: bool = False) -> None:
+        self.folder = folder.resolve()
+        self.port = port
+        self.grace = grace
+        self.die_with_parent = die_with_parent
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What clients of this cluster, and jobs on it, need beside their own environment."""
+        return {
+            "SLURM_CONF": str(self.folder / "slurm.conf"),
+            # The ranks of a job find each other on the loopback.
+            "MASTER_ADDR": "127.0.0.1",
+            "GLOO_SOCKET_IFNAME": "lo",
+        }
+
+    def start(self) -> None:
+        """Start the daemons and wait until both nodes are idle.
+
+        Raises:
+            RuntimeError: it cannot be started here, or did not.
+        """
+        if reason := missing():
+            raise RuntimeError(reason)
+        self._write()
+        try:
+            munge = self.folder / "munge"
+            self._spawn(
+                "munged",
+                "--foreground",
+                f"--socket={munge}/socket",
+                f"--key-file={munge}/key",
+                f"--log-file={munge}/munged.log",
+                f"--pid-file={munge}/pid",
+                f"--seed-file={munge}/seed",
+                user="munge",
+            )
+            self._wait("munged", (munge / "socket").exists)
+            self._spawn("slurmctld", "-D", "-i")
+            for node in NODES:
+                self._spawn("slurmd", "-D", "-N", node)
+            self._wait("the nodes", lambda: self._ask("sinfo", "-h", "-N", "-o", "%t").split() == ["idle"] * 4)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End all jobs, the daemons and whatever they have left; the folder stays, with its logs."""
+        if self._processes("slurmctld"):
+            self._ask("scancel", "--full", "--signal=KILL", "--user=root")
+            self._ask("scancel", "--user=root")
+            deadline = time.monotonic() + 15
+            while self._ask("squeue", "-h", "-t", "running,completing") and time.monotonic() < deadline:
+                time.sleep(0.2)
+        # Those that start others first.
+        for name in ("slurmctld", "slurmd", "slurmstepd", "munged", ""):
+            _end(self._processes(name))
+
+    def _write(self) -> None:
+        (self.folder / "state").mkdir(parents=True, exist_ok=True)
+        host = socket.gethostname().split(".")[0]
+        lines = [
+            _CONF.format(
+                host=host,
+                port=self.port,
+                folder=self.folder,
+                munge=self.folder / "munge",
+                true=shutil.which("true"),
+            )
+        ]
+        lines += [
+            f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={self.port + 1 + i} CPUs=1 RealMemory=1000"
+            for i, node in enumerate(NODES)
+        ]
+        nodes = ",".join(NODES)
+        lines += [
+            f"PartitionName={PARTITION} Nodes={nodes} Default=YES MaxTime=60 PriorityTier=1 GraceTime={self.grace}",
+            f"PartitionName={URGENT} Nodes={nodes} MaxTime=60 PriorityTier=2 PreemptMode=OFF",
+        ]
+        (self.folder / "slurm.conf").write_text("\n".join(lines) + "\n")
+        (self.folder / "plugstack.conf").write_text("")
+        munge = self.folder / "munge"
+        munge.mkdir(exist_ok=True)
+        key = munge / "key"
+        key.touch(mode=0o600)
+        key.write_bytes(secrets.token_bytes(64))
+        user = pwd.getpwnam("munge")
+        for path in (munge, key):
+            os.chown(path, user.pw_uid, user.pw_gid)
+        # munged wants a path that it can walk and nobody else can write to.
+        munge.chmod(0o755)
+        self.folder.chmod(0o755)
+
+    def _spawn(self, name: str, *arguments: str, user: str | None = None) -> None:
+        program = shutil.which(name, path=_PATH)
+        command = [str(program), *arguments]
+        if self.die_with_parent:
+            command = ["setpriv", "--pdeathsig=TERM", *command]
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("SLURM")}
+        environment |= self.environment | {_MARK: str(self.folder), "PATH": _PATH}
+        with (self.folder / f"{name}.out").open("ab") as out:
+            subprocess.Popen(
+                command,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                cwd=self.folder,
+                start_new_session=True,
+                user=user,
+            )
+
+    def _ask(self, *command: str) -> str:
+        """What a client prints; nothing where slurmctld does not answer."""
+        try:
+            done = subprocess.run(
+                command, env=os.environ | self.environment, capture_output=True, text=True, timeout=_PATIENCE
+            )
+        except subprocess.TimeoutExpired:
+            return ""
+        return done.stdout if done.returncode == 0 else ""
+
+    def _wait(self, what: str, ready: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + _PATIENCE
+        while not ready():
+            if time.monotonic() > deadline:
+                logs = "\n".join(
+                    f"--- {path}\n{path.read_text(errors='replace')[-2000:]}"
+                    for pattern in ("*.log", "*.out", "munge/*.log")
+                    for path in sorted(self.folder.glob(pattern))
+                )
+                raise RuntimeError(f"{what} did not come up in {_PATIENCE} s\n{logs}")
+            time.sleep(0.1)
+
+    def _processes(self, name: str) -> list[int]:
+        """Those of this cluster whose program is so named; all of them if ""."""
+        mark = f"{_MARK}={self.folder}".encode()
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                if mark in (folder / "environ").read_bytes().split(b"\0") and name in (
+                    "",
+                    (folder / "comm").read_text().strip(),
+                ):
+                    found.append(int(folder.name))
+            except OSError:
+                # It ended meanwhile.
+                continue
+        return found
+
+
+def _end(processes: Iterable[int]) -> None:
+    """SIGTERM, and SIGKILL to those who do not heed it."""
+    left = list(processes)
+    for signum, patience in ((signal.SIGTERM, 10.0), (signal.SIGKILL, 10.0)):
+        for process in left:
+            try:
+                os.kill(process, signum)
+            except ProcessLookupError:
+                continue
+        deadline = time.monotonic() + patience
+        while left and time.monotonic() < deadline:
+            left = [process for process in left if _runs(process)]
+            time.sleep(0.05)
+
+
+def _runs(process: int) -> bool:
+    with suppress(ChildProcessError):
+        # Our own children are zombies until they are waited for.
+        os.waitpid(process, os.WNOHANG)
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def free_ports(count: int) -> int:
+    """The first of so many neighbouring ports of the loopback that nobody listens at."""
+    for first in range(17100, 17900, count):
+        taken = False
+        for port in range(first, first + count):
+            with socket.socket() as probe:
+                taken = taken or probe.connect_ex(("127.0.0.1", port)) == 0
+        if not taken:
+            return first
+    raise RuntimeError("no free ports between 17100 and 17900")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("action", choices=("start", "stop"))
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--port", type=int, default=17000)
+    parser.add_argument("--grace", type=int, default=60)
+    options = parser.parse_args()
+    cluster = Cluster(options.folder, options.port, options.grace)
+    if options.action == "stop":
+        cluster.stop()
+        return
+    cluster.start()
+    for name, value in cluster.environment.items():
+        sys.stdout.write(f"export {name}={value}\n")
+
+
+if __name__ == "__main__":
+    main()

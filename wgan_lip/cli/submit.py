@@ -1,0 +1,252 @@
+"""``wgan-lip submit``: ``wgan-lip fit`` as a job of Slurm, or as an array of jobs."""
+
+import argparse
+import secrets
+import shlex
+import shutil
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from rich.console import Console
+
+from wgan_lip.cli.commands import COMMANDS
+from wgan_lip.cli.errors import fail, in_one_line
+from wgan_lip.cli.fit_job import FitJob
+from wgan_lip.cli.queue import wait_for_jobs
+from wgan_lip.cli.resources import Resources, minutes
+
+if TYPE_CHECKING:
+    from wgan_lip.cli.parsed import FitArguments
+
+_EPILOG = """\
+All other arguments are those of wgan-lip fit. Each job is given a --run of its own, so that Slurm may requeue it; the
+config is kept as it is now, whatever becomes of the files while the job waits.
+
+examples:
+  wgan-lip submit -c configs/gan/fashion_mnist_gpu.yaml --gpus 4 --cpus 8 --time 4:00:00 --partition gpu
+  wgan-lip submit -c configs/gan/digits.yaml --nodes 2 --time 30 --dry-run
+  wgan-lip submit -c configs/gan/digits.yaml --array seeds.txt --max-parallel 8 --time 30
+"""
+# submitit counts the times at which a job ran out of time; the training's end is its number of steps.
+_ANY_NUMBER = 1_000_000
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """A job: the name of its config's copy, what its arguments say, and what is run."""
+
+    label: str
+    fit: "FitArguments"
+    job: FitJob
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        fail(message)
+
+
+def run_submission(words: Sequence[str]) -> None:
+    """Run the command; exit status 1 if a job that was waited for failed.
+
+    Args:
+        words: its arguments.
+    """
+    options, fit_words = _parser().parse_known_args(words)
+    console = Console()
+    if find_spec("submitit") is None:
+        fail("submit wants submitit, which is not installed: pip install 'wgan-lip[cluster]'")
+    from submitit.core.utils import FailedSubmissionError, UncompletedJobError
+
+    with in_one_line(FailedSubmissionError, UncompletedJobError):
+        resources = Resources(
+            minutes=minutes(options.time),
+            nodes=options.nodes,
+            gpus=options.gpus,
+            tasks_per_node=options.tasks_per_node,
+            cpus=options.cpus,
+            mem=options.mem,
+            partition=options.partition,
+            account=options.account,
+            constraint=options.constraint,
+            signal_delay=options.signal_delay,
+            setup=tuple(line for text in options.setup for line in text.splitlines()),
+        )
+        if options.max_parallel is not None and options.max_parallel < 1:
+            raise ValueError(f"--max-parallel must be at least 1; got --max-parallel {options.max_parallel}")
+        stamp = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+        planned = _plan(fit_words, options.array, resources, stamp, options.logs)
+        name = f"wgan-lip-{planned[0].fit.name}"
+        parameters = resources.parameters(name) | {"array_parallelism": options.max_parallel or len(planned)}
+        logs = _logs(options.logs, planned[0].fit, stamp)
+        if options.dry_run:
+            _show(console, planned, parameters, logs)
+            return
+        jobs = _submit(planned, parameters, logs)
+        _tell(console, jobs, planned, logs)
+        if options.wait:
+            _wait(console, jobs)
+
+
+def _parser() -> _Parser:
+    parser = _Parser(
+        "wgan-lip submit",
+        description=COMMANDS["submit"],
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--nodes", type=int, default=1, help="Nodes of each job.")
+    add("--gpus", type=int, default=0, help="GPUs of each node; each has a process of its own.")
+    add("--tasks-per-node", type=int, help="Processes on each node without GPUs: 1 unless given.")
+    add("--cpus", type=int, default=1, help="Cores for each process.")
+    add("--mem", help="Memory of each node, such as 16G.")
+    add("--time", required=True, help="Minutes, or HOURS:MINUTES:SECONDS; a longer training goes on in another job.")
+    add("--partition", help="Where to run.")
+    add("--account", help="Who pays.")
+    add("--constraint", help="Features that the nodes must have.")
+    add("--signal-delay", type=int, default=120, help="Seconds before the end at which a checkpoint is saved.")
+    add("--array", type=Path, metavar="FILE", help="A job for each line, which holds further arguments of fit.")
+    add("--max-parallel", type=int, help="So many jobs of an array at once.")
+    add("--logs", type=Path, help="Folder of logs: RUNS_DIR/submitted/TIME unless given; all nodes must see it.")
+    add("--setup", action="append", default=[], metavar="LINES", help="Shell before the start: 'module load cuda'.")
+    add("--dry-run", action="store_true", help="Print what would be submitted.")
+    add("--wait", action="store_true", help="Wait until the jobs have ended; exit status 1 if one failed.")
+    return parser
+
+
+def _plan(
+    words: Sequence[str], array: Path | None, resources: Resources, stamp: str, logs: Path | None
+) -> list[_Planned]:
+    # It loads Lightning, which arguments that are wrong need not wait for.
+    _check_words(words, "")
+    lines = [("", "", [])] if array is None else _lines(array)
+    for _, where, more in lines:
+        _check_words(more, where)
+    from wgan_lip.cli.parsed import FitReader
+
+    reader = FitReader()
+    planned = []
+    for suffix, where, more in lines:
+        try:
+            fit = reader.read([*words, *more])
+            _check_device(fit.accelerator, resources.gpus)
+        except ValueError as error:
+            raise ValueError(f"{where}{error}") from error
+        label = f"{stamp}{suffix}"
+        arguments = [
+            *("--config", str(_logs(logs, fit, stamp) / f"{label}.yaml")),
+            f"--trainer.num_nodes={resources.nodes}",
+            f"--trainer.devices={resources.devices}",
+            f"--run={fit.run or label}" if fit.ckpt_path is None else f"--ckpt_path={fit.ckpt_path}",
+        ]
+        planned.append(_Planned(label, fit, FitJob(tuple(arguments))))
+    _check_different(planned)
+    return planned
+
+
+def _lines(array: Path) -> list[tuple[str, str, list[str]]]:
+    """Of each job: how it is told from the others, where it comes from, and its arguments."""
+    lines = []
+    for number, line in enumerate(array.read_text().splitlines(), 1):
+        try:
+            words = shlex.split(line, comments=True)
+        except ValueError as error:
+            raise ValueError(f"{array}, line {number}: {error}") from error
+        if words:
+            lines.append((f"-{number}", f"{array}, line {number}: ", words))
+    if not lines:
+        raise ValueError(f"--array {array}: there is no line with arguments in it")
+    return lines
+
+
+def _check_words(words: Sequence[str], where: str) -> None:
+    for word in words:
+        if word.split("=")[0] in ("--trainer.devices", "--trainer.num_nodes"):
+            raise ValueError(
+                f"{where}{word.split('=')[0]} follows from --nodes, --gpus and --tasks-per-node: leave it out"
+            )
+
+
+def _check_device(accelerator: str, gpus: int) -> None:
+    if gpus and accelerator == "cpu":
+        raise ValueError(f"--gpus {gpus}, but trainer.accelerator is cpu: pass --trainer.accelerator=gpu")
+    if not gpus and accelerator in ("gpu", "cuda"):
+        raise ValueError(f"trainer.accelerator is {accelerator}, but no --gpus are asked for")
+
+
+def _check_different(planned: Sequence[_Planned]) -> None:
+    folders = Counter(
+        (one.fit.runs_dir, one.fit.name, one.fit.run) if one.fit.ckpt_path is None else one.fit.ckpt_path
+        for one in planned
+        if one.fit.run is not None or one.fit.ckpt_path is not None
+    )
+    for folder, times in folders.items():
+        if times > 1:
+            which = f"--ckpt_path {folder}" if isinstance(folder, Path) else f"--run {folder[2]}"
+            raise ValueError(f"{times} jobs of the array would write to the same run: give each a {which} of its own")
+
+
+def _logs(given: Path | None, fit: "FitArguments", stamp: str) -> Path:
+    return (given or Path(fit.runs_dir) / "submitted" / stamp).absolute()
+
+
+def _submit(planned: Sequence[_Planned], parameters: dict[str, Any], logs: Path) -> list[str]:
+    """Submit them; returns their ids."""
+    from submitit import SlurmExecutor
+
+    for program in ("sbatch", "srun"):
+        if shutil.which(program) is None:
+            raise ValueError(f"{program} is not found: submit where Slurm is installed, or see --dry-run")
+    logs.mkdir(parents=True, exist_ok=True)
+    for one in planned:
+        (logs / f"{one.label}.yaml").write_text(one.fit.config)
+    executor = SlurmExecutor(logs, max_num_timeout=_ANY_NUMBER)
+    executor.update_parameters(**parameters)
+    return [job.job_id for job in executor.submit_array([one.job for one in planned])]
+
+
+def _show(console: Console, planned: Sequence[_Planned], parameters: dict[str, Any], logs: Path) -> None:
+    # submitit has no public word for it, and its executor wants srun, which need not be here.
+    from submitit.slurm.slurm import _make_sbatch_string
+
+    text = _make_sbatch_string(
+        "python -u -m submitit.core._submit " + shlex.quote(str(logs)),
+        logs,
+        map_count=len(planned) if len(planned) > 1 else None,
+        **parameters,
+    )
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    for one in planned:
+        console.print(f"# {_command(one)}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _command(one: _Planned) -> str:
+    return shlex.join(["wgan-lip", "fit", *one.job.arguments])
+
+
+def _tell(console: Console, jobs: Sequence[str], planned: Sequence[_Planned], logs: Path) -> None:
+    def say(line: str) -> None:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    for job, one in zip(jobs, planned, strict=True):
+        say(f"Job {job}: {_command(one)}")
+    say(f"Logs: {logs}")
+    ids = ",".join(sorted({job.partition("_")[0] for job in jobs}))
+    say(f"State: squeue --jobs={ids}")
+    say(f"Watch: tail -F {shlex.quote(str(logs / f'{jobs[0]}_0_log.out'))}")
+
+
+def _wait(console: Console, jobs: Sequence[str]) -> None:
+    try:
+        states = wait_for_jobs(jobs, lambda job, state: console.print(f"Job {job}: {state}", highlight=False))
+    except KeyboardInterrupt:
+        console.print(f"The jobs go on; scancel {' '.join(jobs)} ends them.", highlight=False)
+        raise
+    if any(state != "COMPLETED" for state in states.values()):
+        raise SystemExit(1)
