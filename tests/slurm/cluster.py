@@ -164,8 +164,8 @@ class Cluster:
         ]
         nodes = ",".join(NODES)
         lines += [
-            f"PartitionName={PARTITION} Nodes={nodes} Default=YES MaxTime=60 PriorityTier=1 GraceTime={self.grace}",
-            f"PartitionName={URGENT} Nodes={nodes} MaxTime=60 PriorityTier=2 PreemptMode=OFF",
+            f"PartitionName={PARTITION} Nodes={nodes} Default=YES PriorityTier=1 GraceTime={self.grace}",
+            f"PartitionName={URGENT} Nodes={nodes} PriorityTier=2 PreemptMode=OFF",
         ]
         (self.folder / "slurm.conf").write_text("\n".join(lines) + "\n")
         (self.folder / "plugstack.conf").write_text("")
