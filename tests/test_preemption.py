@@ -30,9 +30,11 @@ def rows(folder: Path) -> list[dict[str, str]]:
         return [{k: v for k, v in row.items() if k != "w1/seconds"} for row in csv.DictReader(file)]
 
 
-def signalled(runs: Path, signum: int, step: int, *arguments: str, **environ: str) -> tuple[int, str]:
+def signalled(
+    runs: Path, signum: int, step: int, *arguments: str, module: tuple[str, ...] = ("wgan_lip",), **environ: str
+) -> tuple[int, str]:
     """The exit status and the output of a run that is sent a signal once it is at ``step``."""
-    command = [sys.executable, "-m", "wgan_lip", "fit", "-c", str(DIGITS), *LONG, f"--runs_dir={runs}", *arguments]
+    command = [sys.executable, "-m", *module, "fit", "-c", str(DIGITS), *LONG, f"--runs_dir={runs}", *arguments]
     environment = {name: value for name, value in os.environ.items() if name != "WANDB_SERVICE"}
     log = runs.with_suffix(".log")
     with (
@@ -139,6 +141,34 @@ def test_a_job_is_requeued_once_by_its_id(environ, signum, requeued, scontrol, u
         assert folder.name == "slurm-77"
         assert f"Job {requeued.split()[1]} is requeued, and goes on there." in printed
     assert rows(folder) == rows(undisturbed)[: len(rows(folder))]
+
+
+@pytest.mark.parametrize("launcher", ["lightning", "torchrun"])
+def test_two_ranks_stop_at_the_same_step_and_one_goes_on(launcher, undisturbed, monkeypatch, tmp_path):
+    monkeypatch.setenv("GLOO_SOCKET_IFNAME", "lo")
+    runs = tmp_path / "runs"
+    arguments = ("--run=a", "--wandb.mode=offline", "--trainer.devices=2")
+    # Lightning's first process alone is sent the signal; torchrun hands it on to all. (Without the two dashes it takes
+    # --run for an option of its own.)
+    with_torchrun = ("torch.distributed.run", "--nproc-per-node=2", "-m", "--", "wgan_lip")
+    module = ("wgan_lip",) if launcher == "lightning" else with_torchrun
+    status, printed = signalled(runs, signal.SIGTERM, 30, *arguments, module=module)
+    assert "SIGTERM: saved at generator step" in printed
+    assert printed.count("exact/floor") == 1
+    assert "Error" not in printed.replace("ChildFailedError", "")
+    if launcher == "lightning":
+        assert status == 128 + signal.SIGTERM
+    folder = runs / "digits" / "a"
+    kept = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["wgan_lip"]
+    assert kept["metrics_rows"] == len(rows(folder))
+    assert kept["generator_step"] >= 30
+    assert len(list(folder.glob("wandb/offline-run-*"))) == 1
+    # The node comes back with another number of processes.
+    fit(monkeypatch, runs, *LONG, "--run=a", "--wandb.mode=offline")
+    steps = ("generator_step", "critic_step")
+    assert [[row[name] for name in steps] for row in rows(folder)] == [
+        [row[name] for name in steps] for row in rows(undisturbed)
+    ]
 
 
 def test_a_requeue_that_fails_is_one_line(scontrol, tmp_path):
