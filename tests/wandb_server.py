@@ -1,6 +1,6 @@
 """As much of W&B's server as ``wandb sync`` talks to: it keeps the rows that it is sent where it is told to put them.
 
-That is what the client's protocol asks of a server; what the real one makes of rows that come twice cannot be seen here.
+The client's protocol asks that of a server; what the real one makes of rows that come twice cannot be seen here.
 """
 
 import gzip
