@@ -1,6 +1,7 @@
 """Plain training is the same wherever its process was started."""
 
 import os
+import signal
 from functools import partial
 
 import pytest
@@ -14,7 +15,6 @@ SLURM = {
     "SLURM_JOB_ID": "12",
     "SLURM_JOB_NAME": "some-name",
     "SLURM_NTASKS": "2",
-    "SLURM_NTASKS_PER_NODE": "2",
     "SLURM_NNODES": "1",
     "SLURM_PROCID": "1",
     "SLURM_LOCALID": "1",
@@ -32,9 +32,18 @@ TORCHRUN = {
 }
 
 
+class Watched(W1Estimator):
+    """Sees who minds the signal by which Lightning puts jobs of Slurm back into the queue."""
+
+    def on_train_start(self) -> None:
+        super().on_train_start()
+        self.handler = signal.getsignal(signal.SIGUSR1)
+
+
 def weights() -> torch.Tensor:
-    estimator = W1Estimator(AbsoluteValue(), partial(MLPCritic, width=8, depth=2), steps=3, batch_size=16, seed=3)
+    estimator = Watched(AbsoluteValue(), partial(MLPCritic, width=8, depth=2), steps=3, batch_size=16, seed=3)
     plain_fit(estimator)
+    assert estimator.handler is signal.SIG_DFL
     return torch.nn.utils.parameters_to_vector(estimator.parameters())
 
 
@@ -48,3 +57,9 @@ def test_a_task_among_others_trains_a_module_of_its_own(
     assert torch.equal(weights(), alone)
     # Whoever trains on several ranks afterwards still finds them.
     assert {name: os.environ.get(name) for name in environment} == environment
+
+
+def test_a_job_of_one_task_is_not_put_back_into_the_queue_by_lightning(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {**SLURM, "SLURM_NTASKS": "1", "SLURM_PROCID": "0", "SLURM_LOCALID": "0"}.items():
+        monkeypatch.setenv(name, value)
+    weights()
