@@ -30,9 +30,11 @@ def rows(folder: Path) -> list[dict[str, str]]:
         return [{k: v for k, v in row.items() if k != "w1/seconds"} for row in csv.DictReader(file)]
 
 
-def signalled(runs: Path, signum: int, step: int, *arguments: str, **environ: str) -> tuple[int, str]:
+def signalled(
+    runs: Path, signum: int, step: int, *arguments: str, module: tuple[str, ...] = ("wgan_lip",), **environ: str
+) -> tuple[int, str]:
     """The exit status and the output of a run that is sent a signal once it is at ``step``."""
-    command = [sys.executable, "-m", "wgan_lip", "fit", "-c", str(DIGITS), *LONG, f"--runs_dir={runs}", *arguments]
+    command = [sys.executable, "-m", *module, "fit", "-c", str(DIGITS), *LONG, f"--runs_dir={runs}", *arguments]
     environment = {name: value for name, value in os.environ.items() if name != "WANDB_SERVICE"}
     log = runs.with_suffix(".log")
     with (
@@ -63,7 +65,17 @@ def scontrol(monkeypatch, tmp_path):
     noted = tmp_path / "scontrol.txt"
     noted.touch()
     command = tmp_path / "bin" / "scontrol"
-    command.write_text(f'#!/bin/sh\necho "$@" >> {noted}\n')
+    # What Slurm says of a job that is to give way to others, if it is number 78, and of others.
+    command.write_text(
+        f"""#!/bin/sh
+if [ "$1" = show ]; then
+  case "$4" in 78) time=2026-11-26T20:37:26;; *) time=None;; esac
+  echo "JobId=$4 JobState=RUNNING PreemptTime=$time"
+else
+  echo "$@" >> {noted}
+fi
+"""
+    )
     command.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
     return noted
@@ -124,8 +136,10 @@ ARRAY = {**SLURM, "SLURM_ARRAY_JOB_ID": "70", "SLURM_ARRAY_TASK_ID": "6"}
     [
         (SLURM, signal.SIGUSR1, "requeue 77\n"),
         (ARRAY, signal.SIGUSR2, "requeue 70_6\n"),
-        # Whoever preempts by SIGTERM requeues; who cancels does not want it.
+        # Who cancels does not want it.
         (SLURM, signal.SIGTERM, ""),
+        # Slurm requeues for others at the end of the grace time, but no job that has ended by itself.
+        ({**SLURM, "SLURM_JOB_ID": "78"}, signal.SIGTERM, "requeue 78\n"),
         ({**SLURM, "SLURM_JOB_NAME": "interactive"}, signal.SIGUSR1, ""),
     ],
 )
@@ -136,9 +150,37 @@ def test_a_job_is_requeued_once_by_its_id(environ, signum, requeued, scontrol, u
     assert status == (128 + signum if signum == signal.SIGTERM else os.EX_TEMPFAIL), printed
     (folder,) = (runs / "digits").iterdir()
     if requeued:
-        assert folder.name == "slurm-77"
+        assert folder.name == f"slurm-{environ['SLURM_JOB_ID']}"
         assert f"Job {requeued.split()[1]} is requeued, and goes on there." in printed
     assert rows(folder) == rows(undisturbed)[: len(rows(folder))]
+
+
+@pytest.mark.parametrize("launcher", ["lightning", "torchrun"])
+def test_two_ranks_stop_at_the_same_step_and_one_goes_on(launcher, undisturbed, monkeypatch, tmp_path):
+    monkeypatch.setenv("GLOO_SOCKET_IFNAME", "lo")
+    runs = tmp_path / "runs"
+    arguments = ("--run=a", "--wandb.mode=offline", "--trainer.devices=2")
+    # Lightning's first process alone is sent the signal; torchrun hands it on to all. (Without the two dashes it takes
+    # --run for an option of its own.)
+    with_torchrun = ("torch.distributed.run", "--nproc-per-node=2", "-m", "--", "wgan_lip")
+    module = ("wgan_lip",) if launcher == "lightning" else with_torchrun
+    status, printed = signalled(runs, signal.SIGTERM, 30, *arguments, module=module)
+    assert "SIGTERM: saved at generator step" in printed
+    assert printed.count("exact/floor") == 1
+    assert "Error" not in printed.replace("ChildFailedError", "")
+    if launcher == "lightning":
+        assert status == 128 + signal.SIGTERM
+    folder = runs / "digits" / "a"
+    kept = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["wgan_lip"]
+    assert kept["metrics_rows"] == len(rows(folder))
+    assert kept["generator_step"] >= 30
+    assert len(list(folder.glob("wandb/offline-run-*"))) == 1
+    # The node comes back with another number of processes.
+    fit(monkeypatch, runs, *LONG, "--run=a", "--wandb.mode=offline")
+    steps = ("generator_step", "critic_step")
+    assert [[row[name] for name in steps] for row in rows(folder)] == [
+        [row[name] for name in steps] for row in rows(undisturbed)
+    ]
 
 
 def test_a_requeue_that_fails_is_one_line(scontrol, tmp_path):

@@ -42,6 +42,14 @@ def test_a_torchrun_of_several_nodes_needs_an_id():
         launched_name({**TORCHRUN, "GROUP_WORLD_SIZE": "2"}, "41")
 
 
+def test_an_id_that_torchrun_drew_is_not_found_again(tmp_path):
+    drawn = {**TORCHRUN, "TORCHELASTIC_RUN_ID": "812b2f28-e3fb-442c-afe7-950dfcfc8207"}
+    assert [find(tmp_path, {**drawn, **more}).again for more in ({}, {"TORCHELASTIC_RUN_ID": "77"})] == [False, True]
+    assert not find(tmp_path, TORCHRUN).again
+    assert find(tmp_path, SLURM).again
+    assert find(tmp_path, drawn, run="a").again
+
+
 def test_slurm_is_there_where_lightning_sees_it():
     assert in_slurm(SLURM)
     assert not in_slurm({**SLURM, "SLURM_JOB_NAME": "interactive"})

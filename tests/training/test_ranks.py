@@ -155,6 +155,16 @@ def test_strategies_that_split_weights_are_refused(strategy):
     check_strategy(DDPStrategy())
 
 
+@pytest.mark.parametrize(
+    ("name", "reason"), [("fsdp", "splits"), ("deepspeed_stage_2", "splits"), ("ddp_spawn", "copies a running process")]
+)
+def test_strategies_are_refused_by_name(name, reason):
+    with pytest.raises(ValueError, match=f"strategy must be ddp; {name} {reason}"):
+        check_strategy(name)
+    for possible in ("auto", "ddp", "ddp_find_unused_parameters_true", "single_device"):
+        check_strategy(possible)
+
+
 def test_one_process_does_it_alone():
     ranks = Ranks(SimpleNamespace(global_rank=0, world_size=1, strategy=SimpleNamespace()))
     rows = torch.arange(3)

@@ -31,8 +31,8 @@ from wgan_lip.report import save_figure
 from wgan_lip.training import EvaluateEverySteps, MetricsCSV, SteppedModule, StepProgress, log_picture, wandb_logger
 from wgan_lip.training.launched import HANDED_START, Start, hand_start, is_first
 from wgan_lip.training.loggers import WandbMode
-from wgan_lip.training.preemption import NoteSignals, PreemptedError, Preemption, requeue_job
-from wgan_lip.training.ranks import LostRankError, OtherRankError, lost_ranks_named
+from wgan_lip.training.preemption import NoteSignals, PreemptedError, Preemption, ends_for_others, requeue_job
+from wgan_lip.training.ranks import LostRankError, OtherRankError, check_strategy, lost_ranks_named
 from wgan_lip.training.run_folder import (
     check_checkpoint,
     find_evaluated,
@@ -85,6 +85,7 @@ class WganLipCLI(LightningCLI):
         self.console = Console(quiet=not self._first)
         self._start = Start(None, None, again=False)
         self._made_folder = False
+        self._resumed_rows = 0
         super().__init__(
             model_class=LightningModule,
             subclass_mode_model=True,
@@ -164,6 +165,7 @@ class WganLipCLI(LightningCLI):
             path = find_evaluated(config.run, config.ckpt_path, config.runs_dir, config.name)
         if path is not None:
             kept = check_checkpoint(path)
+            self._resumed_rows = kept.get("metrics_rows") or 0
             name = str(kept.get("step_name"))
             self.console.print(f"From {path}, {name.replace('_', ' ')} {kept.get(name)}", soft_wrap=True)
             if self._start.folder is not None and config.ckpt_path is None:
@@ -190,6 +192,7 @@ class WganLipCLI(LightningCLI):
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         config = self._get(self.config_init, "trainer")
+        check_strategy(config["strategy"])
         signals = NoteSignals()
         kwargs["callbacks"] = [
             *(signals, *_listed(config["callbacks"])),
@@ -251,7 +254,8 @@ class WganLipCLI(LightningCLI):
             name = f"{self._get(self.config_init, 'name')}-{folder.name}"
             init = self._get(self.config_init, "wandb")
             step_name = cast(SteppedModule, self.model).step_name
-            return loggers + _listed(wandb_logger(folder, name, name, step_name=step_name, **init))
+            rows = self._resumed_rows
+            return loggers + _listed(wandb_logger(folder, name, name, step_name=step_name, resumed_rows=rows, **init))
         return loggers + _listed(chosen or None)
 
     def before_fit(self) -> None:
@@ -277,7 +281,10 @@ class WganLipCLI(LightningCLI):
             raise SystemExit(status) from None
         except SIGTERMException:
             # It came before the first step.
-            self._report(folder)
+            try:
+                self._report(folder)
+            finally:
+                self._requeue(asked=False)
             raise SystemExit(128 + signal.SIGTERM) from None
         except SystemExit:
             self._report(folder)
@@ -304,14 +311,21 @@ class WganLipCLI(LightningCLI):
             wandb.run.mark_preempting()
         _finish_wandb(exit_code=1)
         # Last, for Slurm ends this process then.
-        job = requeue_job(os.environ) if preempted.requeue and self._start.again else None
-        if job is not None:
-            self._say(f"Job {job} is requeued, and goes on there.")
-        elif self._start.again:
+        requeued = self._requeue(preempted.requeue)
+        if not requeued and self._start.again:
             self._say("The same command goes on there.")
-        else:
+        elif not requeued:
             self._say(f"The same command with --ckpt_path {self.trainer.default_root_dir} goes on there.")
         return os.EX_TEMPFAIL if preempted.requeue else 128 + preempted.signum
+
+    def _requeue(self, asked: bool) -> bool:
+        """Have Slurm start this job again, if it was asked to or nobody else will; returns whether it does."""
+        if not (self._first and self._start.again and (asked or ends_for_others(os.environ))):
+            return False
+        job = requeue_job(os.environ)
+        if job is not None:
+            self._say(f"Job {job} is requeued, and goes on there.")
+        return job is not None
 
     def _say(self, line: str) -> None:
         self.console.print(line, soft_wrap=True, highlight=False)

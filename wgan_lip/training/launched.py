@@ -57,6 +57,17 @@ def launched_name(environ: Mapping[str, str], agent: str) -> str | None:
     return None
 
 
+def is_drawn(environ: Mapping[str, str]) -> bool:
+    """Whether the name is of this torchrun alone, which draws an id where it is given none or has none.
+
+    Args:
+        environ: of the process.
+    """
+    run_id = environ.get("TORCHELASTIC_RUN_ID")
+    uuid = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+    return run_id is not None and (run_id == "none" or re.fullmatch(uuid, run_id) is not None)
+
+
 def in_slurm(environ: Mapping[str, str]) -> bool:
     """Whether this process is of a Slurm job, as Lightning sees it: not in a shell that was asked for there.
 

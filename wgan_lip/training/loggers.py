@@ -14,9 +14,17 @@ from pytorch_lightning.utilities import rank_zero_only, rank_zero_warn
 from torch import Tensor
 
 from wgan_lip.training.stepped import SteppedModule
+from wgan_lip.training.wandb_parts import lost_rows
 
 # Of metrics and pictures, all drawn over the module's own steps.
 _GROUPS = ("w1", "w1_averaged", "features", "inception", "lipschitz", "gradient", "train", "samples", "critic")
+
+# A server that is away is given up after half a minute; at the end, when a job may be about to lose its node, after a
+# minute: what was not sent lies on the disk.
+_INIT_SECONDS = 30
+_FINISH_SECONDS = 60
+# So much is lost to W&B of a run that is killed; by default it would be a quarter of a minute.
+_FLUSH_SECONDS = 1
 
 WandbMode = Literal["auto", "online", "offline", "disabled"]
 
@@ -95,14 +103,16 @@ class StepWandbLogger(WandbLogger):
     Args:
         step_name: of the counter that is logged with every record.
         fall_back: go on offline, with a warning, if W&B cannot be reached or rejects the key.
+        lost: rows that a killed start of this run did not leave to W&B, to be logged first.
         kwargs: those of ``WandbLogger``.
 
     Raises:
         ValueError: W&B could not be started.
     """
 
-    def __init__(self, step_name: str, fall_back: bool, **kwargs: Any) -> None:
+    def __init__(self, step_name: str, fall_back: bool, lost: Iterable[dict[str, float]] = (), **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self._lost = lost
         self._step_name = step_name
         self._fall_back = fall_back
         # Lightning passes it on always, W&B warns of it always.
@@ -125,6 +135,8 @@ class StepWandbLogger(WandbLogger):
         if fresh:
             for group in _GROUPS:
                 run.define_metric(f"{group}/*", step_metric=self._step_name)
+            for row in self._lost:
+                run.log(row)
         return run
 
 
@@ -135,6 +147,7 @@ def wandb_logger(
     mode: WandbMode = "auto",
     project: str = "wgan-lip",
     step_name: str = "generator_step",
+    resumed_rows: int = 0,
     **init: Any,
 ) -> WandbLogger | None:
     """A logger that never asks: online where there is an API key, offline otherwise.
@@ -146,6 +159,7 @@ def wandb_logger(
         mode: "auto" looks for a key (environment or netrc) and respects WANDB_MODE; the others are W&B's.
         project: W&B's project.
         step_name: of the counter over which metrics are drawn.
+        resumed_rows: of metrics.csv, if the run goes on from a checkpoint: how many it counts.
         init: further arguments of ``wandb.init``: entity, group, tags.
 
     Returns:
@@ -159,13 +173,19 @@ def wandb_logger(
     return StepWandbLogger(
         step_name=step_name,
         fall_back=automatic,
+        lost=lost_rows(folder, resumed_rows, step_name) if resumed_rows and _is_first() else (),
         name=run_name,
         save_dir=folder,
         id=run_id,
         project=project,
         mode=mode,
-        # A server that is away is given up after half a minute.
-        settings=wandb.Settings(console="off", silent=mode == "offline", init_timeout=30),
+        settings=wandb.Settings(
+            console="off",
+            silent=mode == "offline",
+            init_timeout=_INIT_SECONDS,
+            finish_timeout=_FINISH_SECONDS,
+            x_transaction_log_flush_interval=_FLUSH_SECONDS,
+        ),
         **init,
     )
 
@@ -203,3 +223,7 @@ def _has_api_key() -> bool:
         return netrc.netrc(os.environ.get("NETRC")).authenticators(host) is not None
     except (OSError, netrc.NetrcParseError):
         return False
+
+
+def _is_first() -> bool:
+    return bool(rank_zero_only.rank == 0)  # type: ignore[attr-defined]

@@ -243,17 +243,28 @@ class Ranks:
             tensor.copy_(summed.view_as(tensor))
 
 
-def check_strategy(strategy: Strategy) -> None:
-    """See that every process holds whole weights.
+def check_strategy(strategy: Strategy | str) -> None:
+    """See that every process holds whole weights, and was not copied from another.
+
+    Args:
+        strategy: or its name, before it is built.
 
     Raises:
-        ValueError: it does not.
+        ValueError: it does not, or was.
     """
-    keeps_whole = isinstance(strategy, DDPStrategy) and not isinstance(strategy, DeepSpeedStrategy)
-    if isinstance(strategy, ParallelStrategy) and not keeps_whole:
+    if isinstance(strategy, str):
+        keeps_whole, name = strategy.startswith(("auto", "ddp", "single_device")), strategy
+        if strategy.endswith(("_spawn", "_fork", "_notebook")):
+            raise ValueError(
+                f"trainer.strategy must be ddp; {strategy} copies a running process: use ddp, which starts new ones"
+            )
+    else:
+        splits = isinstance(strategy, ParallelStrategy) and not isinstance(strategy, DDPStrategy)
+        keeps_whole, name = not splits and not isinstance(strategy, DeepSpeedStrategy), type(strategy).__name__
+    if not keeps_whole:
         raise ValueError(
-            f"trainer.strategy must be ddp; {type(strategy).__name__} splits or replaces weights, but the retraction "
-            "of an orthogonal matrix and its certificate need the whole of it: use trainer.strategy ddp"
+            f"trainer.strategy must be ddp; {name} splits or replaces weights, but the retraction of an orthogonal "
+            "matrix and its certificate need the whole of it"
         )
 
 
@@ -270,7 +281,7 @@ def lost_ranks_named() -> Iterator[None]:
         if not is_lost_rank(error) or isinstance(error, LostRankError):
             raise
         raise LostRankError(
-            f"another process of this training ended, or cannot be reached any more ({error}); "
+            "another process of this training ended, or cannot be reached any more; its own log says why; "
             "the run can go on from its last checkpoint"
         ) from error
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from wgan_lip.training.launched import Start, agent_of, handed_start, launched_name
+from wgan_lip.training.launched import Start, agent_of, handed_start, is_drawn, launched_name
 from wgan_lip.training.stepped import CHECKPOINT_KEY
 
 _CHECKPOINT = Path("checkpoints") / "last.ckpt"
@@ -101,10 +101,12 @@ def find_start(
         )
     if (handed := handed_start(environ)) is not None:
         return handed
+    again = True
     if run is not None:
         check_name(run, "run")
     else:
         run = launched_name(environ, agent_of(os.getppid()))
+        again = not is_drawn(environ)
     checkpoint = None
     if ckpt_path is not None:
         checkpoint = find_checkpoint(ckpt_path, runs_dir, name)
@@ -114,7 +116,7 @@ def find_start(
         folder = Path(runs_dir).absolute() / name / run
         own = folder / _CHECKPOINT
         # A job that began from a checkpoint elsewhere and was requeued goes on from its own.
-        return Start(folder, own if own.is_file() else checkpoint, again=True)
+        return Start(folder, own if own.is_file() else checkpoint, again)
     if nodes > 1 or not first:
         raise ValueError(
             "processes that neither torchrun nor srun nor Lightning itself started have no name in common: "

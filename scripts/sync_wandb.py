@@ -1,0 +1,80 @@
+"""Upload what runs recorded offline to Weights & Biases, once they can be reached: python scripts/sync_wandb.py runs
+
+Each start of a run leaves a folder ``runs/NAME/RUN/wandb/offline-run-TIME-ID``, all with the same id. ``wandb sync`` by
+itself would do, but for runs that were killed: it stops at the first part that ends in the middle of a record, and
+uploads such a part again each time that it is asked. This sends a run's parts one by one, in the order in which they
+were begun; a part that a later one follows, or that ``--killed`` says nobody writes any more, is sent as far as it goes
+and marked as W&B marks the others. What is done is left out the next time.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from wgan_lip.training.wandb_parts import read_part, wandb_parts
+
+# What ``wandb sync`` says of a part whose end was never written.
+_CUT_OFF = ("ends with an incomplete record", "error getting next record: EOF")
+
+
+def sync_run(folder: Path, killed: bool) -> tuple[int, str | None]:
+    """Upload the parts of one run.
+
+    Args:
+        folder: of the run.
+        killed: the last part is sent even if it does not say that its run ended.
+
+    Returns:
+        How many parts were sent, and what is in the way of the rest, if anything.
+    """
+    parts = wandb_parts(folder)
+    sent = 0
+    for part in parts:
+        (record,) = part.glob("run-*.wandb")
+        mark = record.with_name(record.name + ".synced")
+        if mark.exists():
+            continue
+        if part is parts[-1] and not killed and not read_part(part).ended:
+            return sent, f"{part} is still written to; if its run was killed, pass --killed"
+        command = [sys.executable, "-m", "wandb", "sync", str(part.absolute())]
+        with tempfile.TemporaryDirectory() as logs:
+            # Where its own logs go; a failure is said here.
+            environment = {**os.environ, "WANDB_DIR": logs}
+            done = subprocess.run(command, capture_output=True, text=True, env=environment)  # noqa: S603
+        if not mark.exists():
+            said = done.stdout + done.stderr
+            if not any(line in said for line in _CUT_OFF):
+                return sent, f"{part}: {said.strip().splitlines()[-1] if said.strip() else 'wandb sync failed'}"
+            mark.touch()
+        sent += 1
+    return sent, None
+
+
+def main(args: list[str] | None = None) -> int:
+    """Upload all runs below a folder; returns the exit status.
+
+    Args:
+        args: the arguments; those of the process if None.
+    """
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", nargs="?", default="runs", type=Path, help="where all runs live, or one run's folder")
+    parser.add_argument("--killed", action="store_true", help="no run below the folder is at work any more")
+    arguments = parser.parse_args(args)
+    folders = sorted({path.parent.parent for path in arguments.runs.rglob("wandb/offline-run-*")})
+    if not folders:
+        parser.error(f"{arguments.runs} holds no runs that were recorded offline")
+    status = 0
+    for folder in folders:
+        sent, trouble = sync_run(folder, arguments.killed)
+        print(f"{folder}: {sent} of {len(wandb_parts(folder))} parts sent")
+        if trouble is not None:
+            print(f"{folder}: {trouble}", file=sys.stderr)
+            status = 1
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
