@@ -47,9 +47,7 @@ class StepClock(Callback):
         WassersteinGAN.noise = self._timed("noise", WassersteinGAN.noise)  # type: ignore[method-assign]
         wgan_module.project_ = self._timed("project", wgan_module.project_)
         torch.distributed.broadcast = self._timed("control", torch.distributed.broadcast)
-        trainer.strategy.reduce_boolean_decision = self._timed(  # type: ignore[method-assign]
-            "control", trainer.strategy.reduce_boolean_decision
-        )
+        Ranks.any = self._timed("control", Ranks.any)  # type: ignore[method-assign]
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: Any, *_: Any) -> None:
         if self.count_flops and self._counter is None and pl_module.generator_step == self.warm_up:
