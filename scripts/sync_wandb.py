@@ -8,8 +8,10 @@ and marked as W&B marks the others. What is done is left out the next time.
 """
 
 import argparse
+import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from wgan_lip.training.wandb_parts import read_part, wandb_parts
@@ -37,8 +39,11 @@ def sync_run(folder: Path, killed: bool) -> tuple[int, str | None]:
             continue
         if part is parts[-1] and not killed and not read_part(part).ended:
             return sent, f"{part} is still written to; if its run was killed, pass --killed"
-        command = [sys.executable, "-m", "wandb", "sync", str(part)]
-        done = subprocess.run(command, capture_output=True, text=True)  # noqa: S603
+        command = [sys.executable, "-m", "wandb", "sync", str(part.absolute())]
+        with tempfile.TemporaryDirectory() as logs:
+            # Where its own logs go; a failure is said here.
+            environment = {**os.environ, "WANDB_DIR": logs}
+            done = subprocess.run(command, capture_output=True, text=True, env=environment)  # noqa: S603
         if not mark.exists():
             said = done.stdout + done.stderr
             if not any(line in said for line in _CUT_OFF):

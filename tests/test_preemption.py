@@ -65,7 +65,17 @@ def scontrol(monkeypatch, tmp_path):
     noted = tmp_path / "scontrol.txt"
     noted.touch()
     command = tmp_path / "bin" / "scontrol"
-    command.write_text(f'#!/bin/sh\necho "$@" >> {noted}\n')
+    # What Slurm says of a job that is to give way to others, if it is number 78, and of others.
+    command.write_text(
+        f"""#!/bin/sh
+if [ "$1" = show ]; then
+  case "$4" in 78) time=2026-11-26T20:37:26;; *) time=None;; esac
+  echo "JobId=$4 JobState=RUNNING PreemptTime=$time"
+else
+  echo "$@" >> {noted}
+fi
+"""
+    )
     command.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
     return noted
@@ -126,8 +136,10 @@ ARRAY = {**SLURM, "SLURM_ARRAY_JOB_ID": "70", "SLURM_ARRAY_TASK_ID": "6"}
     [
         (SLURM, signal.SIGUSR1, "requeue 77\n"),
         (ARRAY, signal.SIGUSR2, "requeue 70_6\n"),
-        # Whoever preempts by SIGTERM requeues; who cancels does not want it.
+        # Who cancels does not want it.
         (SLURM, signal.SIGTERM, ""),
+        # Slurm requeues for others at the end of the grace time, but no job that has ended by itself.
+        ({**SLURM, "SLURM_JOB_ID": "78"}, signal.SIGTERM, "requeue 78\n"),
         ({**SLURM, "SLURM_JOB_NAME": "interactive"}, signal.SIGUSR1, ""),
     ],
 )
@@ -138,7 +150,7 @@ def test_a_job_is_requeued_once_by_its_id(environ, signum, requeued, scontrol, u
     assert status == (128 + signum if signum == signal.SIGTERM else os.EX_TEMPFAIL), printed
     (folder,) = (runs / "digits").iterdir()
     if requeued:
-        assert folder.name == "slurm-77"
+        assert folder.name == f"slurm-{environ['SLURM_JOB_ID']}"
         assert f"Job {requeued.split()[1]} is requeued, and goes on there." in printed
     assert rows(folder) == rows(undisturbed)[: len(rows(folder))]
 

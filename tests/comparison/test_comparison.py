@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.cli import failure, run
-from wgan_lip.comparison import Failure, Outcome, Store, parse_cells, run_cells, summarize
+from wgan_lip.comparison import Failure, Outcome, Processes, Store, parse_cells, run_cells, summarize
 
 PAIRS: dict[str, Any] = {"absolute value": "wgan_lip.distributions.AbsoluteValue"}
 MLP: dict[str, Any] = {"class_path": "wgan_lip.networks.MLPCritic", "init_args": {"width": 8, "depth": 2}}
@@ -32,7 +33,7 @@ def cells(critics: dict[str, Any] = CRITICS, seeds: tuple[int, ...] = (0, 1), **
 
 
 def outcomes(found: list[Any], store: Store, jobs: int = 1) -> list[Outcome]:
-    results = list(run_cells(found, store, jobs))
+    results = list(run_cells(found, store, Processes(jobs)))
     assert all(isinstance(result, Outcome) for result in results)
     return [result for result in results if isinstance(result, Outcome)]
 
@@ -180,11 +181,39 @@ def test_the_command_ends_with_status_1_if_a_cell_failed(monkeypatch, tmp_path, 
         ("--estimator=3", "estimator: invalid mapping value: '3'"),
         ("--critics=[3]", "critics must be a mapping .* got 3"),
         ("--n=1", "got n=1"),
+        ("--launcher=elsewhere", "launcher.*elsewhere"),
+        ("--slurm.partition=gpu", r"slurm\.partition goes with --launcher slurm only; got --slurm\.partition=gpu"),
+        ("--slurm.retries=0", r"slurm\.retries goes with"),
     ],
 )
 def test_bad_options_are_one_line(monkeypatch, tmp_path, capsys, change: str, message: str) -> None:
     path = config(tmp_path, CRITICS)
     assert re.search(message, failure(capsys, monkeypatch, "compare", "-c", path, "--folder", tmp_path / "out", change))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("--jobs=2", "jobs goes with --launcher processes only; got jobs=2"),
+        ("--slurm.time=0", r"--slurm\.time must be longer than .* got 0 minutes"),
+        ("--slurm.cpus=0", r"--slurm\.cpus must be at least 1"),
+        ("--slurm.max_parallel=0", r"slurm\.max_parallel must be at least 1"),
+        ("--slurm.retries=-1", "retries must not be negative"),
+        ("--slurm.time=soon", r"slurm\.time"),
+    ],
+)
+def test_bad_options_of_jobs_are_one_line(monkeypatch, tmp_path, capsys, change: str, message: str) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
+    options = ("-c", config(tmp_path, CRITICS), "--folder", tmp_path / "out", "--launcher=slurm", change)
+    assert re.search(message, failure(capsys, monkeypatch, "compare", *options))
+
+
+def test_what_the_cluster_needs_is_named(monkeypatch, tmp_path, capsys) -> None:
+    options = ("-c", config(tmp_path, CRITICS), "--folder", tmp_path / "out", "--launcher=slurm")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "whose program sbatch is not found" in failure(capsys, monkeypatch, "compare", *options)
+    monkeypatch.setitem(sys.modules, "submitit", None)
+    assert "pip install 'wgan-lip[cluster]'" in failure(capsys, monkeypatch, "compare", *options)
 
 
 @pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])

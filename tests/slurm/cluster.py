@@ -18,7 +18,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from pathlib import Path
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "setpriv")
@@ -93,6 +92,7 @@ class Cluster:
         self.port = port
         self.grace = grace
         self.die_with_parent = die_with_parent
+        self._daemons: list[subprocess.Popen[bytes]] = []
 
     @property
     def environment(self) -> dict[str, str]:
@@ -134,6 +134,11 @@ class Cluster:
             self.stop()
             raise
 
+    @property
+    def processes(self) -> list[int]:
+        """Those that it has started, but for jobs."""
+        return self._processes("")
+
     def stop(self) -> None:
         """End all jobs, the daemons and whatever they have left; the folder stays, with its logs."""
         if self._processes("slurmctld"):
@@ -145,6 +150,8 @@ class Cluster:
         # Those that start others first.
         for name in ("slurmctld", "slurmd", "slurmstepd", "munged", ""):
             _end(self._processes(name))
+        while self._daemons:
+            self._daemons.pop().wait(_PATIENCE)
 
     def _write(self) -> None:
         (self.folder / "state").mkdir(parents=True, exist_ok=True)
@@ -164,8 +171,8 @@ class Cluster:
         ]
         nodes = ",".join(NODES)
         lines += [
-            f"PartitionName={PARTITION} Nodes={nodes} Default=YES MaxTime=60 PriorityTier=1 GraceTime={self.grace}",
-            f"PartitionName={URGENT} Nodes={nodes} MaxTime=60 PriorityTier=2 PreemptMode=OFF",
+            f"PartitionName={PARTITION} Nodes={nodes} Default=YES PriorityTier=1 GraceTime={self.grace}",
+            f"PartitionName={URGENT} Nodes={nodes} PriorityTier=2 PreemptMode=OFF",
         ]
         (self.folder / "slurm.conf").write_text("\n".join(lines) + "\n")
         (self.folder / "plugstack.conf").write_text("")
@@ -189,7 +196,7 @@ class Cluster:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("SLURM")}
         environment |= self.environment | {_MARK: str(self.folder), "PATH": _PATH}
         with (self.folder / f"{name}.out").open("ab") as out:
-            subprocess.Popen(
+            daemon = subprocess.Popen(
                 command,
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -199,6 +206,7 @@ class Cluster:
                 start_new_session=True,
                 user=user,
             )
+        self._daemons.append(daemon)
 
     def _ask(self, *command: str) -> str:
         """What a client prints; nothing where slurmctld does not answer."""
@@ -255,26 +263,25 @@ def _end(processes: Iterable[int]) -> None:
 
 
 def _runs(process: int) -> bool:
-    with suppress(ChildProcessError):
-        # Our own children are zombies until they are waited for.
-        os.waitpid(process, os.WNOHANG)
     try:
-        os.kill(process, 0)
-    except ProcessLookupError:
+        # One that has ended and that nobody has waited for yet is a zombie.
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
         return False
-    return True
 
 
-def free_ports(count: int) -> int:
-    """The first of so many neighbouring ports of the loopback that nobody listens at."""
+def free_ports() -> int:
+    """The first of as many neighbouring ports as a cluster takes that nobody listens at."""
+    count = 1 + len(NODES)
     for first in range(17100, 17900, count):
-        taken = False
-        for port in range(first, first + count):
-            with socket.socket() as probe:
-                taken = taken or probe.connect_ex(("127.0.0.1", port)) == 0
-        if not taken:
+        if not any(_answers(port) for port in range(first, first + count)):
             return first
-    raise RuntimeError("no free ports between 17100 and 17900")
+    raise RuntimeError("there are no free ports between 17100 and 17900")
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def main() -> None:

@@ -1,7 +1,6 @@
 """``wgan-lip compare``: critics × pairs × seeds, each a short training."""
 
 import csv
-import os
 import secrets
 import signal
 from pathlib import Path
@@ -15,6 +14,7 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 from rich.console import Console
 
 from wgan_lip.cli.commands import COMMANDS
+from wgan_lip.cli.compare_launcher import add_launcher_arguments, launcher_of
 from wgan_lip.cli.config import OneLineParser
 from wgan_lip.cli.errors import in_one_line
 from wgan_lip.comparison import Cell, Failure, Outcome, Store, parse_cells, run_cells, summarize
@@ -31,6 +31,11 @@ def run_comparison(args: list[str]) -> None:
         args: the arguments after the command's name.
     """
     options = _parser().parse_args(args)
+    console = Console()
+
+    def say(line: str) -> None:
+        console.print(line, highlight=False, soft_wrap=True, markup=False)
+
     with in_one_line():
         check_name(options.name)
         cells = parse_cells(
@@ -42,27 +47,26 @@ def run_comparison(args: list[str]) -> None:
             options.exact_n,
             dict(options.set),
         )
-        if options.jobs is not None and options.jobs < 1:
-            raise ValueError(f"jobs must be at least 1; got jobs={options.jobs}")
         folder = Path(options.folder or Path("runs") / "compare" / options.name)
         store = Store(folder / "cells")
-    console = Console()
+        launcher = launcher_of(options, store, folder, say)
     results: list[Outcome | Failure] = []
     stopped_by: signal.Signals | None = None
-    try:
-        for result in run_cells(cells, store, options.jobs or os.cpu_count() or 1):
-            results.append(result)
-            console.print(_line(result, len(results), len(cells)), highlight=False, soft_wrap=True, markup=False)
-    except KeyboardInterrupt:
-        stopped_by = signal.SIGINT
-    except SIGTERMException:
-        stopped_by = signal.SIGTERM
+    with in_one_line():
+        try:
+            for result in run_cells(cells, store, launcher):
+                results.append(result)
+                say(_line(result, len(results), len(cells)))
+        except KeyboardInterrupt:
+            stopped_by = signal.SIGINT
+        except SIGTERMException:
+            stopped_by = signal.SIGTERM
     if results:
         with in_one_line():
             _report(_in_order(results, cells), folder, options, console)
     if stopped_by:
         left = len(cells) - len(results)
-        console.print(f"interrupted: {left} of {len(cells)} cells are left; the same command goes on with them")
+        say(f"interrupted: {left} of {len(cells)} cells are left; {launcher.if_interrupted}")
         raise SystemExit(128 + stopped_by)
     if any(isinstance(result, Failure) for result in results):
         raise SystemExit(1)
@@ -86,7 +90,7 @@ def _parser() -> OneLineParser:
     parser.add_argument("--seeds", type=list[int], default=[0], help="Repetitions.")
     parser.add_argument("--n", type=int, default=16_384, help="Held-out samples of each distribution.")
     parser.add_argument("--exact_n", type=int, default=1024, help="The exact W1 is that of so many.")
-    parser.add_argument("--jobs", type=int | None, default=None, help="Cells at once; as many as there are cores.")
+    add_launcher_arguments(parser)
     parser.add_argument("--folder", type=str | None, default=None, help="Where results go: runs/compare/NAME.")
     parser.add_argument("--wandb.mode", type=WandbMode, default="auto", help="auto, online, offline or disabled.")
     parser.add_argument("--wandb.project", type=str, default="wgan-lip", help="Project in W&B.")

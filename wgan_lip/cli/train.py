@@ -31,7 +31,7 @@ from wgan_lip.report import save_figure
 from wgan_lip.training import EvaluateEverySteps, MetricsCSV, SteppedModule, StepProgress, log_picture, wandb_logger
 from wgan_lip.training.launched import HANDED_START, Start, hand_start, is_first
 from wgan_lip.training.loggers import WandbMode
-from wgan_lip.training.preemption import NoteSignals, PreemptedError, Preemption, requeue_job
+from wgan_lip.training.preemption import NoteSignals, PreemptedError, Preemption, ends_for_others, requeue_job
 from wgan_lip.training.ranks import LostRankError, OtherRankError, check_strategy, lost_ranks_named
 from wgan_lip.training.run_folder import (
     check_checkpoint,
@@ -281,7 +281,10 @@ class WganLipCLI(LightningCLI):
             raise SystemExit(status) from None
         except SIGTERMException:
             # It came before the first step.
-            self._report(folder)
+            try:
+                self._report(folder)
+            finally:
+                self._requeue(asked=False)
             raise SystemExit(128 + signal.SIGTERM) from None
         except SystemExit:
             self._report(folder)
@@ -308,14 +311,21 @@ class WganLipCLI(LightningCLI):
             wandb.run.mark_preempting()
         _finish_wandb(exit_code=1)
         # Last, for Slurm ends this process then.
-        job = requeue_job(os.environ) if preempted.requeue and self._start.again else None
-        if job is not None:
-            self._say(f"Job {job} is requeued, and goes on there.")
-        elif self._start.again:
+        requeued = self._requeue(preempted.requeue)
+        if not requeued and self._start.again:
             self._say("The same command goes on there.")
-        else:
+        elif not requeued:
             self._say(f"The same command with --ckpt_path {self.trainer.default_root_dir} goes on there.")
         return os.EX_TEMPFAIL if preempted.requeue else 128 + preempted.signum
+
+    def _requeue(self, asked: bool) -> bool:
+        """Have Slurm start this job again, if it was asked to or nobody else will; returns whether it does."""
+        if not (self._first and self._start.again and (asked or ends_for_others(os.environ))):
+            return False
+        job = requeue_job(os.environ)
+        if job is not None:
+            self._say(f"Job {job} is requeued, and goes on there.")
+        return job is not None
 
     def _say(self, line: str) -> None:
         self.console.print(line, soft_wrap=True, highlight=False)

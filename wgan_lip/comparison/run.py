@@ -1,21 +1,13 @@
-"""Training cells, one after another or several at once."""
+"""Running cells: those that are kept are not run again."""
 
-import logging
-import time
-import traceback
-import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from typing import Any
-
-import torch
-from pytorch_lightning.utilities.exceptions import SIGTERMException
+from dataclasses import dataclass, replace
 
 from wgan_lip.comparison.cell import Cell
+from wgan_lip.comparison.launcher import Launcher, Processes
 from wgan_lip.comparison.store import Store
-from wgan_lip.comparison.workers import run_in_processes
-from wgan_lip.training import Estimate, evaluate_estimator, plain_fit
+from wgan_lip.comparison.task import Failure, Result, TrainAndKeep
+from wgan_lip.training import Estimate
 
 
 @dataclass(frozen=True)
@@ -35,99 +27,34 @@ class Outcome:
     is_new: bool
 
 
-@dataclass(frozen=True)
-class Failure:
-    """A cell that could not be finished.
-
-    Attributes:
-        cell: what was run.
-        error: what went wrong, in one line.
-        trace: the traceback.
-    """
-
-    cell: Cell
-    error: str
-    trace: str
-
-
-def run_cells(cells: Sequence[Cell], store: Store, jobs: int = 1) -> Iterator[Outcome | Failure]:
+def run_cells(cells: Sequence[Cell], store: Store, launcher: Launcher | None = None) -> Iterator[Outcome | Failure]:
     """Yield each cell's outcome: first those that are in the store, then the others as they end.
 
-    Each cell is trained on one thread, so that its result does not depend on ``jobs``. A cell that fails is yielded as
-    a Failure and not kept; it will be tried again.
+    Each cell is trained on one thread, so that its result does not depend on the launcher; cells that differ in their
+    labels only are trained once. A cell that fails is yielded as a Failure and not kept; it will be tried again.
 
     Args:
         cells: what to run.
         store: where finished cells are found and kept.
-        jobs: cells at once, each in a process of its own; 1 trains in this process.
+        launcher: where they are run: one after another in this process if None.
 
     Raises:
-        ValueError: ``jobs < 1``, or a file in the store that is no result.
-        KeyboardInterrupt: at Ctrl-C, with what is finished kept; so does SIGTERMException, where ``jobs`` is 1.
+        ValueError: a file in the store that is no result.
+        OSError: the launcher's, such as a cluster that does not answer.
+        KeyboardInterrupt: at Ctrl-C, with what is finished kept; so does SIGTERMException, where this process trains.
     """
-    if jobs < 1:
-        raise ValueError(f"jobs must be at least 1; got jobs={jobs}")
-    missing = []
+    missing: dict[str, list[Cell]] = {}
     for cell in cells:
         kept = store.load(cell)
         if kept is None:
-            missing.append(cell)
+            missing.setdefault(cell.key, []).append(cell)
         else:
-            yield Outcome(cell, Estimate(**kept["estimate"]), kept["seconds"], is_new=False)
-    for cell, result in _results(missing, jobs):
-        if isinstance(result, Failure):
-            yield result
-        else:
-            store.save(cell, result)
-            yield Outcome(cell, Estimate(**result["estimate"]), result["seconds"], is_new=True)
+            yield _outcome(cell, kept, is_new=False)
+    launcher = launcher or Processes()
+    for trained, result in launcher(TrainAndKeep(store), [same[0] for same in missing.values()]):
+        for cell in missing[trained.key]:
+            yield replace(result, cell=cell) if isinstance(result, Failure) else _outcome(cell, result, is_new=True)
 
 
-def _results(cells: list[Cell], jobs: int) -> Iterator[tuple[Cell, dict[str, Any] | Failure]]:
-    if jobs == 1 or len(cells) < 2:
-        for cell in cells:
-            yield cell, _train(cell)
-        return
-    for cell, result in run_in_processes(_train, cells, jobs):
-        yield cell, _failure(cell, result) if isinstance(result, Exception) else result
-
-
-def _train(cell: Cell) -> dict[str, Any] | Failure:
-    try:
-        with _one_quiet_thread():
-            estimator = cell.build()
-            start = time.perf_counter()
-            plain_fit(estimator)
-            seconds = time.perf_counter() - start
-            estimate = evaluate_estimator(estimator.final_critic(), estimator.pair, cell.n, cell.exact_n)
-    except SIGTERMException:
-        raise
-    except SystemExit:
-        # Lightning's answer to Ctrl-C.
-        raise KeyboardInterrupt from None
-    except Exception as error:
-        # Whatever it is, it is reported, and the other cells go on.
-        return _failure(cell, error)
-    return {"estimate": asdict(estimate), "seconds": seconds}
-
-
-def _failure(cell: Cell, error: Exception) -> Failure:
-    line = " ".join(f"{type(error).__name__}: {error}".split())
-    return Failure(cell, line, "".join(traceback.format_exception(error)))
-
-
-@contextmanager
-def _one_quiet_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    levels = {name: logging.getLogger(name).level for name in ("pytorch_lightning", "lightning.pytorch")}
-    torch.set_num_threads(1)
-    for name in levels:
-        logging.getLogger(name).setLevel(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            # Lightning's, about names that PyTorch deprecates.
-            warnings.filterwarnings("ignore", ".*LeafSpec.*is deprecated.*")
-            yield
-    finally:
-        torch.set_num_threads(threads)
-        for name, level in levels.items():
-            logging.getLogger(name).setLevel(level)
+def _outcome(cell: Cell, result: Result, is_new: bool) -> Outcome:
+    return Outcome(cell, Estimate(**result["estimate"]), result["seconds"], is_new)

@@ -1,6 +1,9 @@
 """Results of finished cells, on the disk."""
 
 import json
+import secrets
+import stat
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,7 +14,8 @@ from wgan_lip.comparison.cell import Cell
 class Store:
     """A folder with one JSON file for each finished cell, named by the cell's key.
 
-    A file appears whole or not at all, so that a comparison can be killed at any time.
+    A file appears whole or not at all, so that a comparison can be killed at any time, and so that several processes,
+    on several machines that share the folder, may write to it.
 
     Args:
         folder: made if it does not exist.
@@ -21,7 +25,8 @@ class Store:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        # Jobs need not start in the directory of the process that submits them.
+        self.folder = folder.absolute()
         folder.mkdir(parents=True, exist_ok=True)
 
     def load(self, cell: Cell) -> dict[str, Any] | None:
@@ -50,10 +55,27 @@ class Store:
             cell: what was run.
             result: numbers and strings.
         """
-        path = self._path(cell)
-        temporary = path.with_suffix(".tmp")
-        temporary.write_text(json.dumps({"cell": asdict(cell), "result": result}, indent=1))
-        temporary.replace(path)
+        write_whole(self._path(cell), json.dumps({"cell": asdict(cell), "result": result}, indent=1))
+
+    def keys(self) -> set[str]:
+        """Keys of the finished cells, as the folder is now, not as a network file system remembers it."""
+        # Other people's folders cannot be changed: then it takes as long as the file system's cache lasts.
+        with suppress(PermissionError):
+            self.folder.chmod(stat.S_IMODE(self.folder.stat().st_mode))
+        return {path.stem for path in self.folder.glob("*.json")}
 
     def _path(self, cell: Cell) -> Path:
         return self.folder / f"{cell.key}.json"
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file such that nobody ever sees a part of it.
+
+    Args:
+        path: of the file, which may exist.
+        text: its content.
+    """
+    # Two processes may write the same file at once.
+    temporary = path.with_suffix(f".{secrets.token_hex(4)}.tmp")
+    temporary.write_text(text)
+    temporary.replace(path)

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
-from wgan_lip.comparison.run import Failure, Outcome
+from wgan_lip.comparison.run import Outcome
+from wgan_lip.comparison.task import Failure
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """A training that a signal asks to stop does so after the step that it is at, with a checkpoint of it."""
 
+import re
 import signal
 import subprocess
 import threading
@@ -105,16 +106,50 @@ def requeue_job(environ: Mapping[str, str]) -> str | None:
     Raises:
         OSError: ``scontrol`` is missing or failed.
     """
+    job = _job(environ)
+    if job is not None:
+        try:
+            _scontrol("requeue", job)
+        except OSError as error:
+            raise OSError(f"{error}: submit the job again") from error
+    return job
+
+
+def ends_for_others(environ: Mapping[str, str]) -> bool:
+    """Whether Slurm is about to give this process's job's nodes to others, which the job may still leave by itself.
+
+    Slurm then sends SIGTERM, as it does to a job that is cancelled, and at the end of the grace time requeues the job:
+    but not one that has ended before, which it takes to have failed.
+
+    Args:
+        environ: of the process.
+
+    Raises:
+        OSError: ``scontrol`` is missing or failed.
+    """
+    job = _job(environ)
+    if job is None:
+        return False
+    said = _scontrol("show", "job", "--oneliner", job)
+    # Without grace, Slurm has requeued it already, and it is completing.
+    return "JobState=RUNNING" in said and re.search(r"PreemptTime=\d", said) is not None
+
+
+def _job(environ: Mapping[str, str]) -> str | None:
     if "SLURM_JOB_ID" not in environ or environ.get("SLURM_JOB_NAME") in ("bash", "interactive"):
         return None
-    job = environ["SLURM_JOB_ID"]
     if "SLURM_ARRAY_JOB_ID" in environ:
-        job = f"{environ['SLURM_ARRAY_JOB_ID']}_{environ['SLURM_ARRAY_TASK_ID']}"
+        return f"{environ['SLURM_ARRAY_JOB_ID']}_{environ['SLURM_ARRAY_TASK_ID']}"
+    return environ["SLURM_JOB_ID"]
+
+
+def _scontrol(*arguments: str) -> str:
+    # Wherever the cluster keeps it.
+    command = ["scontrol", *arguments]
     try:
-        # Wherever the cluster keeps it.
-        done = subprocess.run(["scontrol", "requeue", job], capture_output=True, text=True)  # noqa: S603, S607
+        done = subprocess.run(command, capture_output=True, text=True)  # noqa: S603
     except OSError as error:
-        raise OSError(f"scontrol requeue {job}: {error.strerror}: submit the job again") from error
+        raise OSError(f"{' '.join(command)}: {error.strerror}") from error
     if done.returncode != 0:
-        raise OSError(f"scontrol requeue {job}: {done.stderr.strip()}: submit the job again")
-    return job
+        raise OSError(f"{' '.join(command)}: {done.stderr.strip()}")
+    return done.stdout

@@ -1,0 +1,42 @@
+"""``wgan-lip submit`` on a real Slurm."""
+
+import re
+import signal
+
+import pytest
+
+from tests.cli import run
+from tests.slurm.jobs import LONG, Job, environment, same_end, wandb_ids
+
+pytestmark = pytest.mark.slurm
+
+
+@pytest.fixture
+def submitting(cluster, monkeypatch, tmp_path):
+    """This process is a client of the cluster."""
+    for name, value in environment(cluster).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_two_nodes_are_requeued_once_by_each_signal(submitting, cluster, undisturbed, monkeypatch, capsys, tmp_path):
+    run(monkeypatch, "submit", *LONG, "--nodes=2", "--time=30", "--logs=logs", "--run=a")
+    number = re.search(r"Job (\d+): wgan-lip fit", capsys.readouterr().out)[1]
+    job = Job(cluster, number, tmp_path / "logs" / f"{number}_0_log.out")
+    folder = tmp_path / "runs" / "digits" / "a"
+    # Before there is anything to save, it is submitit that requeues,
+    job.wait_until("handlers", lambda: job.catches(signal.SIGUSR2))
+    job.send("USR2")
+    job.wait_for_requeue(1)
+    assert not (folder / "metrics.csv").exists()
+    assert job.printed.count(f"Requeued job {number}") == 1
+    # and while it trains the training, alone.
+    job.wait_for_step(folder, 30)
+    job.send("USR2")
+    job.wait_for_requeue(2)
+    job.wait_for("COMPLETED", "FAILED")
+    assert job.printed.count(f"Job {number} is requeued") == 1
+    assert job.printed.count(f"Requeued job {number}") == 1
+    assert job.field("Restarts") == "2"
+    same_end(folder, undisturbed)
+    assert wandb_ids(folder) == 2 * ["digits-a"]

@@ -1,0 +1,72 @@
+"""What Slurm says of jobs, without its accounting, which not every cluster has."""
+
+import subprocess
+from dataclasses import dataclass
+
+_ENDED = {
+    "BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED", "REVOKED",
+    "TIMEOUT",
+}  # fmt: skip
+# Array or job, index in the array, state, reason, comment.
+_FORMAT = "%F|%K|%T|%r|%k"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A job in Slurm's queue, or one that has ended some minutes ago.
+
+    Attributes:
+        state: in Slurm's words.
+        reason: why it is in this state; "None" if there is none.
+        comment: what was given at its submission.
+    """
+
+    state: str
+    reason: str
+    comment: str
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it waits, runs, or is ended but not yet gone from its node."""
+        return self.state not in _ENDED
+
+    def __str__(self) -> str:
+        return self.state if self.reason in ("", "None") else f"{self.state}, {self.reason}"
+
+
+def read_queue(name: str) -> dict[str, Seen]:
+    """This user's jobs of a name, by ``JOB`` or ``ARRAY_INDEX``.
+
+    Args:
+        name: of the jobs.
+
+    Raises:
+        OSError: squeue fails, or does not answer.
+    """
+    command = ["squeue", "--me", "--array", "--noheader", "--states=all", f"--name={name}", f"--format={_FORMAT}"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)  # noqa: S603
+    except subprocess.TimeoutExpired:
+        raise OSError("squeue has not answered for 60 seconds") from None
+    if done.returncode != 0:
+        raise OSError(f"squeue failed: {' '.join(done.stderr.split())}")
+    return parse_queue(done.stdout)
+
+
+def parse_queue(text: str) -> dict[str, Seen]:
+    """squeue's lines as jobs.
+
+    Args:
+        text: a line for each job.
+
+    Raises:
+        OSError: a line that is none of squeue's.
+    """
+    queue = {}
+    for line in text.splitlines():
+        fields = line.split("|", 4)
+        if len(fields) != 5:
+            raise OSError(f"squeue must print lines {_FORMAT}; got {line!r}")
+        job, index, state, reason, comment = fields
+        queue[f"{job}_{index}" if index.isdecimal() else job] = Seen(state, reason, comment)
+    return queue
