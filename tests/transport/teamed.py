@@ -1,6 +1,8 @@
 """Processes that price together, for the tests of ``Team``."""
 
+import os
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -8,6 +10,9 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 
 from wgan_lip.transport import ServerError, Team, W1Result, wasserstein1
+from wgan_lip.transport.norm import Norm
+from wgan_lip.transport.pricing import Level, Pricer, Transform
+from wgan_lip.transport.progress import Budget
 from wgan_lip.transport.team import _Problem
 
 # By name: points, dimension, and what else ``wasserstein1`` is told. Not a multiple of the blocks; a few rows only.
@@ -20,6 +25,29 @@ CASES = {
     "warm": (1300, 1100, 16, {"warm": True}),
     "few": (20, 1500, 8, {}),
 }
+
+
+LEVELS: dict[str, tuple[Norm, Level, int]] = {
+    "product32": ("l2", "product32", 20),
+    "product64": ("l2", "product64", 20),
+    "difference64": ("l2", "difference64", 3),
+    "l1": ("l1", "difference32", 5),
+    "linf": ("linf", "difference32", 5),
+}
+
+
+def price(name: str, swapped: bool, team: Team | None = None) -> Transform:
+    """One pass, both ways; with blocks of all sizes, one row included."""
+    norm, level, d = LEVELS[name]
+    rng = np.random.default_rng(d)
+    x, y = rng.normal(size=(1537, d)), rng.normal(size=(700, d))
+    center, cap = x.mean(axis=0), 2.0 * d
+    points, others = (y, x) if swapped else (x, y)
+    potential = rng.normal(size=len(others))
+    if team is None:
+        return Pricer(points, others, norm, level, center, cap=cap).transform(potential, 16)
+    team.begin(x, y, norm, center)
+    return team.pricer(swapped, points, others, norm, level, center, cap, Budget()).transform(potential, 16)
 
 
 def solve(case: str, team: Team | None = None) -> W1Result:
@@ -42,6 +70,7 @@ def run(processes: int, folder: Path) -> None:
 
 def _work(rank: int, size: int, path: str) -> None:
     torch.set_num_threads(1)
+    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     folder = Path(path)
     dist.init_process_group("gloo", init_method=f"file://{folder / 'store'}", rank=rank, world_size=size)
     team = Team(smallest_pass=0)
@@ -60,10 +89,25 @@ def _lead(team: Team, folder: Path) -> None:
                 y_potential=result.y_potential,
                 plan=np.vstack((result.plan.row, result.plan.col, result.plan.data)),
             )
+        for name in LEVELS:
+            for swapped in (False, True):
+                np.savez(folder / f"{name}-{swapped}.npz", **vars(price(name, swapped, team)))
     x, y = np.random.default_rng(0).normal(size=(2, 1500, 16))
     with team.leading():
         budget = wasserstein1(x, y, method="column-generation", team=team, time_budget=1e-6)
-    lines = [f"bracket {budget.exact} {0 <= budget.lower <= budget.upper}"]
+        lines = [f"bracket {budget.exact} {0 <= budget.lower <= budget.upper}"]
+        # The leader has time, the servers are told that there is none.
+        with patch.object(Budget, "left", lambda _: 0.0):
+            budget = solve("l2", team)
+        lines.append(f"bracket {budget.exact} {0 <= budget.lower <= budget.upper}")
+    with team.leading():
+        # An error of the leader's in the middle of a pass, whose answers must not be taken for those of the next one.
+        try:
+            with patch.object(Pricer, "_smallest", lambda *_: 1 / 0):
+                price("l1", False, team)
+        except ZeroDivisionError:
+            again = price("linf", False, team)
+            lines.append(f"again {np.array_equal(again.potential, price('linf', False).potential)}")
     try:
         with team.leading():
             raise ZeroDivisionError
@@ -74,16 +118,28 @@ def _lead(team: Team, folder: Path) -> None:
             solve("l2", team)
     except ServerError as error:
         lines.append(str(error))
-    # They hear what comes after their error.
-    with team.leading():
-        pass
+    for misuse in (team.serve, lambda: solve("l2", team), lambda: _twice(team)):
+        try:
+            misuse()
+        except ValueError as error:
+            lines.append(str(error))
     alone = Team()
     lines.append(f"worth {alone.is_worth(x, y)} {alone.is_worth(np.ones((9000, 64)), np.ones((9000, 64)))}")
     (folder / "said").write_text("\n".join(lines))
 
 
+def _twice(team: Team) -> None:
+    with team.leading(), team.leading():
+        pass
+
+
 def _serve(team: Team, folder: Path) -> None:
-    for _ in range(3):
+    try:
+        with team.leading():
+            raise AssertionError
+    except ValueError as error:
+        (folder / f"said-{team.rank}").write_text(str(error))
+    for _ in range(4):
         team.serve()
     kept = _Problem.transform
     if team.rank == 1:

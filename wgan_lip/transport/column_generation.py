@@ -61,7 +61,7 @@ def solve_column_generation(
         watch: called after each step.
         max_iterations: pivots after which one run of the simplex gives up.
         device: where arcs are priced.
-        team: processes that price them with this one, on the CPU.
+        team: processes that price them with this one, if it does so on the CPU.
 
     Returns:
         A bracket that is closed, unless the budget ran out or float64 does not suffice for its proof.
@@ -99,7 +99,9 @@ class _Generation:
         self._center = (problem.x.mean(axis=0) + problem.y.mean(axis=0)) / 2
         self._cap = np.inf
         self._pricers: dict[tuple[bool, Level], Pricer | SharedPricer] = {}
-        self._team = team if team is not None and team.is_worth(problem.x, problem.y) else None
+        # A GPU is faster than any team of CPUs.
+        shares = team is not None and torch.device(device).type == "cpu" and team.is_worth(problem.x, problem.y)
+        self._team = team if shares else None
         self._is_known = False
         self._apart = problem.x.mean(axis=0) - problem.y.mean(axis=0)
         axis = self._apart if self._is_apart() else np.eye(problem.dimension)[np.ptp(problem.x, axis=0).argmax()]
@@ -253,14 +255,14 @@ class _Generation:
         return priced
 
     def _pricer(self, swapped: bool, level: Level) -> Pricer | SharedPricer:
-        problem, check = self.problem, self._budget.check
+        problem, budget = self.problem, self._budget
         points, others = (problem.y, problem.x) if swapped else (problem.x, problem.y)
         if self._team is None:
-            return Pricer(points, others, problem.norm, level, self._center, self._device, self._cap, check)
+            return Pricer(points, others, problem.norm, level, self._center, self._device, self._cap, budget.check)
         if not self._is_known:
             self._team.begin(problem.x, problem.y, problem.norm, self._center)
             self._is_known = True
-        return self._team.pricer(swapped, points, others, problem.norm, level, self._center, self._cap, check)
+        return self._team.pricer(swapped, points, others, problem.norm, level, self._center, self._cap, budget)
 
     def _endpoints(self, swapped: bool, priced: Transform) -> tuple[IndexArray, IndexArray]:
         """Indices of points of x and of y of the priced arcs, each of shape (n k,)."""

@@ -76,7 +76,8 @@ def wasserstein1(
             generation that would exceed it ends with its bracket, the dense solvers refuse to begin.
         max_iterations: pivots after which the simplex gives up.
         device: where a column generation prices arcs.
-        team: processes that price them with this one, their leader, where that is faster; on the CPU.
+        team: processes that price them with this one, their leader, where that is faster and ``device`` is the CPU;
+            the call must be within ``team.leading()``.
 
     Returns:
         The distance in the units of the samples, its bounds, potentials and plan. It is the distance

@@ -13,14 +13,20 @@ from torch import Tensor
 from wgan_lip.parts import Part, share_of
 from wgan_lip.transport.norm import Norm
 from wgan_lip.transport.pricing import BLOCK_ROWS, Level, Pricer, Transform
+from wgan_lip.transport.progress import Budget, BudgetSpentError
 from wgan_lip.transport.samples import FloatArray
 
 # Note [one leads]
 # Were every process to run the solver, a clock or a processor that rounds differently could make them disagree about
 # what comes next, and wait for each other for ever. So one process alone decides; the others do what they are told, and
-# tell what went wrong. All messages are numbers in float64, which holds indices up to 2^53.
+# tell what went wrong. All messages are numbers in float64, which holds indices up to 2^53. With each question goes the
+# time that is left for it, which every process counts by its own clock: none prices on when the leader has stopped.
 
 _DONE, _PROBLEM, _PRICE = range(3)
+# A command is its name and at most five numbers.
+_WORDS = 6
+# Kinds of answers.
+_FAILED, _PRICED, _SPENT = range(3)
 _LEVELS, _NORMS = get_args(Level), get_args(Norm)
 # Passes over less than so many arcs times coordinates take less time alone than the messages; the constant stands for
 # what an arc costs beside its coordinates. Measured by scripts/bench_team.py.
@@ -41,34 +47,65 @@ class Team:
     Args:
         group: of ``torch.distributed``, for tensors on the CPU (gloo); None is the default group.
         smallest_pass: passes over fewer arcs times coordinates are the leader's alone.
+
+    Raises:
+        ValueError: a group that sends tensors of GPUs only.
     """
 
     def __init__(self, group: dist.ProcessGroup | None = None, smallest_pass: float = _SMALLEST_PASS) -> None:
+        if dist.get_backend(group) == dist.Backend.NCCL:
+            raise ValueError("group must send tensors of the CPU; got one of nccl: use new_group(backend='gloo')")
         self._group = group
         self._smallest_pass = smallest_pass
+        self._leading = False
         self.rank, self.size = dist.get_rank(group), dist.get_world_size(group)
 
     @contextmanager
     def leading(self) -> Iterator[None]:
-        """While it lasts the others serve; at its end, also by an error, they are released."""
+        """While it lasts the others serve; at its end, also by an error, they are released.
+
+        Raises:
+            ValueError: this process is to serve, or leads already.
+        """
+        if self.rank or self._leading:
+            why = f"this is rank {self.rank}: call serve()" if self.rank else "this one leads already"
+            raise ValueError(f"rank 0 of a team leads it, once at a time; {why}")
+        self._leading = True
         try:
             yield
-        finally:
-            self._tell(_DONE)
+        except BaseException as error:
+            try:
+                self._release()
+            except RuntimeError as other:
+                # Most likely a process is gone, which is what the error says too.
+                error.add_note(f"the processes that serve could not be released: {other}")
+            raise
+        self._release()
+
+    def _release(self) -> None:
+        self._leading = False
+        self._tell(_DONE)
 
     def serve(self) -> None:
-        """Price what the leader asks for, until it is done."""
+        """Price what the leader asks for, until it is done.
+
+        Raises:
+            ValueError: this process is to lead.
+        """
+        if self.rank == 0:
+            raise ValueError("rank 0 of a team leads it; this is rank 0: use leading()")
         problem: _Problem | None = None
         while True:
             command, *numbers = self._hear()
             if command == _DONE:
                 return
             if command == _PROBLEM:
-                n, m, d, norm = map(int, numbers)
+                n, m, d, norm = map(int, numbers[:4])
                 x, y, center = (self._spread(None, shape) for shape in ((n, d), (m, d), (d,)))
                 problem = _Problem(x, y, _NORMS[norm], center)
             elif problem is not None:
-                swapped, level, k, cap = bool(numbers[0]), _LEVELS[int(numbers[1])], int(numbers[2]), numbers[3]
+                swapped, level, k = bool(numbers[0]), _LEVELS[int(numbers[1])], int(numbers[2])
+                cap, problem.budget = numbers[3], Budget(numbers[4])
                 potential = self._spread(None, (len(problem.sides(swapped)[1]),))
                 mine = self._rows(len(problem.sides(swapped)[0]), self.rank)
                 self._answer(partial(problem.transform, swapped, level, cap, mine, potential, k))
@@ -81,7 +118,12 @@ class Team:
             y: shape (m, d).
             norm: the ground norm.
             center: see ``Pricer``, shape (d,).
+
+        Raises:
+            ValueError: outside of ``leading()``, where nobody listens.
         """
+        if not self._leading:
+            raise ValueError("team must be led while it is used; it is not: solve within team.leading()")
         self._tell(_PROBLEM, len(x), len(y), x.shape[1], _NORMS.index(norm))
         for array in (x, y, center):
             self._spread(array, array.shape)
@@ -105,21 +147,28 @@ class Team:
         level: Level,
         center: FloatArray,
         cap: float,
-        check: Callable[[], None],
+        budget: Budget,
     ) -> "SharedPricer":
-        """A pricer of the problem that was begun; see :class:`Pricer` for the arguments.
+        """A pricer of the problem that was begun; see :class:`Pricer` for the other arguments.
 
         Args:
             swapped: whether points are y and others x.
+            budget: whose time every process looks at before each block of rows.
         """
         mine = self._rows(len(points), 0).of(points)
-        own = Pricer(mine, others, norm, level, center, cap=cap, check=check) if len(mine) else None
-        return SharedPricer(self, own, (float(swapped), float(_LEVELS.index(level)), cap))
+        own = Pricer(mine, others, norm, level, center, cap=cap, check=budget.check) if len(mine) else None
+        return SharedPricer(self, own, (float(swapped), float(_LEVELS.index(level)), cap), budget)
 
-    def price(self, own: Pricer | None, asked: tuple[float, float, float], potential: FloatArray, k: int) -> Transform:
-        """Have all rows of a pass priced; see :class:`SharedPricer`."""
+    def price(
+        self, own: Pricer | None, asked: tuple[float, float, float], seconds: float, potential: FloatArray, k: int
+    ) -> Transform:
+        """Have all rows of a pass priced; see :class:`SharedPricer`.
+
+        Args:
+            seconds: that are left for it.
+        """
         swapped, level, cap = asked
-        self._tell(_PRICE, swapped, level, k, cap)
+        self._tell(_PRICE, swapped, level, k, cap, seconds)
         self._spread(potential, potential.shape)
         error: BaseException | None = None
         parts: list[Tensor] = []
@@ -134,6 +183,8 @@ class Team:
         for rank, answer in enumerate(answers, 1):
             if isinstance(answer, str):
                 raise ServerError(f"rank {rank} could not price its arcs: {answer}")
+            if answer is None:
+                raise BudgetSpentError
             parts.append(answer)
         return _unpacked(torch.cat(parts))
 
@@ -144,31 +195,36 @@ class Team:
 
     def _answer(self, function: Callable[[], Transform]) -> None:
         try:
-            answer, status = _packed(function()), 1
+            answer, status = _packed(function()), _PRICED
+        except BudgetSpentError:
+            answer, status = torch.empty(0, 0, dtype=torch.float64), _SPENT
         except Exception as error:
             text = f"{type(error).__name__}: {error}".encode()
-            answer, status = torch.tensor(list(text), dtype=torch.float64)[:, None], 0
+            answer, status = torch.tensor(list(text), dtype=torch.float64)[:, None], _FAILED
         shape = torch.tensor([status, *answer.shape], dtype=torch.float64)
         dist.send(shape, group_dst=0, group=self._group)
         if answer.numel():
             dist.send(answer, group_dst=0, group=self._group)
 
-    def _answer_of(self, rank: int) -> Tensor | str:
+    def _answer_of(self, rank: int) -> Tensor | str | None:
+        """A server's rows, what went wrong there, or nothing where its time was spent."""
         shape = torch.empty(3, dtype=torch.float64)
         dist.recv(shape, group_src=rank, group=self._group)
         status, rows, columns = map(int, shape.tolist())
         answer = torch.empty(rows, columns, dtype=torch.float64)
         if answer.numel():
             dist.recv(answer, group_src=rank, group=self._group)
-        return answer if status else bytes(int(c) for c in answer[:, 0].tolist()).decode()
+        if status == _SPENT:
+            return None
+        return answer if status == _PRICED else bytes(int(c) for c in answer[:, 0].tolist()).decode()
 
     def _tell(self, *numbers: float) -> None:
-        message = torch.zeros(5, dtype=torch.float64)
+        message = torch.zeros(_WORDS, dtype=torch.float64)
         message[: len(numbers)] = torch.tensor(numbers, dtype=torch.float64)
         dist.broadcast(message, group_src=0, group=self._group)
 
     def _hear(self) -> list[float]:
-        message = torch.empty(5, dtype=torch.float64)
+        message = torch.empty(_WORDS, dtype=torch.float64)
         dist.broadcast(message, group_src=0, group=self._group)
         return cast(list[float], message.tolist())
 
@@ -180,10 +236,15 @@ class Team:
 
 
 class _Problem:
-    """What a server knows of the problem that is priced."""
+    """What a server knows of the problem that is priced.
+
+    Attributes:
+        budget: of the pass that is asked for.
+    """
 
     def __init__(self, x: FloatArray, y: FloatArray, norm: Norm, center: FloatArray) -> None:
         self._x, self._y, self._norm, self._center = x, y, norm, center
+        self.budget = Budget()
         self._pricers: dict[tuple[bool, Level, float], Pricer] = {}
 
     def sides(self, swapped: bool) -> tuple[FloatArray, FloatArray]:
@@ -199,7 +260,7 @@ class _Problem:
             self._pricers = {key: pricer for key, pricer in self._pricers.items() if key[1:] == (level, cap)}
             points, others = self.sides(swapped)
             self._pricers[swapped, level, cap] = Pricer(
-                rows.of(points), others, self._norm, level, self._center, cap=cap
+                rows.of(points), others, self._norm, level, self._center, cap=cap, check=lambda: self.budget.check()
             )
         return _transform(self._pricers.get((swapped, level, cap)), potential, k)
 
@@ -211,14 +272,20 @@ class SharedPricer:
         team: whose leader this process is.
         own: of the leader's rows; None if it has none.
         asked: what the servers are told of the pricer: whether it is swapped, its level's number, its cap.
+        budget: whose time is left for a pass.
     """
 
-    def __init__(self, team: Team, own: Pricer | None, asked: tuple[float, float, float]) -> None:
-        self._team, self._own, self._asked = team, own, asked
+    def __init__(self, team: Team, own: Pricer | None, asked: tuple[float, float, float], budget: Budget) -> None:
+        self._team, self._own, self._asked, self._budget = team, own, asked, budget
 
     def transform(self, potential: FloatArray, k: int) -> Transform:
-        """As :meth:`Pricer.transform`, with the same numbers."""
-        return self._team.price(self._own, self._asked, potential, k)
+        """As :meth:`Pricer.transform`, with the same numbers.
+
+        Raises:
+            BudgetSpentError: the time is over, here or elsewhere.
+            ServerError: another process could not do its part.
+        """
+        return self._team.price(self._own, self._asked, self._budget.left(), potential, k)
 
 
 def _transform(pricer: Pricer | None, potential: FloatArray, k: int) -> Transform:
