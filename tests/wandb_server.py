@@ -18,9 +18,9 @@ Runs = dict[str, dict[str, list[str]]]
 
 
 @contextmanager
-def wandb_server() -> Iterator[tuple[str, Runs]]:
-    """A server's address and the runs that it got."""
-    runs: Runs = {}
+def wandb_server(port: int = 0, runs: Runs | None = None) -> Iterator[tuple[str, Runs]]:
+    """A server's address and the runs that it got; with those that another one had, if they are given."""
+    runs = {} if runs is None else runs
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -76,7 +76,7 @@ def wandb_server() -> Iterator[tuple[str, Runs]]:
             viewer = {"id": "u", "entity": "e", "username": "u", "flags": "{}", "teams": {"edges": []}}
             return {"viewer": viewer, "serverInfo": {"features": []}}
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:

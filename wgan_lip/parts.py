@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
-T = TypeVar("T", Tensor, list[int])
+T = TypeVar("T", Tensor, list[int], NDArray[np.float64])
 
 
 @dataclass(frozen=True)

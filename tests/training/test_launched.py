@@ -29,7 +29,8 @@ TORCHRUN = {"TORCHELASTIC_RUN_ID": "none", "GROUP_WORLD_SIZE": "1", "RANK": "1",
         (TORCHRUN, "torchrun-41-1234"),
         ({**TORCHRUN, "TORCHELASTIC_RUN_ID": "3f-a.b"}, "torchrun-3f-a.b"),
         ({**TORCHRUN, "TORCHELASTIC_RUN_ID": "my run/1"}, "torchrun-my_run_1"),
-        # torchrun inside a Slurm job.
+        # A sweep's agent inside a Slurm job; torchrun inside one.
+        ({**SLURM, "WANDB_SWEEP_ID": "s1", "WANDB_RUN_ID": "r2"}, "sweep-s1-r2"),
         ({**SLURM, **TORCHRUN, "TORCHELASTIC_RUN_ID": "77", "GROUP_WORLD_SIZE": "2"}, "torchrun-77"),
     ],
 )

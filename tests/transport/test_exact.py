@@ -76,7 +76,7 @@ def test_column_generation_agrees_with_pot_and_proves_it(problem, block, coarses
         rng = np.random.default_rng(0)
         options = {"initial_potentials": tuple(10 * rng.normal(size=len(points)) for points in (problem.x, problem.y))}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pricing, "_ROWS", block)
+        patch.setattr(pricing, "BLOCK_ROWS", block)
         patch.setattr(pricing, "_COLUMNS", block)
         patch.setattr(column_generation, "_COARSEST", coarsest)
         result = problem.solve(method="column-generation", **options)

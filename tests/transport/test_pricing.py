@@ -32,7 +32,7 @@ CLOUDS = {
 @pytest.mark.parametrize("dimension", [2, 9, 784])
 @pytest.mark.parametrize("precision", ["highest", "medium"])
 def test_prices_are_lower_bounds(cloud, norm, level, dimension, precision, monkeypatch):
-    monkeypatch.setattr(pricing, "_ROWS", 32)
+    monkeypatch.setattr(pricing, "BLOCK_ROWS", 32)
     monkeypatch.setattr(pricing, "_COLUMNS", 27)
     rng = np.random.default_rng(0)
     x, y = CLOUDS[cloud](rng, dimension)

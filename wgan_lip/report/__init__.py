@@ -7,11 +7,13 @@ from wgan_lip.report.estimate_figure import estimate_figure
 from wgan_lip.report.estimate_history import EstimateRow, read_estimates
 from wgan_lip.report.figures import save_figure, w1_figure
 from wgan_lip.report.history import Row, read_history
+from wgan_lip.report.search_table import Found, read_found, search_table
 from wgan_lip.report.table import estimate_table, shown_rows, w1_table
 
 __all__ = [
     "DrawCritic",
     "EstimateRow",
+    "Found",
     "Row",
     "comparison_figure",
     "comparison_tables",
@@ -19,8 +21,10 @@ __all__ = [
     "estimate_figure",
     "estimate_table",
     "read_estimates",
+    "read_found",
     "read_history",
     "save_figure",
+    "search_table",
     "shown_rows",
     "w1_figure",
     "w1_table",

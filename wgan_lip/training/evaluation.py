@@ -23,6 +23,7 @@ from wgan_lip.training.scores import (
 from wgan_lip.transport import (
     McShaneExtension,
     Norm,
+    Team,
     mcshane_extension,
     population_lower,
     population_upper,
@@ -121,6 +122,7 @@ def evaluate(
     previous: McShaneExtension | None = None,
     noise_floor: float | None = None,
     time_budget: float | None = None,
+    team: Team | None = None,
 ) -> tuple[Evaluation, McShaneExtension]:
     """Set a critic's estimate against the exact W1 of the same samples.
 
@@ -141,6 +143,7 @@ def evaluate(
         previous: the exact critic of an earlier evaluation, from whose potentials the solver may start.
         noise_floor: where it is known already, of the very same ``real`` and ``other_real``.
         time_budget: seconds that the solver may take, for the distance and the noise floor together.
+        team: processes that price arcs with this one, their leader.
 
     Returns:
         The comparison, and the exact critic of these samples (the best one known, where time did not suffice).
@@ -164,9 +167,9 @@ def evaluate(
         scores = real_values * slope(certificate), fake_values * slope(certificate)
     end = None if time_budget is None else time.perf_counter() + time_budget
     start_from = _nearest_potentials(scores, previous, real, fake)
-    exact = wasserstein1(real, fake, norm=norm, initial_potentials=start_from, time_budget=_left(end))
+    exact = wasserstein1(real, fake, norm=norm, initial_potentials=start_from, time_budget=_left(end), team=team)
     if noise_floor is None:
-        floor = wasserstein1(real, other_real, norm=norm, time_budget=_left(end))
+        floor = wasserstein1(real, other_real, norm=norm, time_budget=_left(end), team=team)
         noise_floor = floor.value if floor.exact else None
     estimate = gap = lower = None
     if certificate is not None and scores is not None:

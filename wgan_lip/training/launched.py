@@ -27,7 +27,7 @@ class Start:
 
 
 def launched_name(environ: Mapping[str, str], agent: str) -> str | None:
-    """The name of the run, as all processes know it that torchrun or Slurm started together.
+    """The name of the run, as all processes know it that torchrun, Slurm or a sweep's agent started together.
 
     It is the same when Slurm requeues the job or torchrun restarts its workers.
 
@@ -36,11 +36,15 @@ def launched_name(environ: Mapping[str, str], agent: str) -> str | None:
         agent: what tells this process's parent from all others of this machine, for torchruns without an id.
 
     Returns:
-        ``slurm-JOB``, ``slurm-JOB-STEP`` for steps but the first, ``torchrun-ID``; None where neither is at work.
+        ``sweep-ID-RUN`` of a sweep's agent, ``slurm-JOB``,
+        ``slurm-JOB-STEP`` for steps but the first, ``torchrun-ID``; None where neither is at work.
 
     Raises:
         ValueError: a torchrun without an id on several nodes.
     """
+    # An agent of W&B's starts many runs in one job, and one that was preempted again by the same id.
+    if "WANDB_SWEEP_ID" in environ and "WANDB_RUN_ID" in environ:
+        return f"sweep-{environ['WANDB_SWEEP_ID']}-{environ['WANDB_RUN_ID']}"
     # As Lightning: torchrun comes first, for it may itself be started by Slurm.
     if (run_id := environ.get("TORCHELASTIC_RUN_ID")) is not None:
         if run_id != "none":

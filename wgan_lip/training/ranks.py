@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from wgan_lip.parts import Part, share_of
+from wgan_lip.transport import Team
 
 T = TypeVar("T")
 
@@ -47,6 +48,7 @@ class Ranks:
     Attributes:
         rank: of this process, from 0.
         size: how many there are.
+        team: with which the first rank can solve transport problems in ``lead``; None for a single process.
 
     Raises:
         ValueError: a strategy that splits weights among processes.
@@ -59,6 +61,7 @@ class Ranks:
         check_strategy(self.strategy)
         if self.size > 1:
             self._group = cast(dist.ProcessGroup, dist.new_group(backend="gloo", timeout=self.timeout))
+        self.team = None if self._group is None else Team(self._group)
 
     @property
     def timeout(self) -> datetime.timedelta:
@@ -191,7 +194,7 @@ class Ranks:
         return cast(T, result)
 
     def lead(self, function: Callable[[], T]) -> T:
-        """Have the first rank call a function, and all return its result.
+        """Have the first rank call a function, and all return its result; meanwhile the others serve its ``team``.
 
         Args:
             function: its result is plain data, which is pickled.
@@ -199,9 +202,15 @@ class Ranks:
         Raises:
             OtherRankError: on the others, where it raised on the first.
         """
-        if self.size == 1:
+        if self.team is None:
             return function()
-        result, error = _attempt(function) if self.is_first else (None, None)
+        result, error = None, None
+        with lost_ranks_named():
+            if self.is_first:
+                with self.team.leading():
+                    result, error = _attempt(function)
+            else:
+                self.team.serve()
         said: list[Any] = [(result, None if error is None else str(error))]
         with lost_ranks_named():
             dist.broadcast_object_list(said, group_src=0, group=self._group)

@@ -11,6 +11,7 @@ from wgan_lip.transport.population_upper import UpperBound, population_upper
 from wgan_lip.transport.progress import Progress
 from wgan_lip.transport.result import Solution, UnprovenError, W1Result
 from wgan_lip.transport.sliced import SlicedW1, sliced_wasserstein1
+from wgan_lip.transport.team import ServerError, Team
 
 __all__ = [
     "LowerBound",
@@ -20,8 +21,10 @@ __all__ = [
     "Norm",
     "PopulationBracket",
     "Progress",
+    "ServerError",
     "SlicedW1",
     "Solution",
+    "Team",
     "UnprovenError",
     "UpperBound",
     "W1Curve",

@@ -16,6 +16,7 @@ from wgan_lip.transport.progress import Budget, BudgetSpentError, Progress, Watc
 from wgan_lip.transport.rounding import shrink
 from wgan_lip.transport.samples import FloatArray
 from wgan_lip.transport.simplex import CLOSE, network_simplex
+from wgan_lip.transport.team import SharedPricer, Team
 
 # Note [column generation]
 # Of the n m arcs an optimal plan uses n + m - 1. The simplex solves the problem on a few arcs; its potentials price all
@@ -49,6 +50,7 @@ def solve_column_generation(
     watch: Watcher | None = None,
     max_iterations: int = 100_000_000,
     device: torch.device | str = "cpu",
+    team: Team | None = None,
 ) -> Bracket:
     """An optimal plan and optimal potentials, from few arcs.
 
@@ -59,6 +61,7 @@ def solve_column_generation(
         watch: called after each step.
         max_iterations: pivots after which one run of the simplex gives up.
         device: where arcs are priced.
+        team: processes that price them with this one, if it does so on the CPU.
 
     Returns:
         A bracket that is closed, unless the budget ran out or float64 does not suffice for its proof.
@@ -70,7 +73,7 @@ def solve_column_generation(
             bracket = generation.bracket
             watch(Progress(points, round_, arcs, bracket.lower, bracket.upper, budget.elapsed()))
 
-    generation = _Generation(problem, budget, report, max_iterations, device)
+    generation = _Generation(problem, budget, report, max_iterations, device, team)
     try:
         generation.run(start)
     except BudgetSpentError:
@@ -88,13 +91,18 @@ class _Generation:
         report: Callable[[tuple[int, int], int, int], None],
         max_iterations: int,
         device: torch.device | str,
+        team: Team | None = None,
     ) -> None:
         self.problem, self.bracket = problem, Bracket(problem)
         self._budget, self._report, self._max_iterations, self._device = budget, report, max_iterations, device
         self._levels = levels(problem.norm, problem.dimension)
         self._center = (problem.x.mean(axis=0) + problem.y.mean(axis=0)) / 2
         self._cap = np.inf
-        self._pricers: dict[tuple[bool, Level], Pricer] = {}
+        self._pricers: dict[tuple[bool, Level], Pricer | SharedPricer] = {}
+        # A GPU is faster than any team of CPUs.
+        shares = team is not None and torch.device(device).type == "cpu" and team.is_worth(problem.x, problem.y)
+        self._team = team if shares else None
+        self._is_known = False
         self._apart = problem.x.mean(axis=0) - problem.y.mean(axis=0)
         axis = self._apart if self._is_apart() else np.eye(problem.dimension)[np.ptp(problem.x, axis=0).argmax()]
         x_order, y_order = (np.argsort(points @ axis, kind="stable") for points in (problem.x, problem.y))
@@ -239,15 +247,22 @@ class _Generation:
         if (swapped, level) not in self._pricers:
             # One pricer at a time: each holds copies of the points.
             self._pricers = {key: pricer for key, pricer in self._pricers.items() if key[1] == level}
-            points, others = (self.problem.y, self.problem.x) if swapped else (self.problem.x, self.problem.y)
-            self._pricers[swapped, level] = Pricer(
-                points, others, self.problem.norm, level, self._center, self._device, self._cap, self._budget.check
-            )
+            self._pricers[swapped, level] = self._pricer(swapped, level)
         potential = shrink(potential, self.problem.dimension)
         priced = self._pricers[swapped, level].transform(potential, k)
         pair = (potential, priced.potential) if swapped else (priced.potential, potential)
         self.bracket.add_potentials(*pair)
         return priced
+
+    def _pricer(self, swapped: bool, level: Level) -> Pricer | SharedPricer:
+        problem, budget = self.problem, self._budget
+        points, others = (problem.y, problem.x) if swapped else (problem.x, problem.y)
+        if self._team is None:
+            return Pricer(points, others, problem.norm, level, self._center, self._device, self._cap, budget.check)
+        if not self._is_known:
+            self._team.begin(problem.x, problem.y, problem.norm, self._center)
+            self._is_known = True
+        return self._team.pricer(swapped, points, others, problem.norm, level, self._center, self._cap, budget)
 
     def _endpoints(self, swapped: bool, priced: Transform) -> tuple[IndexArray, IndexArray]:
         """Indices of points of x and of y of the priced arcs, each of shape (n k,)."""

@@ -31,7 +31,7 @@ _MANY_COORDINATES = 100_000
 # Arcs of each point that are computed again from the coordinates, whatever their bounds.
 _EXACT = 3
 # Rows and columns of a block.
-_ROWS, _COLUMNS = 512, 8192
+BLOCK_ROWS, _COLUMNS = 512, 8192
 
 
 def levels(norm: Norm, dimension: int) -> tuple[Level, ...]:
@@ -114,7 +114,7 @@ class Pricer:
         """Points in the level's precision, and their squared sizes, shape (n, 1), less all that rounding can do."""
         d = moved.shape[1]
         points = torch.from_numpy(moved).to(dtype)
-        square = torch.cat([part.double().square().sum(1, keepdim=True) for part in points.split(_ROWS)])
+        square = torch.cat([part.double().square().sum(1, keepdim=True) for part in points.split(BLOCK_ROWS)])
         # For the product 2 d + 4, rounded squares 2, rounded coordinates 4, the square root 4; d + 4 for the squares.
         square = square * (1 - roundoff(2 * d + 20, self._unit) - roundoff(d + 10))
         # Terms below the smallest normal number may be lost.
@@ -126,7 +126,7 @@ class Pricer:
             return torch.from_numpy(points), np.zeros(len(points))
         moved = torch.from_numpy(points - center).to(dtype)
         order = ORDERS[self._norm]
-        size = torch.cat([torch.linalg.vector_norm(part.double(), order, dim=1) for part in moved.split(_ROWS)])
+        size = torch.cat([torch.linalg.vector_norm(part.double(), order, dim=1) for part in moved.split(BLOCK_ROWS)])
         lost = 4 * (points.shape[1] + 8) * torch.finfo(dtype).tiny
         return moved, 2 * self._unit * size.numpy() + lost
 
@@ -168,13 +168,13 @@ class Pricer:
             taken = torch.nextafter(taken, torch.full_like(taken, torch.inf))
         taken = taken.to(device)
         shrunk = 1 - roundoff(self._points.shape[1] + 8, unit)
-        buffer = torch.empty(_ROWS * _COLUMNS if self._products else 0, dtype=dtype, device=device)
+        buffer = torch.empty(BLOCK_ROWS * _COLUMNS if self._products else 0, dtype=dtype, device=device)
         values = np.empty((len(self._points), k))
         arcs = np.empty((len(self._points), k), dtype=np.int64)
         with _full_precision(device):
-            for start in range(0, len(self._points), _ROWS):
+            for start in range(0, len(self._points), BLOCK_ROWS):
                 self._check()
-                x = self._x[start : start + _ROWS]
+                x = self._x[start : start + BLOCK_ROWS]
                 best, index = torch.empty(len(x), 0, dtype=dtype, device=device), None
                 for left in range(0, len(self._others), _COLUMNS):
                     y = self._y[left : left + _COLUMNS]
@@ -194,7 +194,7 @@ class Pricer:
                     else:
                         best, kept = torch.cat((best, found), 1).topk(min(k, best.shape[1] + found.shape[1]), 1, False)
                         index = torch.cat((index, at), 1).gather(1, kept)
-                values[start : start + _ROWS], arcs[start : start + _ROWS] = best.cpu(), index.cpu()  # type: ignore[union-attr]
+                values[start : start + BLOCK_ROWS], arcs[start : start + BLOCK_ROWS] = best.cpu(), index.cpu()  # type: ignore[union-attr]
         return values - 4 * unit * np.abs(values) - self._x_excess[:, None], arcs
 
 

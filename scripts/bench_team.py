@@ -1,0 +1,84 @@
+"""Exact W1 by one process and by two that price together, one thread each; and by one process of two threads.
+
+    python scripts/bench_team.py [--rounds 3] [--n 8192 20000]
+
+Samples of a Gaussian and of the same moved by 0.3 in each coordinate; all take their turns, for several rounds; a cell
+is the median time. One core for each process.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import torch
+import torch.distributed as dist
+
+from wgan_lip.transport import Team, wasserstein1
+
+ROOT = Path(__file__).parent.parent
+SETUPS = {"one process": (1, 1), "two processes": (2, 1), "one process, two threads": (1, 2)}
+
+
+def work(n: int, d: int) -> None:
+    """As one of the processes of torchrun: solve, or serve; the first prints the seconds."""
+    dist.init_process_group("gloo")
+    team = Team()
+    if team.rank:
+        team.serve()
+    else:
+        rng = np.random.default_rng(0)
+        x, y = rng.normal(size=(n, d)), rng.normal(size=(n, d)) + 0.3
+        with team.leading():
+            start = time.perf_counter()
+            wasserstein1(x, y, team=team)
+            print(time.perf_counter() - start)
+    dist.destroy_process_group()
+
+
+def seconds(n: int, d: int, processes: int, threads: int) -> float:
+    """The time of one solution."""
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    environment = {
+        **os.environ,
+        "OMP_NUM_THREADS": str(threads),
+        "GLOO_SOCKET_IFNAME": "lo",
+        "PYTHONPATH": str(ROOT),
+    }
+    done = subprocess.run(  # noqa: S603
+        [*torchrun, __file__, "--work", str(n), str(d)], env=environment, capture_output=True, text=True, check=True
+    )
+    return float(done.stdout.split()[-1])
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--n", type=int, nargs="+", default=[8192, 20_000])
+    parser.add_argument("--d", type=int, nargs="+", default=[64, 784])
+    parser.add_argument("--work", type=int, nargs=2, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.work:
+        torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+        work(*args.work)
+        return
+    print(f"| n | d | {' | '.join(f'{name}, s' for name in SETUPS)} | gain of the second process |")
+    print("|--:|--:|--:|--:|--:|--:|")
+    for n in args.n:
+        for d in args.d:
+            times: dict[str, list[float]] = {name: [] for name in SETUPS}
+            for _ in range(args.rounds):
+                for name, how in SETUPS.items():
+                    times[name].append(seconds(n, d, *how))
+            cells = {name: median(values) for name, values in times.items()}
+            gain = cells["one process"] / cells["two processes"]
+            print(f"| {n} | {d} | {' | '.join(f'{value:.2f}' for value in cells.values())} | {gain:.2f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
