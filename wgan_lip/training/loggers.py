@@ -4,7 +4,7 @@ import csv
 import netrc
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlparse
@@ -207,6 +207,9 @@ def wandb_may_end() -> Iterator[None]:
         yield
     except ConnectionError as error:
         rank_zero_warn(f"Weights & Biases: its process has ended ({error}); all metrics are in metrics.csv")
+        # Else W&B would find out again when this process ends, and be less brief about it.
+        with suppress(ConnectionError):
+            wandb.teardown(exit_code=1)
 
 
 def log_picture(loggers: Iterable[Logger], key: str, path: Path, module: SteppedModule) -> None:
