@@ -17,7 +17,8 @@ from tests.comparison.test_comparison import CRITICS, MLP, PAIRS
 from tests.slurm.cluster import Cluster
 from tests.slurm.jobs import PATIENCE, Job, client, environment
 
-pytestmark = pytest.mark.slurm
+# Each job loads PyTorch, and the two nodes are one machine.
+pytestmark = [pytest.mark.slurm, pytest.mark.timeout(900)]
 
 # Long enough for something to happen to it meanwhile.
 LONG = {"long": {"critic": MLP, "steps": 2000}}
@@ -36,13 +37,14 @@ BROKEN = {
 
 
 class CellJob(Job):
-    """A job of one task, whose script, which Slurm starts as well, is another process of rank 0."""
+    """One of an array, of one task; the script, which Slurm starts as well, is another process of rank 0."""
 
     def task(self, rank: int = 0) -> int | None:
-        wanted = {f"SLURM_JOB_ID={self.number}".encode(), b"SLURM_STEP_ID=0"}
+        array, index = self.number.split("_")
+        of_job = f"SLURM_ARRAY_JOB_ID={array} SLURM_ARRAY_TASK_ID={index} SLURM_STEP_ID=0"
         for folder in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
-                if wanted <= set((folder / "environ").read_bytes().split(b"\0")):
+                if set(of_job.encode().split()) <= set((folder / "environ").read_bytes().split(b"\0")):
                     return int(folder.name)
         return None
 
@@ -121,8 +123,6 @@ class Command:
         number = f"{self.array}_{index}"
         job = CellJob(self.cluster, number, self.folder / "out" / "slurm" / f"{number}_0_log.out")
         job.wait_for("RUNNING")
-        # In its environment, a task has the number that Slurm gave it when it started.
-        job.number = job.field("JobId")
         job.wait_until("handler", lambda: job.catches(signal.SIGUSR2, ranks=1))
         return job
 
@@ -176,6 +176,9 @@ def test_cells_whose_jobs_are_lost_are_run_again_and_the_numbers_are_those_of_pr
 def test_a_command_that_was_interrupted_and_killed_gathers_what_goes_on(cluster: Cluster, tmp_path: Path) -> None:
     command = Command(cluster, tmp_path / "slurm", CRITICS, "--seeds=[0,1]", *by_slurm())
     with command.running() as process:
+        command.wait_for("submitted: Slurm job ")
+        # There are two nodes: the fourth cell waits, until it may start.
+        client(cluster, "scontrol", "hold", last := f"{command.array}_3")
         command.wait_for("[1/4]")
         os.killpg(process.pid, signal.SIGINT)
         assert command.end_of(process) == 130
@@ -184,6 +187,7 @@ def test_a_command_that_was_interrupted_and_killed_gathers_what_goes_on(cluster:
     with command.running() as process:
         command.wait_for("cells were submitted before")
         os.killpg(process.pid, signal.SIGKILL)
+    client(cluster, "scontrol", "release", last)
     assert command.status() == 0, command.printed
     assert command.printed.count("submitted: Slurm job") == 1
     assert len(command.jobs()) == 4

@@ -10,6 +10,7 @@ from pytorch_lightning.cli import LightningArgumentParser
 
 from wgan_lip.cli.resources import Resources
 from wgan_lip.comparison import JobArray, Launcher, Processes, Slurm, Store
+from wgan_lip.comparison.slurm import LARGEST_ARRAY
 
 # Seconds before the end of a job's time. All that is done in them is to put it back into the queue.
 _SIGNAL_DELAY = 30
@@ -84,8 +85,7 @@ def launcher_of(options: Any, store: Store, folder: Path, say: Callable[[str], N
     # Two comparisons of one name are told apart by their folders.
     place = hashlib.blake2b(str(folder.resolve()).encode(), digest_size=4).hexdigest()
     parameters = resources.parameters(f"wgan-lip-compare-{options.name}-{place}")
-    if parallel is not None:
-        parameters["array_parallelism"] = parallel
+    parameters["array_parallelism"] = parallel or LARGEST_ARRAY
     slurm = Slurm(folder / "slurm", parameters, requeues=max(retries, 0))
     return JobArray(store, slurm, retries, say, grace)
 
