@@ -1,6 +1,7 @@
 """Real signals to a real training: it stops at the step that it is at; the run that goes on ends with its numbers."""
 
 import csv
+import json
 import os
 import signal
 import subprocess
@@ -16,11 +17,11 @@ from tests.cli import DIGITS, SMALL, fit
 # Evaluations fall on other steps than checkpoints and grids, and the end on none of them.
 LONG = [
     *SMALL,
-    "--model.init_args.generator_steps=607",
+    "--model.init_args.generator_steps=307",
     "--model.init_args.log_every=1",
     "--exact_w1.every=20",
-    "--sample_grid.every=300",
-    "--checkpoint.every=250",
+    "--sample_grid.every=150",
+    "--checkpoint.every=125",
 ]
 
 
@@ -31,7 +32,13 @@ def rows(folder: Path) -> list[dict[str, str]]:
 
 
 def signalled(
-    runs: Path, signum: int, step: int, *arguments: str, module: tuple[str, ...] = ("wgan_lip",), **environ: str
+    runs: Path,
+    signum: int,
+    step: int,
+    *arguments: str,
+    module: tuple[str, ...] = ("wgan_lip",),
+    children: bool = False,
+    **environ: str,
 ) -> tuple[int, str]:
     """The exit status and the output of a run that is sent a signal once it is at ``step``."""
     command = [sys.executable, "-m", *module, "fit", "-c", str(DIGITS), *LONG, f"--runs_dir={runs}", *arguments]
@@ -41,13 +48,20 @@ def signalled(
         log.open("w") as output,
         subprocess.Popen(command, stdout=output, stderr=output, env={**environment, **environ}) as process,
     ):
-        for _ in range(2000):
+        # However busy the machine is.
+        for _ in range(10_000):
             written = [path.read_text().splitlines()[1:] for path in runs.glob("digits/*/metrics.csv")]
             if written and written[0] and int(written[0][-1].split(",")[0] or 0) >= step:
                 break
             assert process.poll() is None, log.read_text()
             time.sleep(0.02)
-        os.kill(process.pid, signum)
+        else:
+            process.kill()
+            pytest.fail(f"the run did not reach step {step}")
+        started = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split() if children else []
+        assert bool(started) == children
+        for pid in (*map(int, started), process.pid):
+            os.kill(pid, signum)
         status = process.wait(120)
     return status, " ".join(log.read_text().split())
 
@@ -85,7 +99,15 @@ def same_end(folder: Path, expected: Path) -> None:
     assert rows(folder) == rows(expected)
     ours, theirs = (torch.load(f / "checkpoints" / "last.ckpt", weights_only=True) for f in (folder, expected))
     assert all(torch.equal(value, theirs["state_dict"][name]) for name, value in ours["state_dict"].items())
-    assert ours["wgan_lip"]["critic_step"] == theirs["wgan_lip"]["critic_step"] == 3 * 607
+    assert ours["wgan_lip"]["critic_step"] == theirs["wgan_lip"]["critic_step"] == 3 * 307
+
+
+def logged_steps(part: Path) -> set[int]:
+    """The steps of a run's offline file."""
+    command = [Path(sys.executable).with_name("wandb"), "leet", "inspect", "--json", part]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
+    records = [json.loads(line) for line in printed.splitlines()]
+    return {record["history"]["item"]["generator_step"] for record in records if record["type"] == "history"}
 
 
 def test_preempted_three_times_ends_with_the_same_numbers(undisturbed, scontrol, monkeypatch, tmp_path):
@@ -93,8 +115,8 @@ def test_preempted_three_times_ends_with_the_same_numbers(undisturbed, scontrol,
     saved = []
     for signum, step, status in (
         (signal.SIGUSR1, 50, os.EX_TEMPFAIL),
-        (signal.SIGTERM, 200, 128 + signal.SIGTERM),
-        (signal.SIGUSR2, 400, os.EX_TEMPFAIL),
+        (signal.SIGTERM, 120, 128 + signal.SIGTERM),
+        (signal.SIGUSR2, 220, os.EX_TEMPFAIL),
     ):
         got, printed = signalled(runs, signum, step, "--run=a", "--wandb.mode=offline")
         assert got == status, printed
@@ -118,6 +140,20 @@ def test_preempted_three_times_ends_with_the_same_numbers(undisturbed, scontrol,
     assert scontrol.read_text() == ""
     parts = [path.name.split("-", 3)[3] for path in (folder / "wandb").glob("offline-run-*")]
     assert parts == 4 * ["digits-a"]
+
+
+def test_the_process_of_wandb_is_sent_the_signal_too_and_ends_at_once(undisturbed, monkeypatch, tmp_path):
+    runs = tmp_path / "runs"
+    status, printed = signalled(runs, signal.SIGTERM, 50, "--run=a", "--wandb.mode=offline", children=True)
+    assert status == 128 + signal.SIGTERM, printed
+    assert "SIGTERM: saved at generator step" in printed
+    assert "Weights & Biases: its process has ended" in printed
+    assert "Traceback" not in printed
+    folder = fit(monkeypatch, runs, *LONG, "--run=a", "--wandb.mode=offline")
+    same_end(folder, undisturbed)
+    # What it did not take then it has been told by the run that went on.
+    kept = {step for part in folder.glob("wandb/offline-run-*/*.wandb") for step in logged_steps(part)}
+    assert kept >= {int(row["generator_step"]) for row in rows(undisturbed)}
 
 
 SLURM = {

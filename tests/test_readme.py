@@ -3,6 +3,8 @@
 import json
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ from scripts.bench_image_critics import markdown_table as contest_table
 from scripts.bench_image_critics import read_contest
 from scripts.bench_transport import markdown_table as transport_table
 from scripts.update_readme import DOCS, markdown_table
-from tests.cli import run
+from tests.cli import SMALL, run
 from tests.data.made import made_images, write_folder, write_idx
 from wgan_lip.cli import main
 from wgan_lip.report import read_history
@@ -142,3 +144,26 @@ def test_the_comparison_with_other_solvers_is_a_printed_one():
     table = README.split("<!-- transport table -->\n")[1].split("<!-- end of transport table -->")[0]
     results = json.loads((ROOT / "docs" / "transport.json").read_text())
     assert table == transport_table(results)
+
+
+def test_the_commands_for_clusters_run_one_after_the_other(monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
+    for line in blocks("sh")[5].splitlines():
+        words = shlex.split(line, comments=True)
+        if words[1] == "fit":
+            # Two processes are started by the script that runs, which here is pytest: see test_ranks_cli.py.
+            words = [word for word in words if word not in ("--trainer.devices", "2")]
+            run(monkeypatch, *words[1:], *SMALL, "--wandb.mode=disabled")
+            assert (tmp_path / "runs" / "digits" / "two" / "w1.png").is_file()
+        elif words[1] == "submit":
+            capsys.readouterr()
+            run(monkeypatch, *words[1:])
+            printed = capsys.readouterr().out
+            assert printed.startswith("#!/bin/bash")
+            assert printed.count("# wgan-lip fit") == (8 if "--array" in words else 1)
+        else:
+            assert Path(words[0]).name == "python"
+            words[1] = str(ROOT / words[1])
+            subprocess.run([sys.executable, *words[1:]], check=True, timeout=120)
+            assert len(Path("search.txt").read_text().splitlines()) == 8

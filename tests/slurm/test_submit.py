@@ -31,7 +31,7 @@ def test_two_nodes_are_requeued_once_by_each_signal(submitting, cluster, undistu
     assert not (folder / "metrics.csv").exists()
     assert job.printed.count(f"Requeued job {number}") == 1
     # and while it trains the training, alone.
-    job.wait_for_step(folder, 30)
+    job.wait_for_step(folder, 20)
     job.send("USR2")
     job.wait_for_requeue(2)
     job.wait_for("COMPLETED", "FAILED")

@@ -6,14 +6,12 @@ import shutil
 import signal
 import sys
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, cast
 
 import wandb
 from jsonargparse.typing import NonNegativeInt
-from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
-from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
-from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning_fabric.strategies.launchers import subprocess_script
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning import Callback, LightningModule, Trainer
@@ -23,6 +21,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 from rich.console import Console
 
+from wgan_lip.cli.cluster import give_way, see_to_the_rest, with_slurm
 from wgan_lip.cli.commands import DESCRIPTION, TRAINING_COMMANDS
 from wgan_lip.cli.config import OneLineParser, SaveConfig, changed_keys, config_text
 from wgan_lip.cli.errors import in_one_line
@@ -30,8 +29,8 @@ from wgan_lip.cli.kinds import COMMON, KINDS, Kind, kind_of
 from wgan_lip.report import save_figure
 from wgan_lip.training import EvaluateEverySteps, MetricsCSV, SteppedModule, StepProgress, log_picture, wandb_logger
 from wgan_lip.training.launched import HANDED_START, Start, hand_start, is_first
-from wgan_lip.training.loggers import WandbMode
-from wgan_lip.training.preemption import NoteSignals, PreemptedError, Preemption, ends_for_others, requeue_job
+from wgan_lip.training.loggers import WandbMode, wandb_may_end
+from wgan_lip.training.preemption import NoteSignals, PreemptedError, Preemption
 from wgan_lip.training.ranks import LostRankError, OtherRankError, check_strategy, lost_ranks_named
 from wgan_lip.training.run_folder import (
     check_checkpoint,
@@ -69,7 +68,8 @@ def run_training(args: list[str] | None = None) -> None:
 def _finish_wandb(exit_code: int) -> None:
     # An open run would be found and continued by whatever this process does next.
     if wandb.run is not None:
-        wandb.finish(exit_code=exit_code)
+        with wandb_may_end():
+            wandb.finish(exit_code=exit_code)
 
 
 class WganLipCLI(LightningCLI):
@@ -202,7 +202,7 @@ class WganLipCLI(LightningCLI):
         kwargs["logger"] = False
         folder = self._run_folder() if self.subcommand == "fit" else None
         try:
-            kwargs["plugins"] = _with_slurm(_listed(config["plugins"]), config["strategy"])
+            kwargs["plugins"] = with_slurm(_listed(config["plugins"]), config["strategy"])
             if folder is not None:
                 kwargs["default_root_dir"] = str(folder)
                 kwargs["logger"] = self._loggers(folder, config["logger"])
@@ -284,7 +284,8 @@ class WganLipCLI(LightningCLI):
             try:
                 self._report(folder)
             finally:
-                self._requeue(asked=False)
+                if self._first and self._start.again:
+                    self._say(give_way())
             raise SystemExit(128 + signal.SIGTERM) from None
         except SystemExit:
             self._report(folder)
@@ -305,30 +306,17 @@ class WganLipCLI(LightningCLI):
             # Launchers end all processes where one fails, and the first has not finished yet.
             return 0
         module = cast(SteppedModule, self.model)
-        step_name = module.step_name.replace("_", " ")
-        self._say(f"{preempted.signum.name}: saved at {step_name} {module.step}.")
+        step = f"{module.step_name.replace('_', ' ')} {module.step}"
         if preempted.requeue and wandb.run is not None:
-            wandb.run.mark_preempting()
+            with wandb_may_end():
+                wandb.run.mark_preempting()
         _finish_wandb(exit_code=1)
-        # Last, for Slurm ends this process then.
-        requeued = self._requeue(preempted.requeue)
-        if not requeued and self._start.again:
-            self._say("The same command goes on there.")
-        elif not requeued:
-            self._say(f"The same command with --ckpt_path {self.trainer.default_root_dir} goes on there.")
+        self._say(see_to_the_rest(preempted, step, Path(self.trainer.default_root_dir), self._start.again))
         return os.EX_TEMPFAIL if preempted.requeue else 128 + preempted.signum
 
-    def _requeue(self, asked: bool) -> bool:
-        """Have Slurm start this job again, if it was asked to or nobody else will; returns whether it does."""
-        if not (self._first and self._start.again and (asked or ends_for_others(os.environ))):
-            return False
-        job = requeue_job(os.environ)
-        if job is not None:
-            self._say(f"Job {job} is requeued, and goes on there.")
-        return job is not None
-
-    def _say(self, line: str) -> None:
-        self.console.print(line, soft_wrap=True, highlight=False)
+    def _say(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.console.print(line, soft_wrap=True, highlight=False)
 
     def _report(self, folder: Path) -> None:
         if not self._first or not (folder / "metrics.csv").is_file():
@@ -364,19 +352,6 @@ class WganLipCLI(LightningCLI):
         for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, EvaluateEverySteps) and callback.last is not None:
                 self.console.print(callback.last.describe(), highlight=False)
-
-
-def _with_slurm(plugins: list[Any], strategy: Any) -> list[Any]:
-    """Lightning's plugins, and where it would find Slurm, one that leaves requeueing to ``Preemption``."""
-    chosen = any(isinstance(plugin, ClusterEnvironment) for plugin in plugins)
-    chosen = chosen or getattr(strategy, "cluster_environment", None) is not None
-    if chosen or TorchElasticEnvironment.detect() or not SLURMEnvironment.detect():
-        return plugins
-    try:
-        return [*plugins, SLURMEnvironment(auto_requeue=False)]
-    except RuntimeError as error:
-        # Of tasks that were asked for in a way that Lightning does not take.
-        raise ValueError(str(error)) from error
 
 
 def _listed(value: Any) -> list[Any]:

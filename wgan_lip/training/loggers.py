@@ -3,7 +3,8 @@
 import csv
 import netrc
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlparse
@@ -139,6 +140,11 @@ class StepWandbLogger(WandbLogger):
                 run.log(row)
         return run
 
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        with wandb_may_end():
+            super().log_metrics(metrics, step)
+
 
 def wandb_logger(
     folder: Path,
@@ -190,6 +196,19 @@ def wandb_logger(
     )
 
 
+@contextmanager
+def wandb_may_end() -> Iterator[None]:
+    """What a run tells W&B meanwhile is lost, with a warning, if W&B's own process has ended.
+
+    On some clusters Slurm sends it the signal that asks the training to stop, and it obeys at once, when the training
+    has yet to finish its step and to save it. The run that goes on logs again what is missing.
+    """
+    try:
+        yield
+    except ConnectionError as error:
+        rank_zero_warn(f"Weights & Biases: its process has ended ({error}); all metrics are in metrics.csv")
+
+
 def log_picture(loggers: Iterable[Logger], key: str, path: Path, module: SteppedModule) -> None:
     """Send a picture to Weights & Biases, where that is among the loggers.
 
@@ -201,7 +220,8 @@ def log_picture(loggers: Iterable[Logger], key: str, path: Path, module: Stepped
     """
     for logger in loggers:
         if isinstance(logger, WandbLogger):
-            logger.experiment.log({key: wandb.Image(str(path)), module.step_name: module.step})
+            with wandb_may_end():
+                logger.experiment.log({key: wandb.Image(str(path)), module.step_name: module.step})
 
 
 def _auto_mode() -> WandbMode:

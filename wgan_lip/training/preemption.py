@@ -77,17 +77,18 @@ class Preemption(Callback):
         self._signals = signals
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
-        noted = self._signals.noted
-        strategy = trainer.strategy
-        if not strategy.reduce_boolean_decision(noted is not None, all=False):
+        if not isinstance(pl_module, SteppedModule):
+            return
+        noted, ranks = self._signals.noted, pl_module.ranks
+        if not ranks.any(noted is not None):
             return
         # Not all processes need have been sent the same, or any.
         agreed = signal.SIGTERM
         for signum in _REQUEUING:
-            if strategy.reduce_boolean_decision(noted is signum, all=False):
+            if ranks.any(noted is signum):
                 agreed = signum
         for callback in trainer.checkpoint_callbacks:
-            if isinstance(callback, SaveCheckpoint) and isinstance(pl_module, SteppedModule):
+            if isinstance(callback, SaveCheckpoint):
                 # Whether or not it saved at this step: a module may take several batches for one.
                 callback.last_step = pl_module.step
                 callback.act(trainer, pl_module)
