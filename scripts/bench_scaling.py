@@ -4,7 +4,8 @@
 
 Measured: each config trains with ``wgan-lip fit`` on one process with the config's batch, on two processes (gloo, one
 thread each) with twice the batch, and on one process of two threads with twice the batch, in turn, for several rounds;
-a cell is the median over the rounds of the median cycle (``n_critic`` critic steps and a generator step).
+a cell is the median over the rounds of the median cycle (``n_critic`` critic steps and a generator step). On a machine
+that others use too, a run waits until they are quiet, and what they took of the machine meanwhile is told.
 
 Computed: what 8, 64 and 512 GPUs would give, from the operations of a cycle (counted by PyTorch), the bytes of its
 messages, and the assumptions of ``Cluster``. Nothing of that was measured on a GPU.
@@ -17,6 +18,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from statistics import median
@@ -59,6 +61,8 @@ class Cluster:
         network_bandwidth: bytes a second of each GPU between nodes: 80 % of a 400 Gbit/s adapter for each.
         node_latency: seconds for a hop within a node.
         network_latency: seconds for a hop between nodes.
+        tcp_latency: seconds for a hop of gloo's, which goes through the sockets of both hosts; here, on the loopback of
+            a busy machine, 80e-6 were measured.
         normals: draws of N(0, 1) a second on a GPU.
         sync: seconds that reading a flag from the GPU takes.
     """
@@ -69,6 +73,7 @@ class Cluster:
     network_bandwidth: float = 40e9
     node_latency: float = 3e-6
     network_latency: float = 6e-6
+    tcp_latency: float = 30e-6
     normals: float = 2e10
     sync: float = 2e-5
 
@@ -86,8 +91,16 @@ class Cluster:
         bandwidth = self.node_bandwidth if nodes == 1 else self.network_bandwidth
         return latency + 2 * (gpus - 1) / gpus * size / bandwidth
 
-    def cycle(self, counted: dict[str, Any], host: float, gpus: int) -> float:
-        """Seconds of a cycle on so many GPUs, with the config's batch on each.
+    def flag(self, gpus: int) -> float:
+        """Seconds of gloo's all-reduce of a number: always a ring, there and back."""
+        return 2 * (gpus - 1) * self.tcp_latency
+
+    def cycle(self, counted: dict[str, Any], host: float, gpus: int, *without: str) -> float:
+        """Seconds of a cycle on so many GPUs, with the config's batch on each, some of ``parts`` left out."""
+        return sum(part for name, part in self.parts(counted, host, gpus).items() if name not in without)
+
+    def parts(self, counted: dict[str, Any], host: float, gpus: int) -> dict[str, float]:
+        """Seconds of a cycle's parts on so many GPUs, with the config's batch on each.
 
         The GPU computes while the host launches, so the slower of the two counts; nothing overlaps with messages.
 
@@ -100,15 +113,24 @@ class Cluster:
         compute = max(counted["flops"] / self.flops, host * counted["n_critic"])
         noise = steps * gpus * counted["batch"] * counted["noise_dim"] / self.normals
         if gpus == 1:
-            return compute + noise
+            return {"compute": compute, "noise": noise, "gradients": 0.0, "stop": 0.0, "flags": 0.0}
         gradients = counted["messages"] * self.all_reduce(counted["bytes"] / counted["messages"], gpus)
-        # Before each batch Lightning asks whether to stop, after it Preemption does.
-        control = 2 * counted["n_critic"] * (self.all_reduce(4, gpus) + self.sync)
-        return compute + noise + gradients + control
+        # Before each batch Lightning asks over the GPUs whether to stop; after it Preemption does, over gloo.
+        stop = counted["n_critic"] * (self.all_reduce(4, gpus) + self.sync)
+        flags = counted["n_critic"] * self.flag(gpus)
+        return {"compute": compute, "noise": noise, "gradients": gradients, "stop": stop, "flags": flags}
 
 
-def fit(case: Case, ranks: int, threads: int, batches: int, *more: str, count_flops: bool = False) -> dict[str, Any]:
-    """Train a case for some cycles, and return what ``StepClock`` wrote."""
+def fit(
+    case: Case,
+    ranks: int,
+    threads: int,
+    batches: int,
+    *more: str,
+    count_flops: bool = False,
+    quiet: float = 300,
+) -> dict[str, Any]:
+    """Train a case for some cycles, and return what ``StepClock`` wrote; first wait for quiet, at most so long."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clock.json"
         warm_up = 1 if count_flops else 5
@@ -134,6 +156,8 @@ def fit(case: Case, ranks: int, threads: int, batches: int, *more: str, count_fl
         command = [sys.executable, "-m", "wgan_lip", "fit"]
         command += [word for config in case.configs for word in ("-c", config)]
         command += [f"{name}={value}" for name, value in options.items()]
+        wait_until_quiet(0 if count_flops else quiet)
+        before = _busy()
         done = subprocess.run(  # noqa: S603
             [*command, *rare, *more],
             cwd=ROOT,
@@ -148,7 +172,28 @@ def fit(case: Case, ranks: int, threads: int, batches: int, *more: str, count_fl
         )
         if done.returncode:
             raise RuntimeError(f"{' '.join(command)} failed: {done.stderr}")
-        return json.loads(path.read_text())
+        ours, all_ = (after - start for after, start in zip(_busy(), before, strict=True))
+        return {**json.loads(path.read_text()), "elsewhere": max(0.0, 1 - ours / all_) if all_ > 0 else 0.0}
+
+
+def wait_until_quiet(limit: float = 300, busy: float = 0.15, watched: float = 2) -> None:
+    """Wait, at most ``limit`` seconds, until other processes take less than a part of the machine's cores."""
+    end = time.monotonic() + limit
+    while time.monotonic() < end:
+        before = _busy()[1]
+        time.sleep(watched)
+        if _busy()[1] - before < busy * watched * (os.cpu_count() or 1):
+            return
+
+
+def _busy() -> tuple[float, float]:
+    """Seconds that this script's processes have computed, and all processes of the machine (Linux; else zero)."""
+    times, stat = os.times(), Path("/proc/stat")
+    all_ = 0.0
+    if stat.exists():
+        user, nice, system, _, _, irq, soft_irq, *_ = map(int, stat.read_text().split("\n")[0].split()[1:])
+        all_ = (user + nice + system + irq + soft_irq) / os.sysconf("SC_CLK_TCK")
+    return times.children_user + times.children_system, all_
 
 
 def measure(rounds: int, cases: tuple[Case, ...] = MEASURED) -> list[dict[str, Any]]:
@@ -185,17 +230,22 @@ def host_seconds() -> float:
 def measured_table(results: list[dict[str, Any]]) -> str:
     """What was measured, in Markdown."""
     lines = [
-        "| config | batch of one | one core, ms | two processes, ms | efficiency "
-        "| gradients | control | update | noise | two threads, ms |",
-        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+        "| config | batch of one | one core, ms | two processes, ms | efficiency | the same of CPU time "
+        "| gradients | messages alone | control | update | noise | the rest | two threads, ms | elsewhere |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     batches = {case.name: case.batch for case in MEASURED}
     by = {(result["case"], result["setup"]): result for result in results}
     for name in dict.fromkeys(result["case"] for result in results):
         one, two, threads = (by[name, setup] for setup in SETUPS)
-        shares = [f"{two[part] / two['cycle']:.0%}" for part in ("exchange", "control", "update", "noise")]
+        parts = {part: two[part] for part in ("exchange", "messages_alone", "control", "update", "noise")}
+        parts["rest"] = two["cycle"] - sum(two[part] for part in ("exchange", "control", "update", "noise"))
+        shares = [f"{part / two['cycle']:.0%}" for part in parts.values()]
         cells = [f"{1000 * one['cycle']:.1f}", f"{1000 * two['cycle']:.1f}", f"{one['cycle'] / two['cycle']:.2f}"]
-        lines.append(f"| {name} | {batches[name]} | {' | '.join([*cells, *shares])} | {1000 * threads['cycle']:.1f} |")
+        cells.append(f"{one['cpu'] / two['cpu']:.2f}")
+        elsewhere = " / ".join(f"{setup['elsewhere']:.0%}" for setup in (one, two, threads))
+        cells += [*shares, f"{1000 * threads['cycle']:.1f}", elsewhere]
+        lines.append(f"| {name} | {batches[name]} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -204,16 +254,19 @@ def computed_table(counted: list[dict[str, Any]], host: float, cluster: Cluster)
     lines = [
         "| config | batch of each | operations of a cycle | gradients of a cycle | one GPU, ms | "
         + " | ".join(f"{gpus} GPUs" for gpus in GPUS)
-        + " | limited by |",
-        "|---|--:|--:|--:|--:|" + "--:|" * len(GPUS) + "---|",
+        + f" | {GPUS[-1]} without flags | what a step is | what takes time at {GPUS[-1]} |",
+        "|---|--:|--:|--:|--:|" + "--:|" * (len(GPUS) + 1) + "---|---|",
     ]
     for one in counted:
         alone = cluster.cycle(one, host, 1)
         efficiencies = [f"{alone / cluster.cycle(one, host, gpus):.2f}" for gpus in GPUS]
+        efficiencies.append(f"{alone / cluster.cycle(one, host, GPUS[-1], 'flags'):.2f}")
         by = "launching" if host * one["n_critic"] > one["flops"] / cluster.flops else "computing"
+        parts = cluster.parts(one, host, GPUS[-1])
+        lost = ", ".join(f"{name} {part / sum(parts.values()):.0%}" for name, part in parts.items())
         lines.append(
             f"| {one['case']} | {one['batch']} | {one['flops'] / 1e9:.3g}e9 | {one['bytes'] / 1e6:.3g} MB in "
-            f"{one['messages']:.0f} | {1000 * alone:.2f} | {' | '.join(efficiencies)} | {by} |"
+            f"{one['messages']:.0f} | {1000 * alone:.2f} | {' | '.join(efficiencies)} | {by} | {lost} |"
         )
     return "\n".join(lines) + "\n"
 
@@ -234,14 +287,20 @@ def markdown(results: dict[str, Any]) -> str:
 
 Weak scaling: every process has the config's batch, so two processes train on twice the batch. Times are of a cycle,
 {"`n_critic` critic steps and a generator step"}; efficiency is the first time over the second. The shares are of
-the two processes' time: gradients summed over gloo (waiting for each other included), the messages by which they agree
-to go on, optimisers and retractions (the same on each), noise (drawn for the whole batch on each).
+the two processes' time: gradients summed over gloo (waiting for each other included; "messages alone" is without it),
+the messages by which they agree to go on, optimisers and retractions (the same on each, however many there are), noise
+(drawn for the whole batch on each), and the rest: forward and backward passes, data, Lightning's loop. "Elsewhere" is
+the part of the machine's busy time that other processes had during the three runs: where it is large, times are too
+long and ratios rough, and the efficiency of CPU time (what the first process computes in a cycle, waiting left out)
+says more.
 
 {measured_table(results["measured"])}
 ## Computed: clusters of GPUs
 
 Weak scaling again, the efficiency against one GPU. **Nothing here was measured on a GPU**: operations were counted,
-bytes are those of the messages, everything else is assumed.
+bytes are those of the messages, everything else is assumed. "Flags" are the message of a number after each critic step,
+by which processes agree that none was told to stop: gloo sends it round a ring, whose time grows with the number of
+processes. Without them is what it would be if that number travelled with the gradients.
 
 {computed_table(results["counted"], results["host"], cluster)}
 {assumptions(results["host"], cluster)}"""

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -25,6 +25,8 @@ class StepClock(Callback):
     Parts: ``exchange`` (gradients summed over the ranks, waiting for the slower one included), ``control`` (messages
     by which ranks agree to go on), ``update`` (optimisers and retractions, the same on every rank), ``noise`` (drawn
     for the whole batch on every rank), and what is left: forward and backward passes, data and Lightning's loop.
+    ``cpu`` is what rank 0's process computed in a cycle, whatever else the machine did. ``messages_alone`` is what the
+    cycle's gradient messages take where no rank has to wait for another.
 
     Args:
         path: of the JSON file, which rank 0 writes.
@@ -40,6 +42,7 @@ class StepClock(Callback):
         self._cycles: list[dict[str, float]] = []
         self._counter: FlopCounterMode | None = None
         self._flops: int | None = None
+        self._sizes: Counter[tuple[int, torch.dtype]] = Counter()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         Ranks._sum_ = self._timed("exchange", self._weighed(Ranks._sum_))  # type: ignore[method-assign]
@@ -57,12 +60,13 @@ class StepClock(Callback):
     def on_train_batch_end(self, trainer: Trainer, pl_module: Any, *_: Any) -> None:
         if pl_module.critic_step % pl_module.n_critic:
             return
-        self._cycles.append({**self._totals, "time": time.perf_counter()})
+        self._cycles.append({**self._totals, "time": time.perf_counter(), "cpu": time.process_time()})
         if self._counter is not None and self._flops is None:
             self._counter.__exit__(None, None, None)
             self._flops = self._counter.get_total_flops()
 
     def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:
+        alone = self._messages_alone() if trainer.world_size > 1 else 0.0
         if not trainer.is_global_zero:
             return
         kept = self._cycles[self.warm_up :]
@@ -74,7 +78,9 @@ class StepClock(Callback):
         exchange = spent("exchange")
         result = {
             "cycle": spent("time"),
+            "cpu": spent("cpu"),
             "exchange": exchange,
+            "messages_alone": alone / max(1, len(self._cycles)),
             "control": spent("control"),
             "update": spent("step", "project") - exchange,
             "noise": spent("noise"),
@@ -85,6 +91,19 @@ class StepClock(Callback):
             "flops": self._flops,
         }
         self.path.write_text(json.dumps(result))
+
+    def _messages_alone(self) -> float:
+        """Seconds of all the training's gradient messages, sent again by ranks that are all ready."""
+        total = 0.0
+        for (size, dtype), count in sorted(self._sizes.items(), key=lambda item: item[0][0]):
+            message, times = torch.zeros(size, dtype=dtype), []
+            for _ in range(30):
+                torch.distributed.barrier()
+                start = time.perf_counter()
+                torch.distributed.all_reduce(message)
+                times.append(time.perf_counter() - start)
+            total += count * median(times)
+        return total
 
     def _timed(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def timed(*arguments: Any, **options: Any) -> Any:
@@ -101,6 +120,7 @@ class StepClock(Callback):
             if tensors:
                 self._totals["bytes"] += sum(tensor.numel() * tensor.element_size() for tensor in tensors)
                 self._totals["messages"] += 1
+                self._sizes[sum(tensor.numel() for tensor in tensors), tensors[0].dtype] += 1
             function(ranks, tensors)
 
         return weighed
