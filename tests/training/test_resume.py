@@ -1,6 +1,7 @@
 """A run that was cut off anywhere ends with exactly the numbers of one that was not."""
 
 import csv
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 from tests.training.builders import DropoutGenerator, fit, tiny_gan
 from wgan_lip.lipschitz import FullSort
 from wgan_lip.networks import MLPCritic
-from wgan_lip.training import WassersteinGAN
+from wgan_lip.training import ExactW1, SampleGrid, SaveCheckpoint, WassersteinGAN
 
 
 class CutOffError(Exception):
@@ -26,6 +27,20 @@ class CutOff(pl.Callback):
 
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
         if pl_module.critic_step == self.critic_step:
+            raise CutOffError
+
+
+class SaveAndCutOff(SaveCheckpoint):
+    """Saves a batch's end, as when a signal came, and raises."""
+
+    def __init__(self, critic_step: int | None) -> None:
+        super().__init__(every=5)
+        self.critic_step = critic_step
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
+        super().on_train_batch_end(trainer, pl_module)
+        if pl_module.critic_step == self.critic_step:
+            self.act(trainer, pl_module)
             raise CutOffError
 
 
@@ -81,6 +96,20 @@ def test_cut_off_twice(uninterrupted, tmp_path):
     with pytest.raises(CutOffError):
         fit(tmp_path, CutOff(36), gan=tiny_gan(generator=DropoutGenerator), ckpt_path=checkpoint)
     resumed = fit(tmp_path, gan=tiny_gan(generator=DropoutGenerator), ckpt_path=checkpoint)
+    assert rows(tmp_path) == rows(folder)
+    assert same_state(resumed.state_dict(), expected.state_dict())
+
+
+@pytest.mark.parametrize("critic_steps", [(24, 27), (24, 27, 31), (36, 48, 50), (12, 23, 24, 25)])
+def test_cut_off_at_the_end_of_an_epoch_and_again(critic_steps, uninterrupted, tmp_path):
+    folder, expected = uninterrupted
+    checkpoint = None
+    for critic_step in (*critic_steps, None):
+        resumed = tiny_gan(generator=DropoutGenerator)
+        acts = [ExactW1(every=5, n=50), SampleGrid(every=10, n=4), SaveAndCutOff(critic_step)]
+        with nullcontext() if critic_step is None else pytest.raises(CutOffError):
+            fit(tmp_path, callbacks=acts, gan=resumed, ckpt_path=checkpoint)
+        checkpoint = tmp_path / "checkpoints" / "last.ckpt"
     assert rows(tmp_path) == rows(folder)
     assert same_state(resumed.state_dict(), expected.state_dict())
 

@@ -1,7 +1,7 @@
 """What every data module offers: a training split, and a held-out split that trains nothing."""
 
 from abc import ABC, abstractmethod
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from pytorch_lightning import LightningDataModule
@@ -34,6 +34,8 @@ class SampleDataModule(LightningDataModule, ABC):
         self.num_workers = num_workers
         self.seed = seed
         self._splits: dict[Split, Dataset[Tensor]] = {}
+        self._loader: ResumableLoader | None = None
+        self._position: dict[str, int] | None = None
 
     @property
     @abstractmethod
@@ -96,7 +98,20 @@ class SampleDataModule(LightningDataModule, ABC):
 
     def train_dataloader(self) -> ResumableLoader:
         rank, ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        return ResumableLoader(self.split("train"), self.batch_size, self.seed, self.num_workers, rank, ranks)
+        loader = ResumableLoader(self.split("train"), self.batch_size, self.seed, self.num_workers, rank, ranks)
+        if self._position is not None:
+            loader.load_state_dict(self._position)
+            self._position = None
+        self._loader = loader
+        return loader
+
+    def state_dict(self) -> dict[str, Any]:
+        # Lightning keeps the loader's state, too, but does not restore it in a run that went on from the end of an
+        # epoch and was stopped again in the next one.
+        return {} if self._loader is None else dict(self._loader.state_dict())
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._position = state_dict or None
 
     def val_dataloader(self) -> DataLoader[Tensor]:
         return DataLoader(self.split("heldout"), self.batch_size, num_workers=self.num_workers, collate_fn=collate)
