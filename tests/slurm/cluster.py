@@ -18,9 +18,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
-PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "setpriv")
+PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch")
 NODES = ("n1", "n2")
 PARTITION = "main"
 URGENT = "urgent"
@@ -84,14 +85,15 @@ class Cluster:
         folder: where configuration, logs and state go; it is made.
         port: slurmctld's; the nodes take the next two.
         grace: seconds between the SIGTERM and the end of a job that is preempted.
-        die_with_parent: whether the daemons end with the process that starts them, should it forget to stop them.
+        guarded: whether it is stopped when the process that started it ends, in whatever way.
     """
 
-    def __init__(self, folder: Path, port: int = 17000, grace: int = 60, die_with_parent: bool = False) -> None:
+    def __init__(self, folder: Path, port: int = 17000, grace: int = 60, guarded: bool = False) -> None:
         self.folder = folder.resolve()
         self.port = port
         self.grace = grace
-        self.die_with_parent = die_with_parent
+        self.guarded = guarded
+        self._guard: subprocess.Popen[bytes] | None = None
         self._daemons: list[subprocess.Popen[bytes]] = []
 
     @property
@@ -113,6 +115,11 @@ class Cluster:
         if reason := missing():
             raise RuntimeError(reason)
         self._write()
+        if self.guarded:
+            # Its standard input ends when this process does, or closes it.
+            command = [sys.executable, "-m", __name__, "guard", str(self.folder), f"--port={self.port}"]
+            root = Path(__file__).parent.parent.parent
+            self._guard = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, cwd=root)
         try:
             munge = self.folder / "munge"
             self._spawn(
@@ -147,11 +154,17 @@ class Cluster:
             deadline = time.monotonic() + 15
             while self._ask("squeue", "-h", "-t", "running,completing") and time.monotonic() < deadline:
                 time.sleep(0.2)
-        # Those that start others first.
-        for name in ("slurmctld", "slurmd", "slurmstepd", "munged", ""):
+        # Those that start others first; of jobs, what a step's daemon would leave.
+        for name in ("slurmctld", "slurmd"):
             _end(self._processes(name))
+        steps = self._processes("slurmstepd")
+        _end([*steps, *_descendants(steps)])
+        _end(self.processes)
         while self._daemons:
             self._daemons.pop().wait(_PATIENCE)
+        if self._guard is not None:
+            self._guard.communicate(timeout=_PATIENCE)
+            self._guard = None
 
     def _write(self) -> None:
         (self.folder / "state").mkdir(parents=True, exist_ok=True)
@@ -191,8 +204,6 @@ class Cluster:
     def _spawn(self, name: str, *arguments: str, user: str | None = None) -> None:
         program = shutil.which(name, path=_PATH)
         command = [str(program), *arguments]
-        if self.die_with_parent:
-            command = ["setpriv", "--pdeathsig=TERM", *command]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("SLURM")}
         environment |= self.environment | {_MARK: str(self.folder), "PATH": _PATH}
         with (self.folder / f"{name}.out").open("ab") as out:
@@ -262,6 +273,19 @@ def _end(processes: Iterable[int]) -> None:
             time.sleep(0.05)
 
 
+def _descendants(processes: Iterable[int]) -> list[int]:
+    """Their children, and those's."""
+    parents: dict[int, list[int]] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            parents.setdefault(parent, []).append(int(folder.name))
+    found = list(processes)
+    for process in found:
+        found += parents.get(process, [])
+    return found
+
+
 def _runs(process: int) -> bool:
     try:
         # One that has ended and that nobody has waited for yet is a zombie.
@@ -286,13 +310,15 @@ def _answers(port: int) -> bool:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("action", choices=("start", "stop"))
+    parser.add_argument("action", choices=("start", "stop", "guard"))
     parser.add_argument("folder", type=Path)
     parser.add_argument("--port", type=int, default=17000)
     parser.add_argument("--grace", type=int, default=60)
     options = parser.parse_args()
     cluster = Cluster(options.folder, options.port, options.grace)
-    if options.action == "stop":
+    if options.action == "guard":
+        sys.stdin.read()
+    if options.action != "start":
         cluster.stop()
         return
     cluster.start()

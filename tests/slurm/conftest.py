@@ -16,7 +16,7 @@ def cluster():
         pytest.skip(reason)
     # Not among pytest's own folders, where munged, which is another user, may not look.
     folder = Path(tempfile.mkdtemp(prefix="slurm-", dir="/tmp"))
-    cluster = Cluster(folder, free_ports(), die_with_parent=True)
+    cluster = Cluster(folder, free_ports(), guarded=True)
     cluster.start()
     yield cluster
     cluster.stop()

@@ -1,6 +1,9 @@
 """The Slurm of the tests: it runs jobs on both nodes, beside another one, and leaves nothing behind."""
 
 import shutil
+import signal
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -8,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.slurm.cluster import NODES, Cluster, free_ports
-from tests.slurm.jobs import client
+from tests.slurm.jobs import ROOT, client
 
 pytestmark = pytest.mark.slurm
 
@@ -35,4 +38,23 @@ def test_two_live_beside_each_other_and_one_ends_with_its_jobs(cluster):
     assert not job.exists()
     assert other.processes == []
     assert client(cluster, "sinfo", "-h", "-N", "-o", "%t").split() == 4 * ["idle"]
+    shutil.rmtree(folder)
+
+
+def test_it_ends_with_the_process_that_started_it(cluster):
+    folder = Path(tempfile.mkdtemp(prefix="slurm-", dir="/tmp"))
+    starts = f"""
+import os, signal
+from pathlib import Path
+from tests.slurm.cluster import Cluster
+Cluster(Path({str(folder)!r}), {free_ports()}, guarded=True).start()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert subprocess.run([sys.executable, "-c", starts], cwd=ROOT).returncode == -signal.SIGKILL
+    left = Cluster(folder)
+    for _ in range(300):
+        if not left.processes:
+            break
+        time.sleep(0.1)
+    assert left.processes == []
     shutil.rmtree(folder)
