@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,7 +17,6 @@ from sklearn.datasets import load_digits
 
 from tests.cli import CONFIGS, DIGITS, SMALL, TWO_STEPS, failure, fit, run
 from tests.data.made import write_folder, write_idx
-from tests.training.builders import tiny_gan
 from wgan_lip.data import digits
 
 
@@ -69,7 +67,15 @@ def test_print_config_is_complete_yaml(monkeypatch, capsys):
         run(monkeypatch, "fit", "-c", DIGITS, "--exact_w1.n=77", "--print_config")
     assert exit_.value.code in (0, None)
     config = yaml.safe_load(capsys.readouterr().out)
-    expected = {"every": 250, "n": 77, "seed": 0, "norm": None, "confidence": 0.95, "redraw": False}
+    expected = {
+        "every": 250,
+        "n": 77,
+        "seed": 0,
+        "norm": None,
+        "confidence": 0.95,
+        "redraw": False,
+        "time_budget": None,
+    }
     assert config["exact_w1"] == expected
     assert config["model"]["class_path"] == "wgan_lip.training.WassersteinGAN"
 
@@ -278,13 +284,6 @@ def test_a_failed_start_leaves_no_folder(wrong, monkeypatch, tmp_path, capsys):
 
 def test_fast_dev_run_passes(monkeypatch, tmp_path):
     run(monkeypatch, "fit", "-c", DIGITS, *SMALL, f"--runs_dir={tmp_path}", "--trainer.fast_dev_run=true")
-
-
-def test_several_processes_are_refused_for_now(tmp_path):
-    gan = tiny_gan()
-    gan._trainer = SimpleNamespace(world_size=2)  # type: ignore[assignment]
-    with pytest.raises(ValueError, match="one device for now; got 2 processes"):
-        gan.setup("fit")
 
 
 def test_wandb_without_a_key_or_with_a_bad_mode_is_one_line(monkeypatch, tmp_path, capsys):
