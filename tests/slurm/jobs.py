@@ -16,7 +16,7 @@ from tests.cli import DIGITS, SMALL
 from tests.slurm.cluster import Cluster
 
 ROOT = Path(__file__).parent.parent.parent
-STEPS = 150
+STEPS = 100
 # Long enough to be interrupted; evaluations, pictures and checkpoints fall on different steps.
 LONG = [
     "-c",
@@ -25,8 +25,8 @@ LONG = [
     f"--model.init_args.generator_steps={STEPS}",
     "--model.init_args.log_every=1",
     "--exact_w1.every=20",
-    "--sample_grid.every=75",
-    "--checkpoint.every=70",
+    "--sample_grid.every=50",
+    "--checkpoint.every=45",
     # In float64, two processes and one differ by less than 1e-5 for as long as this.
     "--trainer.precision=64-true",
     "--wandb.mode=offline",
