@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 # Slurm's own limit on the indices of an array, unless the cluster sets another one.
 LARGEST_ARRAY = 1000
 
-# submitit's words, raised within the training.
-_OUT_OF_TIME = "Job not requeued because: timed-out"
+# Those that submitit counts, which ends with an error in whatever runs when the signal comes: it may be lost there.
+_ANY_NUMBER = 1_000_000
 
 
 class Slurm:
@@ -27,8 +27,8 @@ class Slurm:
 
     Args:
         folder: of the jobs' files and logs, which all nodes must see; it is made.
-        parameters: of submitit's executor; ``job_name`` among them.
-        requeues: how often a job that runs out of time begins anew.
+        parameters: of submitit's executor; ``job_name`` and ``time`` among them.
+        requeues: how often a job that runs out of time begins anew before its cell is a failure.
 
     Raises:
         ValueError: submitit or Slurm is not installed.
@@ -62,10 +62,11 @@ class Slurm:
         from submitit.core.utils import FailedSubmissionError, UncompletedJobError
 
         self.folder.mkdir(parents=True, exist_ok=True)
-        executor = SlurmExecutor(self.folder, max_num_timeout=self._requeues)
+        job_of_cell = _CellJob(task, self._requeues + 1, self._parameters["time"])
+        executor = SlurmExecutor(self.folder, max_num_timeout=_ANY_NUMBER)
         executor.update_parameters(**self._parameters, comment=comment)
         try:
-            return [job.job_id for job in executor.map_array(_CellJob(task), cells)]
+            return [job.job_id for job in executor.map_array(job_of_cell, cells)]
         except (FailedSubmissionError, UncompletedJobError) as error:
             raise OSError(f"Slurm took no jobs: {error}") from error
 
@@ -94,13 +95,7 @@ class Slurm:
         except Exception as raised:
             # Whatever the process raised before or after the training, or while submitit reads it.
             return Failure(cell, f"Slurm job {job} raised an error outside of the training: see its trace", str(raised))
-        if not isinstance(result, Failure):
-            return None
-        if _OUT_OF_TIME in result.error:
-            minutes, times = self._parameters["time"], self._requeues + 1
-            error = f"Slurm job {job} was begun {times} times and did not end in {minutes} minutes"
-            return Failure(cell, error, result.trace)
-        return result
+        return result if isinstance(result, Failure) else None
 
     def log(self, job: str) -> Path:
         """The file with what a job printed.
@@ -116,12 +111,18 @@ class _CellJob:
     """What a job runs each time that Slurm starts it."""
 
     task: Task
+    # How often it may begin, this time included.
+    begins: int
+    minutes: int
 
     def __call__(self, cell: Cell) -> Result | Failure:
+        if self.begins < 1:
+            said = f"it did not end within the {self.minutes} minutes of its job, however often it was begun"
+            return Failure(cell, said, said)
         return self.task(cell)
 
     def checkpoint(self, cell: Cell) -> "DelayedSubmission":
         """At submitit's signal: cells are short, and one that is requeued begins anew."""
         from submitit.helpers import DelayedSubmission
 
-        return DelayedSubmission(self, cell)
+        return DelayedSubmission(replace(self, begins=self.begins - 1), cell)
