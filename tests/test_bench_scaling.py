@@ -66,7 +66,7 @@ def test_a_cycle_is_the_sum_of_its_parts():
 
 def test_waiting_for_quiet_ends():
     wait_until_quiet(limit=0)
-    wait_until_quiet(busy=float("inf"), watched=0.01)
+    wait_until_quiet(limit=60, busy=float("inf"), watched=0.01)
 
 
 def test_two_processes_send_the_gradients_of_both_networks():
