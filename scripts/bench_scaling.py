@@ -301,14 +301,14 @@ def markdown(results: dict[str, Any]) -> str:
     return f"""{INTRO}
 ## Measured: one core, two processes
 
-Weak scaling: every process has the config's batch, so two processes train on twice the batch. A cell is the median of
-{results["rounds"]} run{"s" if results["rounds"] > 1 else ""}, of a cycle each: `n_critic` critic steps and a
-generator step. Efficiency is the first time over the second. The shares are of the two processes' time: gradients summed over gloo (waiting for each other included;
-"messages alone" is without it), the messages by which they agree to go on, optimisers and retractions (the same on
-each, however many there are), noise (drawn for the whole batch on each), and the rest: forward and backward passes,
-data, Lightning's loop. "Elsewhere" is the part of the machine's busy time that other processes had during the three
-runs: where it is large, times are too long and ratios rough, and the efficiency of CPU time (what the first process
-computes in a cycle, waiting left out) says more.
+Weak scaling: every process has the config's batch, so two processes train on twice the batch. Each cell is the median
+of {results["rounds"]} run{"s" if results["rounds"] > 1 else ""}, of a cycle each: `n_critic` critic steps and a
+generator step. Efficiency is the first time over the second. The shares are of the two processes' time: gradients
+summed over gloo (waiting for each other included; "messages alone" is without it), the messages by which they agree to
+go on, optimisers and retractions (the same on each, however many there are), noise (drawn for the whole batch on each),
+and the rest: forward and backward passes, data, Lightning's loop. "Elsewhere" is the part of the machine's busy time
+that other processes had during the three runs: where it is large, times are too long and ratios rough, and the
+efficiency of CPU time (what the first process computes in a cycle, waiting left out) says more.
 
 {measured_table(results["measured"])}
 What limits it: where the time goes that a cycle takes longer on two processes than on one. Update and the rest are the

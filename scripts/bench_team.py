@@ -3,7 +3,8 @@
     python scripts/bench_team.py [--rounds 3] [--n 8192 20000]
 
 Samples of a Gaussian and of the same moved by 0.3 in each coordinate; all take their turns, for several rounds; a cell
-is the median time. One core for each process.
+is the median time. One core for each process. In brackets: seconds that the process which solves has computed, which
+other work on the machine does not change; the gain of these is that of an idle machine, but for waiting and messages.
 """
 
 import argparse
@@ -25,7 +26,7 @@ SETUPS = {"one process": (1, 1), "two processes": (2, 1), "one process, two thre
 
 
 def work(n: int, d: int) -> None:
-    """As one of the processes of torchrun: solve, or serve; the first prints the seconds."""
+    """As one of the processes of torchrun: solve, or serve; the first prints the seconds by the clock and its own."""
     dist.init_process_group("gloo")
     team = Team()
     if team.rank:
@@ -34,14 +35,14 @@ def work(n: int, d: int) -> None:
         rng = np.random.default_rng(0)
         x, y = rng.normal(size=(n, d)), rng.normal(size=(n, d)) + 0.3
         with team.leading():
-            start = time.perf_counter()
+            start, cpu_start = time.perf_counter(), time.process_time()
             wasserstein1(x, y, team=team)
-            print(time.perf_counter() - start)
+            print(time.perf_counter() - start, time.process_time() - cpu_start)
     dist.destroy_process_group()
 
 
-def seconds(n: int, d: int, processes: int, threads: int) -> float:
-    """The time of one solution."""
+def seconds(n: int, d: int, processes: int, threads: int) -> tuple[float, float]:
+    """The time of one solution by the clock, and of the process that solves."""
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
     environment = {
         **os.environ,
@@ -52,7 +53,8 @@ def seconds(n: int, d: int, processes: int, threads: int) -> float:
     done = subprocess.run(  # noqa: S603
         [*torchrun, __file__, "--work", str(n), str(d)], env=environment, capture_output=True, text=True, check=True
     )
-    return float(done.stdout.split()[-1])
+    clock, own = map(float, done.stdout.split()[-2:])
+    return clock, own
 
 
 def main() -> None:
@@ -71,13 +73,14 @@ def main() -> None:
     print("|--:|--:|--:|--:|--:|--:|")
     for n in args.n:
         for d in args.d:
-            times: dict[str, list[float]] = {name: [] for name in SETUPS}
+            times: dict[str, list[tuple[float, float]]] = {name: [] for name in SETUPS}
             for _ in range(args.rounds):
                 for name, how in SETUPS.items():
                     times[name].append(seconds(n, d, *how))
-            cells = {name: median(values) for name, values in times.items()}
-            gain = cells["one process"] / cells["two processes"]
-            print(f"| {n} | {d} | {' | '.join(f'{value:.2f}' for value in cells.values())} | {gain:.2f} |", flush=True)
+            cells = {name: [median(part) for part in zip(*values, strict=True)] for name, values in times.items()}
+            gains = [one / two for one, two in zip(cells["one process"], cells["two processes"], strict=True)]
+            row = [f"{clock:.2f} ({own:.2f})" for clock, own in (*cells.values(), gains)]
+            print(f"| {n} | {d} | {' | '.join(row)} |", flush=True)
 
 
 if __name__ == "__main__":
