@@ -69,6 +69,7 @@ def test_waiting_for_quiet_ends():
     wait_until_quiet(limit=60, busy=float("inf"), watched=0.01)
 
 
+@pytest.mark.slow
 def test_two_processes_send_the_gradients_of_both_networks():
     case = Case("digits", ("configs/gan/digits.yaml",), 8, 3)
     found = fit(case, 2, 1, 2, quiet=0)
