@@ -249,6 +249,22 @@ def measured_table(results: list[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def lost_table(results: list[dict[str, Any]]) -> str:
+    """Where the time goes that two processes take longer than one, in Markdown."""
+    lines = [
+        "| config | longer by, ms | gradients | control | noise | update | the rest |",
+        "|---|--:|--:|--:|--:|--:|--:|",
+    ]
+    by = {(result["case"], result["setup"]): result for result in results}
+    for name in dict.fromkeys(result["case"] for result in results):
+        one, two = by[name, "one core"], by[name, "two processes"]
+        longer = {part: two[part] - one[part] for part in ("exchange", "control", "noise", "update")}
+        total = two["cycle"] - one["cycle"]
+        cells = [f"{1000 * ms:.1f}" for ms in (total, *longer.values(), total - sum(longer.values()))]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
 def computed_table(counted: list[dict[str, Any]], host: float, cluster: Cluster) -> str:
     """What clusters would give, in Markdown."""
     lines = [
@@ -286,8 +302,8 @@ def markdown(results: dict[str, Any]) -> str:
 ## Measured: one core, two processes
 
 Weak scaling: every process has the config's batch, so two processes train on twice the batch. A cell is the median of
-{results["rounds"]} runs, of a cycle each: `n_critic` critic steps and a generator step. Efficiency is the first time
-over the second. The shares are of the two processes' time: gradients summed over gloo (waiting for each other included;
+{results["rounds"]} run{"s" if results["rounds"] > 1 else ""}, of a cycle each: `n_critic` critic steps and a
+generator step. Efficiency is the first time over the second. The shares are of the two processes' time: gradients summed over gloo (waiting for each other included;
 "messages alone" is without it), the messages by which they agree to go on, optimisers and retractions (the same on
 each, however many there are), noise (drawn for the whole batch on each), and the rest: forward and backward passes,
 data, Lightning's loop. "Elsewhere" is the part of the machine's busy time that other processes had during the three
@@ -295,6 +311,11 @@ runs: where it is large, times are too long and ratios rough, and the efficiency
 computes in a cycle, waiting left out) says more.
 
 {measured_table(results["measured"])}
+What limits it: where the time goes that a cycle takes longer on two processes than on one. Update and the rest are the
+same work on each process, so what they take longer is taken by whatever else wants the cores and the memory; gradients
+and control are messages and waiting for the slower process; noise is drawn for twice the batch.
+
+{lost_table(results["measured"])}
 ## Computed: clusters of GPUs
 
 Weak scaling again, the efficiency against one GPU. **Nothing here was measured on a GPU**: operations were counted,
