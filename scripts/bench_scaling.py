@@ -296,10 +296,10 @@ Weak scaling: every process has the config's batch, so two processes train on tw
 {results["rounds"]} run{"s" if results["rounds"] > 1 else ""}, of a cycle each: `n_critic` critic steps and a
 generator step. Efficiency is the first time over the second. The shares are of the two processes' time: gradients
 summed over gloo (waiting for each other included; "messages alone" is without it), the messages by which they agree to
-go on, optimisers and retractions (the same on each, however many there are), noise (drawn for the whole batch on each), and the rest: forward and backward passes,
-data, Lightning's loop. "Elsewhere" is the part of the machine's busy time that other processes had during the three
-runs: where it is large, times are too long and ratios rough, and the efficiency of CPU time (what the first process
-computes in a cycle, waiting left out) says more.
+go on, optimisers and retractions (the same on each, however many there are), noise (drawn for the whole batch on
+each), and the rest: forward and backward passes, data, Lightning's loop. "Elsewhere" is the part of the machine's
+busy time that other processes had during the three runs: where it is large, times are too long and ratios rough, and
+the efficiency of CPU time (what the first process computes in a cycle, waiting left out) says more.
 
 {measured_table(results["measured"])}
 What limits it: where the time goes that a cycle takes longer on two processes than on one. Update and the rest are the
@@ -311,8 +311,8 @@ and control are messages and waiting for the slower process; noise is drawn for 
 
 Weak scaling again, the efficiency against one GPU. **Nothing here was measured on a GPU**: operations were counted,
 bytes are those of the messages, everything else is assumed. "Control" are the messages of a number before and after
-each critic step, by which processes agree that none was told to stop. The global batch grows with the GPUs: whether so large
-a batch trains well is another matter, and it cannot be larger than the data.
+each critic step, by which processes agree that none was told to stop. The global batch grows with the GPUs: whether
+so large a batch trains well is another matter, and it cannot be larger than the data.
 
 {computed_table(results["counted"], results["host"], cluster)}
 {assumptions(results["host"], cluster)}"""
