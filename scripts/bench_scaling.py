@@ -61,8 +61,6 @@ class Cluster:
         network_bandwidth: bytes a second of each GPU between nodes: 80 % of a 400 Gbit/s adapter for each.
         node_latency: seconds for a hop within a node.
         network_latency: seconds for a hop between nodes.
-        tcp_latency: seconds for a hop of gloo's, which goes through the sockets of both hosts; here, on the loopback of
-            a busy machine, 80e-6 were measured.
         normals: draws of N(0, 1) a second on a GPU.
         sync: seconds that reading a flag from the GPU takes.
     """
@@ -73,7 +71,6 @@ class Cluster:
     network_bandwidth: float = 40e9
     node_latency: float = 3e-6
     network_latency: float = 6e-6
-    tcp_latency: float = 30e-6
     normals: float = 2e10
     sync: float = 2e-5
 
@@ -91,13 +88,9 @@ class Cluster:
         bandwidth = self.node_bandwidth if nodes == 1 else self.network_bandwidth
         return latency + 2 * (gpus - 1) / gpus * size / bandwidth
 
-    def flag(self, gpus: int) -> float:
-        """Seconds of gloo's all-reduce of a number: always a ring, there and back."""
-        return 2 * (gpus - 1) * self.tcp_latency
-
-    def cycle(self, counted: dict[str, Any], host: float, gpus: int, *without: str) -> float:
-        """Seconds of a cycle on so many GPUs, with the config's batch on each, some of ``parts`` left out."""
-        return sum(part for name, part in self.parts(counted, host, gpus).items() if name not in without)
+    def cycle(self, counted: dict[str, Any], host: float, gpus: int) -> float:
+        """Seconds of a cycle on so many GPUs, with the config's batch on each."""
+        return sum(self.parts(counted, host, gpus).values())
 
     def parts(self, counted: dict[str, Any], host: float, gpus: int) -> dict[str, float]:
         """Seconds of a cycle's parts on so many GPUs, with the config's batch on each.
@@ -113,12 +106,11 @@ class Cluster:
         compute = max(counted["flops"] / self.flops, host * counted["n_critic"])
         noise = steps * gpus * counted["batch"] * counted["noise_dim"] / self.normals
         if gpus == 1:
-            return {"compute": compute, "noise": noise, "gradients": 0.0, "stop": 0.0, "flags": 0.0}
+            return {"compute": compute, "noise": noise, "gradients": 0.0, "control": 0.0}
         gradients = counted["messages"] * self.all_reduce(counted["bytes"] / counted["messages"], gpus)
-        # Before each batch Lightning asks over the GPUs whether to stop; after it Preemption does, over gloo.
-        stop = counted["n_critic"] * (self.all_reduce(4, gpus) + self.sync)
-        flags = counted["n_critic"] * self.flag(gpus)
-        return {"compute": compute, "noise": noise, "gradients": gradients, "stop": stop, "flags": flags}
+        # Before each batch Lightning asks whether to stop, after it Preemption does.
+        control = 2 * counted["n_critic"] * (self.all_reduce(4, gpus) + self.sync)
+        return {"compute": compute, "noise": noise, "gradients": gradients, "control": control}
 
 
 def fit(
@@ -270,13 +262,12 @@ def computed_table(counted: list[dict[str, Any]], host: float, cluster: Cluster)
     lines = [
         "| config | batch of each | operations of a cycle | gradients of a cycle | one GPU, ms | "
         + " | ".join(f"{gpus} GPUs" for gpus in GPUS)
-        + f" | {GPUS[-1]} without flags | what a step is | what takes time at {GPUS[-1]} |",
-        "|---|--:|--:|--:|--:|" + "--:|" * (len(GPUS) + 1) + "---|---|",
+        + f" | what a step is | what takes time at {GPUS[-1]} |",
+        "|---|--:|--:|--:|--:|" + "--:|" * len(GPUS) + "---|---|",
     ]
     for one in counted:
         alone = cluster.cycle(one, host, 1)
         efficiencies = [f"{alone / cluster.cycle(one, host, gpus):.2f}" for gpus in GPUS]
-        efficiencies.append(f"{alone / cluster.cycle(one, host, GPUS[-1], 'flags'):.2f}")
         by = "launching" if host * one["n_critic"] > one["flops"] / cluster.flops else "computing"
         parts = cluster.parts(one, host, GPUS[-1])
         lost = ", ".join(f"{name} {part / sum(parts.values()):.0%}" for name, part in parts.items())
@@ -301,14 +292,14 @@ def markdown(results: dict[str, Any]) -> str:
     return f"""{INTRO}
 ## Measured: one core, two processes
 
-Weak scaling: every process has the config's batch, so two processes train on twice the batch. Each cell is the median
-of {results["rounds"]} run{"s" if results["rounds"] > 1 else ""}, of a cycle each: `n_critic` critic steps and a
+Weak scaling: every process has the config's batch, so two processes train on twice the batch. A cell is the median of
+{results["rounds"]} run{"s" if results["rounds"] > 1 else ""}, of a cycle each: `n_critic` critic steps and a
 generator step. Efficiency is the first time over the second. The shares are of the two processes' time: gradients
 summed over gloo (waiting for each other included; "messages alone" is without it), the messages by which they agree to
-go on, optimisers and retractions (the same on each, however many there are), noise (drawn for the whole batch on each),
-and the rest: forward and backward passes, data, Lightning's loop. "Elsewhere" is the part of the machine's busy time
-that other processes had during the three runs: where it is large, times are too long and ratios rough, and the
-efficiency of CPU time (what the first process computes in a cycle, waiting left out) says more.
+go on, optimisers and retractions (the same on each, however many there are), noise (drawn for the whole batch on
+each), and the rest: forward and backward passes, data, Lightning's loop. "Elsewhere" is the part of the machine's
+busy time that other processes had during the three runs: where it is large, times are too long and ratios rough, and
+the efficiency of CPU time (what the first process computes in a cycle, waiting left out) says more.
 
 {measured_table(results["measured"])}
 What limits it: where the time goes that a cycle takes longer on two processes than on one. Update and the rest are the
@@ -319,9 +310,9 @@ and control are messages and waiting for the slower process; noise is drawn for 
 ## Computed: clusters of GPUs
 
 Weak scaling again, the efficiency against one GPU. **Nothing here was measured on a GPU**: operations were counted,
-bytes are those of the messages, everything else is assumed. "Flags" are the message of a number after each critic step,
-by which processes agree that none was told to stop: gloo sends it round a ring, whose time grows with the number of
-processes. Without them is what it would be if that number travelled with the gradients.
+bytes are those of the messages, everything else is assumed. "Control" are the messages of a number before and after
+each critic step, by which processes agree that none was told to stop. The global batch grows with the GPUs: whether
+so large a batch trains well is another matter, and it cannot be larger than the data.
 
 {computed_table(results["counted"], results["host"], cluster)}
 {assumptions(results["host"], cluster)}"""

@@ -110,6 +110,7 @@ def logged_steps(part: Path) -> set[int]:
     return {record["history"]["item"]["generator_step"] for record in records if record["type"] == "history"}
 
 
+@pytest.mark.slow
 def test_preempted_three_times_ends_with_the_same_numbers(undisturbed, scontrol, monkeypatch, tmp_path):
     runs = tmp_path / "runs"
     saved = []
@@ -142,6 +143,7 @@ def test_preempted_three_times_ends_with_the_same_numbers(undisturbed, scontrol,
     assert parts == 4 * ["digits-a"]
 
 
+@pytest.mark.slow
 def test_the_process_of_wandb_is_sent_the_signal_too_and_ends_at_once(undisturbed, monkeypatch, tmp_path):
     runs = tmp_path / "runs"
     status, printed = signalled(runs, signal.SIGTERM, 50, "--run=a", "--wandb.mode=offline", children=True)
@@ -191,6 +193,7 @@ def test_a_job_is_requeued_once_by_its_id(environ, signum, requeued, scontrol, u
     assert rows(folder) == rows(undisturbed)[: len(rows(folder))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("launcher", ["lightning", "torchrun"])
 def test_two_ranks_stop_at_the_same_step_and_one_goes_on(launcher, undisturbed, monkeypatch, tmp_path):
     monkeypatch.setenv("GLOO_SOCKET_IFNAME", "lo")

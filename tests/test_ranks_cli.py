@@ -95,6 +95,7 @@ def test_a_rank_that_is_killed_ends_the_training_in_a_minute_with_one_line(victi
     assert "another process of this training ended" in lines[0]
 
 
+@pytest.mark.slow
 def test_a_full_disk_ends_both_ranks_with_one_line(tmp_path):
     _, err = (process := start(tmp_path, "--run=full", largest_file=20_000)).communicate(timeout=200)
     assert process.returncode == 2
@@ -103,6 +104,7 @@ def test_a_full_disk_ends_both_ranks_with_one_line(tmp_path):
     assert not (tmp_path / "digits" / "full" / "checkpoints" / "last.ckpt").exists()
 
 
+@pytest.mark.slow
 def test_torchrun_starts_the_ranks_as_well(alone, tmp_path):
     command = [
         Path(sys.executable).with_name("torchrun"),

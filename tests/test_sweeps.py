@@ -72,6 +72,7 @@ def sweep(tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_a_search_trains_and_ranks_and_goes_on(sweep, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     common = (sweep, "--seed", 28, *SMALL, "--wandb.mode=disabled", f"--runs_dir={tmp_path / 'runs'}")
@@ -123,11 +124,13 @@ def test_a_bad_search_is_one_line(sweep, tmp_path, capsys):
         assert message in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_search_of_runs_that_cannot_begin_stops_at_the_first(sweep, tmp_path, capfd):
     assert random_search.main([str(sweep), "-n", "3", f"--runs_dir={tmp_path / 'runs'}", "--exact_w1.n=598"]) == 2
     assert capfd.readouterr().err.count("wgan-lip: error: ExactW1 needs n=598") == 1
 
 
+@pytest.mark.slow
 def test_a_search_that_is_stopped_stops_its_run_and_goes_on_there(sweep, tmp_path):
     command = [sys.executable, "-m", "scripts.random_search", str(sweep), "-n", "2", "--seed", "4"]
     command += [*SMALL, "--model.init_args.generator_steps=100000", "--wandb.mode=disabled"]

@@ -16,6 +16,10 @@ from tests.test_cli import wait_for_step
 from tests.wandb_server import HISTORY, wandb_server
 from wgan_lip.training.wandb_parts import lost_rows, read_part, wandb_parts
 
+# Whole trainings, killed or without a server: minutes together.
+pytestmark = pytest.mark.slow
+
+
 LONG = [*SMALL, "--model.init_args.generator_steps=600", "--exact_w1.every=20", "--checkpoint.every=30", "--run=a"]
 
 

@@ -17,6 +17,9 @@ from tests.cli import fit
 from tests.wandb_server import HISTORY, wandb_server
 from wgan_lip.training import loggers
 
+# Whole trainings, killed or without a server: minutes together.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):

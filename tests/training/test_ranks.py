@@ -95,7 +95,7 @@ def test_a_run_goes_on_with_another_number_of_ranks(two_ranks, tmp_path):
     assert_close(rows(tmp_path / "orthogonal"), rows(two_ranks / "orthogonal"))
 
 
-@pytest.mark.parametrize("victim", [0, 1])
+@pytest.mark.parametrize("victim", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_killed_rank_ends_the_others_with_a_message_and_a_checkpoint_to_go_on_from(victim, two_ranks, tmp_path):
     start = time.monotonic()
     done = launch("kill", 2, tmp_path, "orthogonal", f"{victim}")

@@ -7,7 +7,7 @@ from tests.transport.teamed import CASES, LEVELS, price, run, solve
 from wgan_lip.transport import Team
 
 
-@pytest.fixture(scope="module", params=[2, 3])
+@pytest.fixture(scope="module", params=[2, pytest.param(3, marks=pytest.mark.slow)])
 def found(request, tmp_path_factory):
     """What a team has found, each process by one thread: products may depend on how many there are."""
     folder = tmp_path_factory.mktemp("team")

@@ -144,9 +144,10 @@ class Ranks:
         """Whether any rank says so."""
         if self.size == 1:
             return flag
-        said = torch.tensor([float(flag)])
+        # Not over gloo where there is another: it sends small messages round a ring of all ranks.
+        said = torch.tensor([float(flag)], device=self.strategy.root_device)
         with lost_ranks_named():
-            dist.all_reduce(said, op=dist.ReduceOp.MAX, group=self._group)
+            dist.all_reduce(said, op=dist.ReduceOp.MAX)
         return bool(said.item())
 
     def gather(self, rows: Tensor) -> Tensor | None:
