@@ -318,7 +318,8 @@ def test_an_unknown_command_is_one_line(arguments, message, monkeypatch, capsys)
         run(monkeypatch, *arguments)
     assert exit_.value.code == 2
     assert (
-        capsys.readouterr().err == f"wgan-lip: error: {message}; choose from fit, validate, test, compare, sample, w1\n"
+        capsys.readouterr().err
+        == f"wgan-lip: error: {message}; choose from fit, validate, test, compare, sample, submit, w1\n"
     )
 
 
