@@ -169,16 +169,20 @@ SLURM = {
 ARRAY = {**SLURM, "SLURM_ARRAY_JOB_ID": "70", "SLURM_ARRAY_TASK_ID": "6"}
 
 
+def _slow(*values):
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
 @pytest.mark.parametrize(
     ("environ", "signum", "requeued"),
     [
         (SLURM, signal.SIGUSR1, "requeue 77\n"),
-        (ARRAY, signal.SIGUSR2, "requeue 70_6\n"),
+        _slow(ARRAY, signal.SIGUSR2, "requeue 70_6\n"),
         # Who cancels does not want it.
-        (SLURM, signal.SIGTERM, ""),
+        _slow(SLURM, signal.SIGTERM, ""),
         # Slurm requeues for others at the end of the grace time, but no job that has ended by itself.
-        ({**SLURM, "SLURM_JOB_ID": "78"}, signal.SIGTERM, "requeue 78\n"),
-        ({**SLURM, "SLURM_JOB_NAME": "interactive"}, signal.SIGUSR1, ""),
+        _slow({**SLURM, "SLURM_JOB_ID": "78"}, signal.SIGTERM, "requeue 78\n"),
+        _slow({**SLURM, "SLURM_JOB_NAME": "interactive"}, signal.SIGUSR1, ""),
     ],
 )
 def test_a_job_is_requeued_once_by_its_id(environ, signum, requeued, scontrol, undisturbed, tmp_path):

@@ -75,7 +75,7 @@ def test_two_ranks_write_and_say_what_one_does(alone, tmp_path):
     assert_close(rows(two), rows(folder))
 
 
-@pytest.mark.parametrize("victim", [0, 1])
+@pytest.mark.parametrize("victim", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_rank_that_is_killed_ends_the_training_in_a_minute_with_one_line(victim, alone, tmp_path):
     process = start(tmp_path, "--run=killed", "--model.init_args.generator_steps=100000", "--exact_w1.every=1000")
     folder = tmp_path / "digits" / "killed"
