@@ -303,8 +303,8 @@ summed over gloo (waiting for each other included; "messages alone" is without i
 go on, optimisers and retractions (the same on each, however many there are), noise (drawn for the whole batch on
 each), and the rest: forward and backward passes, data, Lightning's loop. "Elsewhere" is the part of the machine's
 busy time that other processes had during the three runs: where it is large, times are too long and ratios rough, and
-the efficiency of CPU time (what the first process computes in a cycle, waiting left out) says more. Of two processes the
-second, which Lightning starts, counts as elsewhere: half.
+the efficiency of CPU time (what the first process computes in a cycle, waiting left out) says more. Of two processes
+the second, which Lightning starts, counts as elsewhere: half.
 
 {measured_table(results["measured"])}
 What limits it: where the time goes that a cycle takes longer on two processes than on one. Update and the rest are the
