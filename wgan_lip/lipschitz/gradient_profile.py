@@ -9,6 +9,8 @@ from wgan_lip.lipschitz.leaves import diagnosed_copy, kind_of, leaves
 
 # Points that are differentiated at once.
 _CHUNK = 512
+# In evaluation mode.
+_REARRANGE = ("Dropout", "Flatten", "Identity", "PixelShuffle", "PixelUnshuffle", "Unflatten")
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,11 @@ class GradientProfile:
     layers: tuple[LayerGradient, ...]
     n: int
     of: str
+
+    @property
+    def shown(self) -> tuple[LayerGradient, ...]:
+        """Those of layers that only rearrange left out: the norm after them is that before them."""
+        return tuple(layer for layer in self.layers if layer.kind not in _REARRANGE)
 
     @property
     def input(self) -> LayerGradient:
