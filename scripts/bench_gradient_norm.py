@@ -67,9 +67,9 @@ class Case:
 
 CASES = (
     Case("absolute value", AbsoluteValue, 32, 3, 4, 0.5),
-    Case("shells in R^16", partial(SphericalShells, [[0.0] * 16], 2.0, 1.0), 64, 3, 4),
-    Case("three cones in R^2", ThreeCones, 64, 4, 4),
-    Case("cone in R^128", HighDimensionalCone, 256, 3, 16, 0.3),
+    Case("shells in R¹⁶", partial(SphericalShells, [[0.0] * 16], 2.0, 1.0), 64, 3, 4),
+    Case("three cones in R²", ThreeCones, 64, 4, 4),
+    Case("cone in R¹²⁸", HighDimensionalCone, 256, 3, 16, 0.3),
 )
 ACTIVATIONS = ("ReLU", "GroupSort")
 
@@ -131,7 +131,8 @@ def measure(seeds: Sequence[int], steps: int, gan_steps: int, jobs: int) -> dict
         runs = []
         for run in pool.map(task, *zip(*tasks, strict=True)):
             runs.append(run)
-            print(f"{run['case']}, {run['label']}, seed {run['seed']}: {run['points'][-1]['layers'][-1]['mean']:.3f}")
+            norm = run["points"][-1]["layers"][-1]["mean"]
+            print(f"{run['case']}, {run['label']}, seed {run['seed']}: {norm:.3f}", file=sys.stderr, flush=True)
     return {"torch": torch.__version__, "machine": platform.machine(), "seeds": list(seeds), "runs": runs}
 
 
@@ -182,7 +183,7 @@ def figure_of(results: dict[str, Any]) -> Any:
 def table(results: dict[str, Any]) -> str:
     """The table, as markdown."""
     lines = [
-        "| trained on | critic | input-gradient norm, between | on P (real) | on Q (generated) | never switching | W1 ≥ |",
+        "| trained on | critic | norm, between | on P (real) | on Q (made) | never switching | W1 ≥ |",
         "|---|---|--:|--:|--:|--:|--:|",
     ]
     for case in case_names(results):
@@ -232,7 +233,7 @@ def main() -> None:
     path = options.folder / "gradient_norm.json"
     if not options.draw:
         results = measure(options.seeds, options.steps, options.gan_steps, options.jobs)
-        path.write_text(json.dumps(rounded(results), indent=1) + "\n")
+        path.write_text(as_json(rounded(results)))
     results = json.loads(path.read_text())
     save_figure(figure_of(results), options.folder / "gradient_norm.png")
     (options.folder / "gradient_norm.md").write_text(markdown(results))
@@ -240,12 +241,19 @@ def main() -> None:
 
 
 def rounded(value: Any) -> Any:
-    """Numbers to six digits: more say nothing, and the file is kept in git."""
+    """Numbers to five digits: more say nothing, and the file is kept in git."""
     if isinstance(value, float):
-        return float(f"{value:.6g}")
+        return float(f"{value:.5g}")
     if isinstance(value, dict):
         return {key: rounded(part) for key, part in value.items()}
     return [rounded(part) for part in value] if isinstance(value, list | tuple) else value
+
+
+def as_json(results: dict[str, Any]) -> str:
+    """JSON with a line for each run, so that changes of it can be read."""
+    runs = ",\n  ".join(json.dumps(run) for run in results["runs"])
+    rest = "".join(f' "{key}": {json.dumps(value)},\n' for key, value in results.items() if key != "runs")
+    return f'{{\n{rest} "runs": [\n  {runs}\n ]\n}}\n'
 
 
 def markdown(results: dict[str, Any]) -> str:
