@@ -163,7 +163,7 @@ def test_sure_networks_are_attacked_all_the_same(plain, attack):
     assert int(usual.withstood.sum()) < 0.8 * int(usual.clean.sum())
     share = float((usual.withstood != scaled.withstood).double().mean())
     # The margin's steps are the same; the softmax over the other classes becomes the strongest of them.
-    assert share < (0.08 if isinstance(attack, FGSM) else 0.02)
+    assert share < (0.08 if isinstance(attack, FGSM) else 0.03)
 
 
 def test_adversarial_training_gets_the_worst_point(plain):

@@ -7,6 +7,7 @@ from wgan_lip.lipschitz.bounds import spectral_norm_upper_bound
 from wgan_lip.lipschitz.certificate import LayerBound, LipschitzCertificate, certify
 from wgan_lip.lipschitz.clipping import WeightClipping
 from wgan_lip.lipschitz.constraint import Constraint, Unconstrained, project_
+from wgan_lip.lipschitz.export import plain
 from wgan_lip.lipschitz.gradients import critic_gradients, gradient_norms, jacobian_norms
 from wgan_lip.lipschitz.groupsort import FullSort, GroupSort, MaxMin
 from wgan_lip.lipschitz.householder import Householder
@@ -65,6 +66,7 @@ __all__ = [
     "jacobian_norms",
     "on_manifold",
     "orthogonality_error",
+    "plain",
     "polar_factor",
     "project_",
     "spectral_norm_upper_bound",

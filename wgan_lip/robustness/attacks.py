@@ -119,8 +119,8 @@ class PGD(Attack):
         steps: of each restart.
         step_size: their length in the norm; ``2.5 eps / steps`` if None.
         restarts: the first from x, the others from points that are uniform in the ball.
-        loss: what the steps raise: "margin", which does not saturate, "cross_entropy", or "both": by turns, each
-            restart another.
+        loss: what the steps raise: "margin", "cross_entropy", or "both": by turns, beginning with the margin. Against
+            1-Lipschitz networks, whose logits lie close together, cross-entropy alone is much weaker.
         early_stop: leave an example alone as soon as it is misclassified. For adversarial training, which wants the
             worst point and not just a bad one, turn it off.
 
@@ -135,7 +135,7 @@ class PGD(Attack):
     steps: int = 40
     step_size: float | None = None
     restarts: int = 5
-    loss: Literal["margin", "cross_entropy", "both"] = "margin"
+    loss: Literal["margin", "cross_entropy", "both"] = "both"
     early_stop: bool = True
 
     def __post_init__(self) -> None:
