@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from wgan_lip.lipschitz.absolute import Abs
 from wgan_lip.lipschitz.affine import convolution, linear, options
@@ -28,7 +29,7 @@ def plain(network: nn.Module, relu: bool = False) -> nn.Sequential:
     """The function of a network in evaluation mode, as one flat ``nn.Sequential`` of ordinary layers.
 
     Every layer under a constraint becomes an ``nn.Linear``, ``nn.Conv2d`` or ``nn.ConvTranspose2d`` with the weight as
-    it is, with a padding layer before it (or a crop after it) where images are a torus; dropout and identities go;
+    it is, with a padding layer before it where images are a torus; dropout and identities go;
     ``Scale`` is multiplied into a layer beside it. What PyTorch has no layer for stays as a small module without
     parameters that are trained: GroupSort and its kin, ``Abs``, ``Householder``, and ``ConvexResidual`` around a plain
     branch. Convolutions no longer refuse images of a wrong size.
@@ -109,15 +110,18 @@ def _kernel_convolution(module: nn.Module) -> list[nn.Module]:
 
 
 def _kernel_transposed(module: nn.Module) -> list[nn.Module]:
-    """Cropped to the middle; a torus is continued first by as many pixels as reach into it."""
+    """Cropped to the middle by its padding; a torus is continued first by as many pixels as reach into it.
+
+    Where one row more is cut off behind than in front, the kernel gets a row of zeros in front, so that both are alike.
+    """
     if not isinstance(module, KernelConvTranspose2d):
         raise ValueError("it is no transposed convolution with a kernel")
     (before, after), stride = module.padding, module.stride
     margin = -(-after // stride) if module.padding_mode == "circular" else 0
-    continued = [nn.CircularPad2d(margin)] if margin else []
-    crop = (margin * stride + before, margin * stride + after)
-    cropped = [nn.ZeroPad2d(tuple(-n for n in (*crop, *crop)))] if any(crop) else []  # type: ignore[arg-type]
-    return [*continued, convolution(*_kernel(module), True, stride=stride), *cropped]
+    kernel, bias = _kernel(module)
+    shift = after - before
+    layer = convolution(F.pad(kernel, (shift, 0, shift, 0)), bias, True, stride=stride, padding=margin * stride + after)
+    return [*([nn.CircularPad2d(margin)] if margin else []), layer]
 
 
 def _kernel(module: KernelConvolution) -> tuple[Tensor, Tensor | None]:
@@ -126,7 +130,7 @@ def _kernel(module: KernelConvolution) -> tuple[Tensor, Tensor | None]:
 
 def _average(module: nn.Module) -> list[nn.Module]:
     size = int(module.size)  # type: ignore[arg-type]
-    return [nn.AvgPool2d(size, divisor_override=size)]
+    return [nn.AvgPool2d(size), Scale(size)]
 
 
 def _norm(module: nn.Module) -> list[nn.Module]:
