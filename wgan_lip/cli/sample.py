@@ -3,20 +3,17 @@
 import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
-from pytorch_lightning import LightningModule
 from rich.console import Console
 from rich.progress import track
 
-from wgan_lip.cli.config import OneLineParser
 from wgan_lip.cli.errors import fail, in_one_line
+from wgan_lip.cli.rebuild import load_module
 from wgan_lip.training import WassersteinGAN
-from wgan_lip.training.run_folder import find_checkpoint, load_checkpoint
-from wgan_lip.training.stepped import CHECKPOINT_KEY
+from wgan_lip.training.run_folder import find_checkpoint
 
 _DESCRIPTION = """\
 Draw samples from the generator of a checkpoint of wgan-lip fit, and write them to a file that wgan-lip w1 reads.
@@ -33,7 +30,6 @@ examples:
 """
 # Samples that are generated at once.
 _CHUNK = 1024
-_TRUSTED = ("wgan_lip.", "torch.")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -79,40 +75,12 @@ def load_gan(path: Path, trust: bool = False) -> WassersteinGAN:
         trust: build classes of any package that its config names.
 
     Raises:
-        ValueError: not a checkpoint of a GAN with its config, of other networks than its config's, or one that names
-            classes of other packages.
+        ValueError: not a checkpoint of a GAN, or as ``load_module``.
     """
-    checkpoint = load_checkpoint(path)
-    text = checkpoint[CHECKPOINT_KEY].get("config")
-    model = (yaml.safe_load(text) or {}).get("model") if isinstance(text, str) else None
-    if not isinstance(model, dict):
-        raise ValueError(f"{path} holds no config of a model: it was not written by wgan-lip fit")
-    if not trust:
-        for name in _class_paths(model):
-            if not name.startswith(_TRUSTED):
-                raise ValueError(f"{path} names the class {name}, which is not of wgan_lip or torch: --trust builds it")
-    parser = OneLineParser()
-    parser.add_subclass_arguments(LightningModule, "model", required=True)
-    gan = parser.instantiate_classes(parser.parse_object({"model": model}))["model"]
+    gan = load_module(path, trust)
     if not isinstance(gan, WassersteinGAN):
         raise ValueError(f"{path} is of a {type(gan).__name__}, which generates nothing")
-    gan.check_networks(checkpoint["state_dict"])
-    gan.load_state_dict(checkpoint["state_dict"])
-    for name in gan.counters:
-        setattr(gan, name, checkpoint[CHECKPOINT_KEY][name])
-    return gan.eval()
-
-
-def _class_paths(value: Any) -> Iterator[str]:
-    """Every dotted name that jsonargparse may import: class_path entries, and callables given by their path."""
-    if isinstance(value, dict):
-        for part in value.values():
-            yield from _class_paths(part)
-    elif isinstance(value, list):
-        for part in value:
-            yield from _class_paths(part)
-    elif isinstance(value, str) and "." in value and all(part.isidentifier() for part in value.split(".")):
-        yield value
+    return gan
 
 
 def _parts(gan: WassersteinGAN, n: int, seed: int, averaged: bool) -> Iterator[NDArray[np.float32]]:
