@@ -67,6 +67,10 @@ class LayerCase:
         return CONSTRAINTS[self.constraint]().guarantee
 
     @property
+    def norm(self) -> str:
+        return CONSTRAINTS[self.constraint]().norm
+
+    @property
     def tolerance(self) -> float:
         """Rounding in products of this size, and in the chain of them that holds the constraint."""
         return 100 * max(SHAPES[self.shape]) * torch.finfo(self.dtype).eps

@@ -4,9 +4,9 @@ from wgan_lip.lipschitz.absolute import Abs
 from wgan_lip.lipschitz.bjorck import bjorck_orthonormalize
 from wgan_lip.lipschitz.block_kernel import block_kernel
 from wgan_lip.lipschitz.bounds import spectral_norm_upper_bound
-from wgan_lip.lipschitz.certificate import LayerBound, LipschitzCertificate, certify
+from wgan_lip.lipschitz.certificate import LayerBound, LipschitzCertificate, certify, norm_of
 from wgan_lip.lipschitz.clipping import WeightClipping
-from wgan_lip.lipschitz.constraint import Constraint, Unconstrained, project_
+from wgan_lip.lipschitz.constraint import Constraint, Norm, Unconstrained, project_
 from wgan_lip.lipschitz.export import plain
 from wgan_lip.lipschitz.gradients import critic_gradients, gradient_norms, jacobian_norms
 from wgan_lip.lipschitz.groupsort import FullSort, GroupSort, MaxMin
@@ -44,6 +44,7 @@ __all__ = [
     "LipschitzCertificate",
     "MaxMin",
     "Maxout",
+    "Norm",
     "NormPool2d",
     "OrthogonalConv2d",
     "OrthogonalConvTranspose2d",
@@ -64,6 +65,7 @@ __all__ = [
     "critic_gradients",
     "gradient_norms",
     "jacobian_norms",
+    "norm_of",
     "on_manifold",
     "orthogonality_error",
     "plain",

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from wgan_lip.lipschitz.absolute import Abs
 from wgan_lip.lipschitz.affine import convolution, linear, options
-from wgan_lip.lipschitz.certificate import _inherits_forward, _is_hooked, _kind, _leaves
+from wgan_lip.lipschitz.certificate import _inherits_forward, _is_hooked, _kind, _named, leaves
 from wgan_lip.lipschitz.groupsort import FullSort, GroupSort, MaxMin
 from wgan_lip.lipschitz.householder import Householder
 from wgan_lip.lipschitz.kernel_convolution import KernelConv2d, KernelConvolution, KernelConvTranspose2d
@@ -50,12 +50,11 @@ def plain(network: nn.Module, relu: bool = False) -> nn.Sequential:
     """
     layers = PlainLayers()
     with _evaluating(network):
-        for name, module in _leaves(network, ""):
+        for name, module in leaves(network):
             try:
                 _add(layers, module, relu)
             except ValueError as error:
-                layer = f"layer '{name}'" if name else "the network"
-                raise ValueError(f"cannot make {layer} ({_kind(module)}) plain: {error}") from None
+                raise ValueError(f"cannot make {_named(name)} ({_kind(module)}) plain: {error}") from None
     return layers.sequential()
 
 

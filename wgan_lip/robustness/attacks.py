@@ -9,7 +9,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from wgan_lip.robustness.ball import Ball, Norm, check_norm
+from wgan_lip.lipschitz import Norm
+from wgan_lip.robustness.ball import Ball, check_norm
 from wgan_lip.robustness.directions import Loss, direction, margins
 
 

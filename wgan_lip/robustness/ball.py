@@ -2,12 +2,12 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 from torch import Tensor
 
-Norm = Literal["linf", "l2"]
+from wgan_lip.lipschitz import Norm
 
 
 def check_norm(norm: str) -> None:
