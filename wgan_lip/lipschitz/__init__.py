@@ -9,6 +9,7 @@ from wgan_lip.lipschitz.certificate import LayerBound, LipschitzCertificate, cer
 from wgan_lip.lipschitz.clipping import WeightClipping
 from wgan_lip.lipschitz.constraint import Constraint, Norm, Unconstrained, project_
 from wgan_lip.lipschitz.diagnostics import Diagnosis, diagnose
+from wgan_lip.lipschitz.export import plain
 from wgan_lip.lipschitz.gradient_profile import GradientProfile, LayerGradient, gradient_profile
 from wgan_lip.lipschitz.gradients import critic_gradients, gradient_norms, jacobian_norms
 from wgan_lip.lipschitz.groupsort import FullSort, GroupSort, MaxMin
@@ -85,6 +86,7 @@ __all__ = [
     "norm_of",
     "on_manifold",
     "orthogonality_error",
+    "plain",
     "polar_factor",
     "project_",
     "spectral_norm_upper_bound",
