@@ -11,7 +11,7 @@ from torch import nn
 from wgan_lip.lipschitz.bounds import product_upper_bound
 from wgan_lip.lipschitz.constraint import Constraint, Norm
 from wgan_lip.lipschitz.l_infinity_rules import L_INFINITY_RULES
-from wgan_lip.lipschitz.leaves import inherits_forward, is_hooked, kind_of, leaves
+from wgan_lip.lipschitz.leaves import inherits_forward, is_hooked, kind_of, leaves, named
 from wgan_lip.lipschitz.residual import ConvexResidual
 from wgan_lip.lipschitz.rules import RULES, Rule
 
@@ -75,7 +75,7 @@ def certify(network: nn.Module, norm: Norm | None = None) -> LipschitzCertificat
             _check_finite(module)
             bound = _rule_for(module, norm)(module)
         except ValueError as error:
-            raise ValueError(f"cannot certify {_named(name)} ({kind_of(module)}): {error}") from None
+            raise ValueError(f"cannot certify {named(name)} ({kind_of(module)}): {error}") from None
         layers.append(LayerBound(name, kind_of(module), bound))
     return LipschitzCertificate(product_upper_bound([layer.bound for layer in layers]), norm, tuple(layers))
 
@@ -93,17 +93,13 @@ def norm_of(network: nn.Module) -> Norm | None:
     for name, module in network.named_modules():
         constraint = getattr(module, "constraint", None)
         if isinstance(constraint, Constraint) and constraint.guarantee != "none":
-            held.setdefault(constraint.norm, f"{_named(name)} ({type(constraint).__name__}) in {constraint.norm}")
+            held.setdefault(constraint.norm, f"{named(name)} ({type(constraint).__name__}) in {constraint.norm}")
     if len(held) > 1:
         raise ValueError(
             f"layers are held 1-Lipschitz in different norms, {' and '.join(held.values())}: their constants cannot be "
             "multiplied; use layers of one norm, or name the norm in which all are to be bounded as they are"
         )
     return next(iter(held), None)
-
-
-def _named(name: str) -> str:
-    return f"layer '{name}'" if name else "the network"
 
 
 def _convex_residual(module: nn.Module, norm: Norm) -> float:
