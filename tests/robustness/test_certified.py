@@ -8,6 +8,7 @@ from torch import nn
 
 from wgan_lip.lipschitz import (
     ConstrainedLinear,
+    Householder,
     LInfNormalization,
     LInfProjection,
     MaxMin,
@@ -109,6 +110,29 @@ def test_without_a_linear_head_the_norms_own_constant_stands():
     held = nn.Sequential(ConstrainedLinear(6, 4, LInfProjection()), MaxMin())
     bound = certify(held).bound
     assert float(certify_classifier(held, 4).constants[0, 1]) == pytest.approx(2 * bound, rel=1e-6)
+
+
+def test_what_the_other_norm_proves_is_used_where_it_is_more():
+    built = network("l2")
+    own, plain = (certify_classifier(built, 4, norm) for norm in ("l2", "linf"))
+    both = certify_classifier(built, 4, "linf", dimension=12)
+    assert both.lipschitz == plain.lipschitz
+    converted = own.constants * math.sqrt(12)
+    torch.testing.assert_close(both.constants, torch.minimum(plain.constants, converted), rtol=1e-9, atol=0)
+    assert bool((both.constants < plain.constants).any())
+    # And the other way round, |x|_inf <= |x|_2.
+    held = network("linf")
+    both = certify_classifier(held, 4, "l2", dimension=12)
+    assert bool((both.constants <= certify_classifier(held, 4, "linf").constants * (1 + 1e-12)).all())
+
+
+def test_a_layer_that_only_the_other_norm_knows():
+    built = nn.Sequential(OrthogonalLinear(4, 4), Householder(4), OrthogonalLinear(4, 2)).double()
+    with pytest.raises(ValueError, match="known in l2 only"):
+        certify_classifier(built, 2, "linf")
+    certificate = certify_classifier(built, 2, "linf", dimension=4)
+    assert certificate.lipschitz.norm == "l2"
+    assert float(certificate.constants[0, 1]) == pytest.approx(2 * math.sqrt(2), rel=1e-5)
 
 
 def test_equal_rows_never_part():
