@@ -16,8 +16,9 @@ from pathlib import Path
 
 from wgan_lip.training.wandb_parts import read_part, wandb_parts
 
-# What ``wandb sync`` says of a part whose end was never written.
-_CUT_OFF = ("ends with an incomplete record", "error getting next record: EOF")
+# What ``wandb sync`` notes in its log of a part whose end was never written. It tells the terminal as well, but not
+# where it is done before it asks itself for its messages.
+_CUT_OFF = "error getting next record"
 
 
 def sync_run(folder: Path, killed: bool) -> tuple[int, str | None]:
@@ -44,9 +45,10 @@ def sync_run(folder: Path, killed: bool) -> tuple[int, str | None]:
             # Where its own logs go; a failure is said here.
             environment = {**os.environ, "WANDB_DIR": logs}
             done = subprocess.run(command, capture_output=True, text=True, env=environment)  # noqa: S603
+            noted = "".join(path.read_text(errors="replace") for path in Path(logs).rglob("*.log"))
         if not mark.exists():
             said = done.stdout + done.stderr
-            if not any(line in said for line in _CUT_OFF):
+            if _CUT_OFF not in noted:
                 return sent, f"{part}: {said.strip().splitlines()[-1] if said.strip() else 'wandb sync failed'}"
             mark.touch()
         sent += 1

@@ -89,6 +89,33 @@ def test_unlike_networks_and_the_same_one_twice(monkeypatch, capsys, checkpoints
     assert out.stat().st_size > 0
 
 
+CLASSIFIER = """\
+name: classifier
+model:
+  class_path: wgan_lip.training.RobustClassifier
+  init_args:
+    network: {class_path: wgan_lip.networks.MLPClassifier, init_args: {input_shape: [1, 8, 8], hidden: [16, 16]}}
+    steps: 4
+data: {class_path: wgan_lip.data.Digits, init_args: {labels: true}}
+certified_accuracy: {every: 4, n: 20, eps: [0.1]}
+trainer: {accelerator: cpu}
+"""
+
+
+def test_a_classifier_on_held_out_images(monkeypatch, capsys, tmp_path):
+    (tmp_path / "config.yaml").write_text(CLASSIFIER)
+    arguments = ("-c", tmp_path / "config.yaml", f"--runs_dir={tmp_path}", "--run=a", "--wandb.mode=disabled")
+    run(monkeypatch, "fit", *arguments)
+    (network,) = diagnosis(monkeypatch, capsys, tmp_path / "classifier" / "a", "-n", 30)
+    assert network["label"] == "classifier/a"
+    (points,) = network["points"]
+    assert (points["kind"], points["n"]) == ("held out", 30)
+    assert points["of"] == "a random unit combination of 10 outputs"
+    assert points["jacobian_complete"]
+    # From 64 pixels to 16 channels and 10 logits: orthogonal layers and MaxMin lose nothing on the way back.
+    assert points["layers"][-1]["mean"] == pytest.approx(1, abs=1e-4)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -63,7 +63,9 @@ def test_l_infinity_layer_is_one_lipschitz_in_l_infinity_only():
     y[0] = x[0] + torch.eye(20)[0]
     difference = (layer(x) - layer(y)).abs().amax(1)
     assert (difference <= (x - y).abs().amax(1) * (1 + 1e-6)).all()
-    assert certify(layer).bound == pytest.approx(math.sqrt(30))
+    assert certify(layer).norm == "linf"
+    assert certify(layer).bound == pytest.approx(1)
+    assert certify(layer, "l2").bound == pytest.approx(math.sqrt(30))
 
 
 @pytest.mark.parametrize("shape", [(5, 9), (9, 5), (6, 6)])

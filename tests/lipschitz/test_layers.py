@@ -1,6 +1,7 @@
 """The invariants of every constrained layer."""
 
 import copy
+import math
 
 import pytest
 import torch
@@ -33,12 +34,14 @@ def train(layer: nn.Module, steps: int, learning_rate: float, seed: int = 0) -> 
 
 
 def check_guarantee(layer: ConstrainedLinear, tolerance: float) -> None:
-    """What the constraint declares, by the singular values; and the certificate, which must know it too."""
+    """What the constraint declares, by the singular values or row sums; and the certificate, which must know it too."""
     layer.eval()
-    singular = torch.linalg.svdvals(layer.weight.detach().double())
-    bound = certify(layer).bound
-    assert singular.max() <= bound * (1 + 1e-12)
+    weight = layer.weight.detach().double()
+    singular = torch.linalg.svdvals(weight)
+    assert singular.max() <= certify(layer, "l2").bound * (1 + 1e-12)
+    assert weight.abs().sum(1).max() <= certify(layer, "linf").bound * (1 + 1e-12)
     guarantee = layer.constraint.guarantee
+    bound = certify(layer).bound
     if guarantee == "orthogonal":
         assert len(singular) == min(layer.weight.shape)
         assert (singular - 1).abs().max() <= tolerance
@@ -75,7 +78,8 @@ def test_guarantee_is_neither_too_bold_nor_too_shy(constraint):
     project_(layer)
     layer.eval()
     singular = torch.linalg.svdvals(layer.weight.detach())
-    largest_is_one = bool(singular.max() <= 1 + 1e-6)
+    norm = layer.weight.detach().abs().sum(1).max() if layer.constraint.norm == "linf" else singular.max()
+    largest_is_one = bool(norm <= 1 + 1e-6)
     all_are_one = bool(((singular - 1).abs() <= 1e-6).all())
     shown = "orthogonal" if all_are_one else "lipschitz" if largest_is_one else "none"
     assert layer.constraint.guarantee == shown
@@ -86,11 +90,13 @@ def test_no_slope_is_above_the_certificate(case):
     layer = case.build()
     train(layer, steps=3, learning_rate=0.1 if case.guarantee != "none" else 0.01)
     layer.eval()
-    bound = certify(layer).bound
     layer64 = copy.deepcopy(layer).double()
     x, y = torch.randn(2, 200, layer.in_features, dtype=torch.float64)
-    with torch.no_grad():
-        assert ((layer64(x) - layer64(y)).norm(dim=1) <= (1 + 1e-5) * bound * (x - y).norm(dim=1)).all()
+    for norm, order in (("l2", 2), ("linf", math.inf)):
+        bound = certify(layer, norm).bound
+        with torch.no_grad():
+            risen, gone = (torch.linalg.vector_norm(d, order, dim=1) for d in (layer64(x) - layer64(y), x - y))
+        assert (risen <= (1 + 1e-5) * bound * gone).all()
 
 
 @pytest.mark.parametrize("case", LAYERS)

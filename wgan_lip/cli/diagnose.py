@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from wgan_lip import __version__
 from wgan_lip.cli.errors import fail, in_one_line
 from wgan_lip.cli.rebuild import load_data, load_module
+from wgan_lip.data import ImageDataModule
 from wgan_lip.randomness import keyed_generator
 from wgan_lip.report import (
     NetworkSummary,
@@ -21,7 +22,15 @@ from wgan_lip.report import (
     save_figure,
     summarize_gradients,
 )
-from wgan_lip.training import SteppedModule, W1Estimator, WassersteinGAN, gan_points, pair_points
+from wgan_lip.training import (
+    RobustClassifier,
+    SteppedModule,
+    W1Estimator,
+    WassersteinGAN,
+    draw_images,
+    gan_points,
+    pair_points,
+)
 from wgan_lip.training.run_folder import find_checkpoint
 
 _DESCRIPTION = """\
@@ -31,7 +40,7 @@ dead or never switch. A table for each checkpoint, and one figure in which all s
 
 A GAN's critic is looked at on held-out real samples, generated ones, and points between the two; a critic of a pair on
 samples of both distributions and between them (on transport rays, where an optimal plan is known: there an optimal
-critic has norm 1); any other network on held-out samples of its data.
+critic has norm 1); a classifier on held-out images, where random combinations of its logits are differentiated.
 
 A checkpoint is loaded without executing code, but its config names classes: those of other packages than wgan_lip and
 torch are refused, unless --trust is given.
@@ -101,13 +110,11 @@ def _network_and_points(
     if isinstance(module, W1Estimator):
         return module.final_critic(), pair_points(module.pair, n, seed)
     data = load_data(path, trust)
-    n = min(n, data.size("heldout"))
     if isinstance(module, WassersteinGAN):
-        return module.critic, gan_points(module, data, n, seed)
-    network = getattr(module, "network", None)
-    if not isinstance(network, nn.Module):
-        raise ValueError(f"{path} is of a {type(module).__name__}, which has no critic and no network")
-    return network, {"held out": data.draw("heldout", n, keyed_generator(seed, "gradients, real"))}
+        return module.critic, gan_points(module, data, min(n, data.size("heldout")), seed)
+    if isinstance(module, RobustClassifier) and isinstance(data, ImageDataModule):
+        return module.network, {"held out": draw_images(data, n, seed)[0]}
+    raise ValueError(f"{path} is of a {type(module).__name__}, whose networks are not known")
 
 
 def _labels(paths: Sequence[Path]) -> list[str]:

@@ -5,16 +5,17 @@ from wgan_lip.lipschitz.activation_patterns import LayerUnits, activation_patter
 from wgan_lip.lipschitz.bjorck import bjorck_orthonormalize
 from wgan_lip.lipschitz.block_kernel import block_kernel
 from wgan_lip.lipschitz.bounds import spectral_norm_upper_bound
-from wgan_lip.lipschitz.certificate import LayerBound, LipschitzCertificate, certify
+from wgan_lip.lipschitz.certificate import LayerBound, LipschitzCertificate, certify, norm_of
 from wgan_lip.lipschitz.clipping import WeightClipping
-from wgan_lip.lipschitz.constraint import Constraint, Unconstrained, project_
+from wgan_lip.lipschitz.constraint import Constraint, Norm, Unconstrained, project_
 from wgan_lip.lipschitz.diagnostics import Diagnosis, diagnose
+from wgan_lip.lipschitz.export import plain
 from wgan_lip.lipschitz.gradient_profile import GradientProfile, LayerGradient, gradient_profile
 from wgan_lip.lipschitz.gradients import critic_gradients, gradient_norms, jacobian_norms
 from wgan_lip.lipschitz.groupsort import FullSort, GroupSort, MaxMin
 from wgan_lip.lipschitz.householder import Householder
 from wgan_lip.lipschitz.jacobian_spectrum import JacobianSpectrum, jacobian_spectrum
-from wgan_lip.lipschitz.l_infinity import LInfProjection
+from wgan_lip.lipschitz.l_infinity import LInfNormalization, LInfProjection
 from wgan_lip.lipschitz.lanczos import RitzValues, largest_singular_values
 from wgan_lip.lipschitz.linear import ConstrainedLinear, OrthogonalLinear
 from wgan_lip.lipschitz.matrix import ConstrainedMatrix
@@ -47,6 +48,7 @@ __all__ = [
     "GroupSort",
     "Householder",
     "JacobianSpectrum",
+    "LInfNormalization",
     "LInfProjection",
     "LayerBound",
     "LayerGradient",
@@ -54,6 +56,7 @@ __all__ = [
     "LipschitzCertificate",
     "MaxMin",
     "Maxout",
+    "Norm",
     "NormPool2d",
     "OrthogonalConv2d",
     "OrthogonalConvTranspose2d",
@@ -81,8 +84,10 @@ __all__ = [
     "jacobian_norms",
     "jacobian_spectrum",
     "largest_singular_values",
+    "norm_of",
     "on_manifold",
     "orthogonality_error",
+    "plain",
     "polar_factor",
     "project_",
     "spectral_norm_upper_bound",

@@ -1,14 +1,17 @@
 """The Lipschitz certificate: a proven upper bound of a network's Lipschitz constant."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from functools import partial
 
 import torch
 from torch import nn
 
 from wgan_lip.lipschitz.bounds import product_upper_bound
-from wgan_lip.lipschitz.leaves import inherits_forward, is_hooked, kind_of, leaves
+from wgan_lip.lipschitz.constraint import Constraint, Norm
+from wgan_lip.lipschitz.l_infinity_rules import L_INFINITY_RULES
+from wgan_lip.lipschitz.leaves import inherits_forward, is_hooked, kind_of, leaves, named
 from wgan_lip.lipschitz.residual import ConvexResidual
 from wgan_lip.lipschitz.rules import RULES, Rule
 
@@ -39,50 +42,80 @@ class LipschitzCertificate:
     """
 
     bound: float
-    norm: Literal["l2", "l1", "linf"]
+    norm: Norm
     layers: tuple[LayerBound, ...]
 
 
-def certify(network: nn.Module) -> LipschitzCertificate:
-    """Bound a network's Lipschitz constant in the l2 norm, rigorously and in float64.
+def certify(network: nn.Module, norm: Norm | None = None) -> LipschitzCertificate:
+    """Bound a network's Lipschitz constant, rigorously and in float64.
 
     The network is a layer with a known bound or an ``nn.Sequential`` (also nested) of such layers:
-    ``L(f_k o ... o f_1) <= prod_i L(f_i)``. The weights are taken as they are stored, so the bound
-    is about the exact function that they define; the proof covers evaluation mode (dropout off).
+    ``L(f_k o ... o f_1) <= prod_i L(f_i)``, all constants in one norm. The weights are taken as they are stored, so
+    the bound is about the exact function that they define; the proof covers evaluation mode (dropout off).
 
     Args:
         network: the network to bound; it is not changed.
+        norm: on inputs, outputs and all between: "l2" or "linf". None is the one in which its layers are held
+            (:func:`norm_of`), l2 where none is.
 
     Returns:
         The certificate; its ``bound`` is at least the true Lipschitz constant.
 
     Raises:
-        ValueError: a layer that cannot be bounded (it is named, with its class), or whose weight
-            holds NaN or infinity.
+        ValueError: an unknown norm; layers that are held in different norms, whose constants do not multiply; a layer
+            that cannot be bounded in the norm (it is named, with its class), or whose weight holds NaN or infinity.
     """
+    if norm is None:
+        norm = norm_of(network) or "l2"
+    elif norm not in _RULES:
+        raise ValueError(f"norm must be one of {', '.join(_RULES)}; got norm={norm!r}")
     layers = []
     for name, module in leaves(network):
         try:
             _check_finite(module)
-            bound = _rule_for(module)(module)
+            bound = _rule_for(module, norm)(module)
         except ValueError as error:
-            layer = f"layer '{name}'" if name else "the network"
-            raise ValueError(f"cannot certify {layer} ({kind_of(module)}): {error}") from None
+            raise ValueError(f"cannot certify {named(name)} ({kind_of(module)}): {error}") from None
         layers.append(LayerBound(name, kind_of(module), bound))
-    return LipschitzCertificate(product_upper_bound([layer.bound for layer in layers]), "l2", tuple(layers))
+    return LipschitzCertificate(product_upper_bound([layer.bound for layer in layers]), norm, tuple(layers))
 
 
-def _convex_residual(module: nn.Module) -> float:
+def norm_of(network: nn.Module) -> Norm | None:
+    """The norm in which a network's layers are held 1-Lipschitz by their constraints; None where none is.
+
+    Args:
+        network: any module.
+
+    Raises:
+        ValueError: some are held in one norm and some in another: then the product of their constants says nothing.
+    """
+    held: dict[Norm, str] = {}
+    for name, module in network.named_modules():
+        constraint = getattr(module, "constraint", None)
+        if isinstance(constraint, Constraint) and constraint.guarantee != "none":
+            held.setdefault(constraint.norm, f"{named(name)} ({type(constraint).__name__}) in {constraint.norm}")
+    if len(held) > 1:
+        raise ValueError(
+            f"layers are held 1-Lipschitz in different norms, {' and '.join(held.values())}: their constants cannot be "
+            "multiplied; use layers of one norm, or name the norm in which all are to be bounded as they are"
+        )
+    return next(iter(held), None)
+
+
+def _convex_residual(module: nn.Module, norm: Norm) -> float:
     if not isinstance(module, ConvexResidual):
         raise ValueError(f"it is no residual connection but a {type(module).__name__}")
-    weight, branch = float(module.weight), certify(module.branch).bound
+    weight, branch = float(module.weight), certify(module.branch, norm).bound
     if not math.isfinite(weight):
         raise ValueError(f"its weight is {weight}")
     # Two roundings of the terms and one of their sum, all of positive numbers.
     return (abs(1 - weight) + abs(weight) * branch) * (1 + 4 * torch.finfo(torch.float64).eps)
 
 
-_RULES: dict[type[nn.Module], Rule] = {**RULES, ConvexResidual: _convex_residual}
+_RULES: Mapping[Norm, Mapping[type[nn.Module], Rule]] = {
+    "l2": {**RULES, ConvexResidual: partial(_convex_residual, norm="l2")},
+    "linf": {**L_INFINITY_RULES, ConvexResidual: partial(_convex_residual, norm="linf")},
+}
 
 
 def _check_finite(module: nn.Module) -> None:
@@ -91,13 +124,20 @@ def _check_finite(module: nn.Module) -> None:
             raise ValueError("a parameter or buffer holds NaN or infinity")
 
 
-def _rule_for(module: nn.Module) -> Rule:
+def _rule_for(module: nn.Module, norm: Norm) -> Rule:
     if is_hooked(module):
         raise ValueError("it has forward hooks, or a forward of its own instance, that may change its output")
+    rules = _RULES[norm]
     for base in type(module).__mro__:
-        if base in _RULES:
+        if base in rules:
             # A subclass that computes something else must not inherit the bound.
             if inherits_forward(module, base):
-                return _RULES[base]
+                return rules[base]
             raise ValueError(f"its forward is not that of {base.__name__}")
-    raise ValueError(f"no bound is known for this class; known are {', '.join(sorted(c.__name__ for c in _RULES))}")
+    known = [other for other in _RULES if any(base in _RULES[other] for base in type(module).__mro__)]
+    if known:
+        raise ValueError(
+            f"its constant is known in {known[0]} only, not in {norm}, and constants in different norms do not multiply"
+        )
+    names = sorted(c.__name__ for c in rules)
+    raise ValueError(f"no bound is known for this class; known are {', '.join(names)}")

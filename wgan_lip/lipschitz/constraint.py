@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 
 Guarantee = Literal["orthogonal", "lipschitz", "none"]
+# The norm on a layer's inputs and outputs in which its constant is meant.
+Norm = Literal["l2", "linf"]
 
 
 class Constraint(ABC):
@@ -18,11 +20,14 @@ class Constraint(ABC):
 
     Attributes:
         guarantee: what holds of the weight in evaluation mode, after :func:`project_`, whatever the optimiser did, to
-            the precision of its dtype: "orthogonal", all singular values are 1; "lipschitz", none is above 1; "none",
-            neither, so that a critic of such layers has no known Lipschitz constant but the one that ``certify`` finds.
+            the precision of its dtype: "orthogonal", all singular values are 1; "lipschitz", the matrix is 1-Lipschitz
+            in ``norm``; "none", neither, so that a critic of such layers has no known Lipschitz constant but the one
+            that ``certify`` finds.
+        norm: in which it holds.
     """
 
     guarantee: ClassVar[Guarantee]
+    norm: ClassVar[Norm] = "l2"
 
     @abstractmethod
     def attach(self, layer: nn.Module) -> None:

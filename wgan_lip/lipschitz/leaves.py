@@ -59,6 +59,15 @@ def kind_of(module: nn.Module) -> str:
     return cls.__mro__[1].__name__ if nn.utils.parametrize.is_parametrized(module) else cls.__name__
 
 
+def named(name: str) -> str:
+    """What errors call a layer.
+
+    Args:
+        name: its dotted name; "" for the network.
+    """
+    return f"layer '{name}'" if name else "the network"
+
+
 def diagnosed_copy(network: nn.Module) -> nn.Module:
     """The same function on the CPU in float64, in evaluation mode, that changes none of its layers' inputs.
 

@@ -16,7 +16,8 @@ class ConstrainedConv2d(KernelConv2d):
     The matrix acts on patches. Patches overlap: each pixel lies in up to ``ceil(k / s)^2`` of them, so a matrix of norm
     1 makes a convolution of norm up to ``ceil(k / s)``, and an orthogonal matrix no orthogonal convolution unless
     ``k = s``. Where the constraint bounds the matrix, the kernel is therefore divided by ``ceil(k / s)``: proven, and
-    loose. For k = s that is 1. :class:`OrthogonalConv2d` has neither fault.
+    loose. For k = s that is 1. :class:`OrthogonalConv2d` has neither fault. In the l_inf norm nothing is lost: one
+    output is one row times one patch, however many patches overlap, so with ``LInfProjection`` nothing is divided.
 
     Args:
         in_channels: channels of the input.
@@ -24,7 +25,7 @@ class ConstrainedConv2d(KernelConv2d):
         kernel_size: k, on both axes; at least the stride.
         stride: s, on both axes; it must divide the height and the width of the input.
         constraint: how the matrix is held.
-        normalize: divide by ``ceil(k / s)`` if the constraint's guarantee is not "none".
+        normalize: divide by ``ceil(k / s)`` if the constraint has a guarantee in l2.
         padding_mode: "circular", or "zeros".
         bias: learn an additive bias for each output channel.
         initial: the matrix before the constraint is attached: "orthogonal", uniformly drawn (Haar), or "uniform",
@@ -57,7 +58,8 @@ class ConstrainedConv2d(KernelConv2d):
     ) -> None:
         super().__init__(in_channels, out_channels, kernel_size, stride, padding_mode, bias)
         self.matrix = ConstrainedMatrix(out_channels, in_channels * kernel_size**2, constraint, initial, generator)
-        self.divisor = -(-kernel_size // stride) if normalize and constraint.guarantee != "none" else 1
+        divided = normalize and constraint.guarantee != "none" and constraint.norm == "l2"
+        self.divisor = -(-kernel_size // stride) if divided else 1
 
     def kernel(self) -> Tensor:
         matrix: Tensor = self.matrix()

@@ -20,7 +20,7 @@ from wgan_lip.lipschitz.scale import Scale
 Rule = Callable[[nn.Module], float]
 
 
-def _in_evaluation(rule: Rule) -> Rule:
+def in_evaluation(rule: Rule) -> Rule:
     """The rule of a layer whose weight may be parametrised: applied to it in evaluation mode."""
 
     def applied(module: nn.Module) -> float:
@@ -82,11 +82,11 @@ def _finite(value: float) -> float:
 
 RULES: dict[type[nn.Module], Rule] = {
     # Layers under any constraint are linear layers: what counts is their weight as it is.
-    nn.Linear: _in_evaluation(_linear),
-    nn.Conv2d: _in_evaluation(convolution_rule),
-    nn.ConvTranspose2d: _in_evaluation(convolution_rule),
-    KernelConv2d: _in_evaluation(kernel_convolution_rule),
-    KernelConvTranspose2d: _in_evaluation(kernel_convolution_rule),
+    nn.Linear: in_evaluation(_linear),
+    nn.Conv2d: in_evaluation(convolution_rule),
+    nn.ConvTranspose2d: in_evaluation(convolution_rule),
+    KernelConv2d: in_evaluation(kernel_convolution_rule),
+    KernelConvTranspose2d: in_evaluation(kernel_convolution_rule),
     ScaledAvgPool2d: _at_most_one,
     NormPool2d: _at_most_one,
     # Permutations of the pixels.

@@ -132,12 +132,16 @@ def check_bound(exact: float, estimate: float, certificate: LipschitzCertificate
 
 
 def check_norm_of(certificate: LipschitzCertificate, norm: Norm | None) -> None:
-    """See that a critic bounds W1 in the norm that is wanted.
+    """See that a critic bounds W1 in the norm that is wanted: in its own, and in those that are never smaller.
+
+    ``|x|_inf <= |x|_2 <= |x|_1``, so a function to the reals of a certified constant in one of them has it in the
+    later ones too.
 
     Raises:
-        ValueError: it is certified in another one.
+        ValueError: it is certified in a larger norm only.
     """
-    if norm is not None and norm != certificate.norm:
+    ascending: tuple[Norm, ...] = ("linf", "l2", "l1")
+    if norm is not None and ascending.index(norm) < ascending.index(certificate.norm):
         raise ValueError(
             f"the critic is certified in the {certificate.norm} norm, so it bounds no W1 in norm={norm!r}: "
             f"use norm={certificate.norm!r}, or another critic"

@@ -1,0 +1,63 @@
+"""What is proven of each class of layer in the l_inf norm: its largest row sum, for all that is linear."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from wgan_lip.lipschitz.absolute import Abs
+from wgan_lip.lipschitz.bounds import dense, gamma
+from wgan_lip.lipschitz.groupsort import FullSort, GroupSort, MaxMin
+from wgan_lip.lipschitz.kernel_convolution import KernelConv2d
+from wgan_lip.lipschitz.maxout import Maxout
+from wgan_lip.lipschitz.rules import RULES, Rule, in_evaluation
+from wgan_lip.lipschitz.scale import Scale
+
+
+def row_sum_upper_bound(rows: Tensor) -> float:
+    """A proven upper bound of ``max_i sum_j |w_ij|``, the norm of a matrix between l_inf and l_inf.
+
+    Args:
+        rows: of shape (m, ...), one row for each output, of any floating dtype; its entries are taken as exact.
+
+    Returns:
+        A float at least that, larger by about ``n 1e-16`` relative.
+
+    Raises:
+        ValueError: an entry is NaN or infinite.
+    """
+    sizes = rows.detach().to("cpu", torch.float64).flatten(1).abs()
+    if not bool(torch.isfinite(sizes).all()):
+        raise ValueError(f"weight of shape {tuple(rows.shape)} holds NaN or infinity")
+    if sizes.numel() == 0:
+        return 0.0
+    largest = float(sizes.sum(1).max())
+    return largest if largest == 0 else math.nextafter(largest * (1 + 2 * gamma(sizes.shape[1])), math.inf)
+
+
+def _weight(module: nn.Module) -> float:
+    """A convolution too: a pixel of the output is one row of the kernel times one patch, whatever the padding."""
+    return row_sum_upper_bound(dense(module.weight))
+
+
+def _kernel(module: nn.Module) -> float:
+    if not isinstance(module, KernelConv2d):
+        raise ValueError(f"it is no convolution with a kernel but a {type(module).__name__}")
+    with torch.no_grad():
+        return row_sum_upper_bound(module.kernel())
+
+
+L_INFINITY_RULES: dict[type[nn.Module], Rule] = {
+    nn.Linear: in_evaluation(_weight),
+    nn.Conv2d: in_evaluation(_weight),
+    KernelConv2d: in_evaluation(_kernel),
+    # What sorts, moves, picks or changes coordinates one by one is no steeper in one norm than in another.
+    **{
+        kind: RULES[kind]
+        for kind in (
+            *(GroupSort, MaxMin, FullSort, Maxout, Abs, Scale),
+            *(nn.PixelUnshuffle, nn.PixelShuffle, nn.Identity, nn.Flatten, nn.Unflatten, nn.Dropout),
+            *(nn.ReLU, nn.LeakyReLU, nn.Tanh, nn.Sigmoid),
+        )
+    },
+}
