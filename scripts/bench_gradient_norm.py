@@ -302,8 +302,8 @@ are all 1, so what is lost is lost to the activations, and to W1 where it has mo
 critic has gradient norm 1 (almost everywhere). Of the GAN, whose plan is not known, between independent real and
 generated samples, where the optimal critic may have any norm up to 1. *On P* and *on Q*: on samples of either
 distribution; for the GAN held-out real and generated ones. Where Q is a point, which it is in all pairs but the shells,
-the optimal critic has a kink there and no gradient. {points} points of each kind ({gan_points} for the GAN): no mean has
-a standard error above {error:.3f}; mean of {seeds} seeds, with their range (the GAN: one seed).
+the optimal critic has a kink there and no gradient. {points} points of each kind ({gan_points} for the GAN); no mean
+has a standard error above {error:.3f}; mean of {seeds} seeds, with their range (the GAN: one seed).
 *Never switching*: units, of all layers, in which the same piece of the activation acts at all these points: they are
 linear there. A unit of ReLU loses its share of the gradient wherever it is off, so a critic keeps norm by units
 that are on everywhere, and those are linear. *W1 ≥*: the critic's certified estimate on held-out samples (a lower bound
