@@ -3,13 +3,14 @@
     python scripts/bench_gradient_norm.py [--steps 1000] [--gan-steps 5000] [--seeds 0 1 2] [--jobs 2]
 
 Trains both critics on pairs with known W1 and potential, and as the critic of configs/gan/digits.yaml; writes
-docs/gradient_norm.json, .png and .md, and prints the table. Two to five minutes on two cores. ``--draw`` makes
+docs/gradient_norm.json, .png and .md, and prints the table. About five minutes on two cores. ``--draw`` makes
 figure and text anew from the JSON.
 """
 
 import argparse
 import json
 import logging
+import math
 import multiprocessing
 import platform
 import sys
@@ -34,6 +35,7 @@ from wgan_lip.lipschitz import GroupSort, LayerGradient
 from wgan_lip.networks import MLPCritic
 from wgan_lip.randomness import keyed_generator
 from wgan_lip.report import GradientPanel, NetworkSummary, gradient_figure, save_figure, summarize_gradients
+from wgan_lip.report.layer_labels import shared_labels
 from wgan_lip.training import W1Estimator, WassersteinGAN, gan_points, pair_points, plain_fit, score_heldout
 from wgan_lip.training.heldout import draw_heldout
 
@@ -208,13 +210,11 @@ def over_seeds(values: Sequence[float]) -> str:
 def bars(results: dict[str, Any], case: str) -> str:
     """The numbers under the bars of one row of the figure, as markdown."""
     networks = [averaged(runs_of(results, case, name)) for name in ACTIVATIONS]
-    layers = [network.points[-1].layers for network in networks]
-    labels = ["output", *(f"after {layer.name}" for layer in layers[0][1:-1]), "input"]
-    kinds = ["", *("activation" if a.kind != b.kind else a.kind for a, b in zip(*layers, strict=True))][1:]
+    labels = shared_labels(networks) or []
     lines = ["| critic | " + " | ".join(labels) + " |", "|---|" + "--:|" * len(labels)]
-    del kinds
-    for network, places in zip(networks, layers, strict=True):
-        lines.append(f"| {network.label} | " + " | ".join(f"{layer.mean:.3f}" for layer in places) + " |")
+    for network in networks:
+        cells = [f"{layer.mean:.3f}" for layer in network.points[-1].layers]
+        lines.append(f"| {network.label} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -249,6 +249,12 @@ def rounded(value: Any) -> Any:
     return [rounded(part) for part in value] if isinstance(value, list | tuple) else value
 
 
+def largest_error(results: dict[str, Any]) -> float:
+    """The largest standard error of a norm in the table, rounded up."""
+    found = max(points["layers"][-1]["standard_error"] for run in results["runs"] for points in run["points"])
+    return math.ceil(1000 * found) / 1000
+
+
 def as_json(results: dict[str, Any]) -> str:
     """JSON with a line for each run, so that changes of it can be read."""
     runs = ",\n  ".join(json.dumps(run) for run in results["runs"])
@@ -258,7 +264,63 @@ def as_json(results: dict[str, Any]) -> str:
 
 def markdown(results: dict[str, Any]) -> str:
     """docs/gradient_norm.md."""
-    return f"{table(results)}\n"
+    steps = {run["case"]: run["steps"] for run in results["runs"]}
+    trained = ", ".join(f"{case} {steps[case]}" for case in case_names(results) if case != GAN)
+    return TEXT.format(
+        table=table(results), bars=bars(results, BARS), case=BARS, trained=trained, gan_steps=steps[GAN], points=POINTS,
+        gan_points=GAN_POINTS, seeds=len(results["seeds"]), error=largest_error(results),
+    )  # fmt: skip
+
+
+# The row of the figure whose numbers are written out.
+BARS = CASES[2].name
+TEXT = """\
+# Lost gradient norm
+
+Printed by `python scripts/bench_gradient_norm.py`, which also draws the figure.
+
+A critic that attains W1 has gradient norm 1 wherever mass is moved. A network of 1-Lipschitz layers can only lose
+gradient norm on its way back from the output to the input, and what is lost in one layer no other layer can restore. So
+a critic is as steep as it should be only if *no* layer loses anything there. Orthogonal layers need not: backwards,
+`W^T` keeps the norm of every gradient where W has no more outputs than inputs, else of those in its range. GroupSort
+does not: its Jacobian is a permutation. ReLU does: it sets to zero what belongs to units that are off.
+
+Both critics here have the same sizes, the same orthogonal layers and the same training (StiefelMuon; the GAN: Adam, as
+`configs/gan/digits.yaml` has it) and differ in the activation only.
+
+![Gradient norm after each layer, ReLU beside GroupSort](gradient_norm.png)
+
+*Left*: mean norm of the gradient with respect to what each layer gives, from the output back to the input; whiskers are
+the standard deviation over the points. A step down to a bar is what the layer to its left has lost: from "act." to
+the W beside it, that activation. *Middle*: the singular value of the input Jacobian, which is the norm of the critic's
+gradient, over the points, sorted. *Right*: the singular values of the weights, from the smallest to the largest. They
+are all 1, so what is lost is lost to the activations, and to W1 where it has more outputs than inputs.
+
+{table}
+
+*Between*: points `x + t (y - x)`, t uniform, where (x, y) are drawn from an optimal plan of the pair: there the optimal
+critic has gradient norm 1 (almost everywhere). Of the GAN, whose plan is not known, between independent real and
+generated samples, where the optimal critic may have any norm up to 1. *On P* and *on Q*: on samples of either
+distribution; for the GAN held-out real and generated ones. Where Q is a point, which it is in all pairs but the shells,
+the optimal critic has a kink there and no gradient. {points} points of each kind ({gan_points} for the GAN); no mean
+has a standard error above {error:.3f}; mean of {seeds} seeds, with their range (the GAN: one seed).
+*Never switching*: units, of all layers, in which the same piece of the activation acts at all these points: they are
+linear there. A unit of ReLU loses its share of the gradient wherever it is off, so a critic keeps norm by units
+that are on everywhere, and those are linear. *W1 ≥*: the critic's certified estimate on held-out samples (a lower bound
+but for their sampling error), and the true W1.
+
+All that GroupSort loses, it loses in W1, which has more outputs than inputs here: training turns it so that the
+gradient lies in its range. In the GAN it has got less far.
+
+The bars of the row "{case}", mean over the seeds:
+
+{bars}
+
+Steps of training: {trained}; the GAN {gan_steps}, by its generator.
+
+The same of any checkpoint, and of several side by side: `wgan-lip diagnose relu.ckpt groupsort.ckpt -o gradients.png`;
+while a critic trains: `wgan-lip fit -c ... --gradient_norms.n 256`. From Python: `wgan_lip.lipschitz.diagnose`.
+"""
 
 
 if __name__ == "__main__":

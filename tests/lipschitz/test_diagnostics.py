@@ -384,3 +384,17 @@ def test_diagnosis_of_several_outputs_takes_fewer_points_for_the_jacobian():
     assert found.jacobian.values.shape == (8, 3)
     with pytest.raises(ValueError, match="jacobian_points must be at least 2; got jacobian_points=1"):
         diagnose(mlp(5, 3, MaxMin()), points(10, 5), generator(), jacobian_points=1)
+
+
+def test_a_network_that_cannot_be_copied_is_named():
+    network = nn.Sequential(nn.Linear(3, 1))
+    network.register_buffer("kept", torch.ones(1, requires_grad=True) * 2)
+    with pytest.raises(ValueError, match="network cannot be copied, so neither diagnosed"):
+        gradient_profile(network, points(4, 3))
+
+
+def test_a_layer_that_is_none_is_named():
+    network = nn.Sequential(nn.Linear(3, 1))
+    network.register_module("1", None)
+    with pytest.raises(ValueError, match="layer '' cannot be applied: its child '1' is None"):
+        gradient_profile(network, points(4, 3))

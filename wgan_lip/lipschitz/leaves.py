@@ -31,7 +31,7 @@ def leaves(module: nn.Module, name: str = "") -> Iterator[tuple[str, nn.Module]]
         # Not named_children(), which leaves out a layer that comes a second time.
         for child_name, child in module._modules.items():
             if child is None:
-                raise ValueError(f"cannot certify layer '{name}': its child '{child_name}' is None")
+                raise ValueError(f"layer '{name}' cannot be applied: its child '{child_name}' is None")
             yield from leaves(child, f"{name}.{child_name}" if name else child_name)
     else:
         yield name, module

@@ -9,7 +9,7 @@ from wgan_lip.report.estimate_history import EstimateRow, read_estimates
 from wgan_lip.report.figures import save_figure, w1_figure
 from wgan_lip.report.gradient_figure import GradientPanel, gradient_figure, panels_of
 from wgan_lip.report.gradient_summary import NetworkSummary, PointsSummary, WeightRange, summarize_gradients
-from wgan_lip.report.gradient_table import gradient_table
+from wgan_lip.report.gradient_table import gradient_tables
 from wgan_lip.report.history import Row, read_history
 from wgan_lip.report.search_table import Found, read_found, search_table
 from wgan_lip.report.table import estimate_table, shown_rows, w1_table
@@ -32,7 +32,7 @@ __all__ = [
     "estimate_figure",
     "estimate_table",
     "gradient_figure",
-    "gradient_table",
+    "gradient_tables",
     "panels_of",
     "read_accuracies",
     "read_estimates",

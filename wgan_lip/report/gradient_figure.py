@@ -13,6 +13,7 @@ from wgan_lip.report.layer_labels import place_labels, shared_labels
 # Of networks in their order: what loses comes first, so that what keeps stands out.
 _COLOURS = ("#9aa5b1", "#e07b39", "#2f6f9f", "#5b9279", "#8e6c8a", "#c9a227")
 _TOP = 1.12
+_SEEN = 0.004
 
 
 @dataclass(frozen=True)
@@ -81,11 +82,11 @@ def gradient_figure(panels: Sequence[GradientPanel], title: str = "") -> Figure:
             axes.set_axisbelow(True)
             axes.spines[["top", "right"]].set_visible(False)
             axes.set_ylim(0, max(_TOP, 1.05 * _largest(panel)))
-    grid[0][1].set_title("input Jacobian", loc="left", fontsize="medium")
-    grid[0][2].set_title("weights", loc="left", fontsize="medium")
+    grid[0][1].set_title("singular values:\ninput Jacobian", loc="left", fontsize="small")
+    grid[0][2].set_title("singular values:\nweights", loc="left", fontsize="small")
     grid[-1][0].set_xlabel("gradient with respect to what the layer gives, from the output back to the input")
-    grid[-1][1].set_xlabel("points, sorted (%)")
-    grid[-1][2].set_xlabel("range of singular values")
+    grid[-1][1].set_xlabel("over the points, sorted (%)")
+    grid[-1][2].set_xlabel("smallest to largest")
     handles = [Patch(color=colour, label=label) for label, colour in colours.items()]
     figure.legend(handles=handles, loc="outside upper right", ncols=len(handles), frameon=False)
     if title:
@@ -106,7 +107,10 @@ def _bars(axes: Axes, panel: GradientPanel, colours: dict[str, str]) -> None:
         above = [min(layer.spread, layer.largest - layer.mean) for layer in layers]
         axes.bar(places, means, 0.92 * width, color=colours[network.label], zorder=2)
         spread = [[max(0.0, value) for value in values] for values in (below, above)]
-        axes.errorbar(places, means, spread, fmt="none", ecolor="0.2", elinewidth=0.9, capsize=1.8, zorder=3)
+        # One that is too short to be seen would be a smear on the bar's end.
+        seen = [j for j, pair in enumerate(zip(*spread, strict=True)) if max(pair) > _SEEN]
+        x, y, *errors = ([values[j] for j in seen] for values in (places, means, *spread))
+        axes.errorbar(x, y, errors, fmt="none", ecolor="0.2", elinewidth=0.9, capsize=1.8, zorder=3)
         axes.annotate(
             f"{means[-1]:.2f}",
             (places[-1], means[-1] + spread[1][-1]),
