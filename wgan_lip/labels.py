@@ -75,3 +75,27 @@ def _check_sizes(**sizes: int) -> None:
     for name, size in sizes.items():
         if size < 1:
             raise ValueError(f"{name} must be at least 1; got {name}={size}")
+
+
+def split_labels(samples: Tensor, classes: int) -> tuple[Tensor, Tensor]:
+    """Images and labels of samples that hold both: the inverse of joining :func:`label_planes` to images.
+
+    Args:
+        samples: shape (n, C + K, H, W), the last K channels label planes.
+        classes: K, at least 1 and less than the channels.
+
+    Returns:
+        The images, shape (n, C, H, W), and the labels, int64 of shape (n,).
+
+    Raises:
+        ValueError: samples with too few channels, or planes that are no labels.
+    """
+    if samples.ndim != 4 or not 1 <= classes < samples.shape[1]:
+        raise ValueError(
+            f"samples must be of shape (n, C + K, H, W) with K={classes} label planes; got {tuple(samples.shape)}: "
+            "set labels: true of the data"
+        )
+    images, planes = samples[:, :-classes], samples[:, -classes:, 0, 0]
+    if not bool(((planes > 0).sum(1) == 1).all()):
+        raise ValueError(f"the last {classes} channels must be label planes, of which one is above 0")
+    return images, planes.argmax(1)

@@ -20,6 +20,7 @@ from wgan_lip.report import (
 from wgan_lip.training import (
     ExactW1,
     FeatureQuality,
+    GradientNorms,
     HeldOutW1,
     SampleGrid,
     SaveCheckpoint,
@@ -61,7 +62,8 @@ def _estimator_report(metrics_csv: Path, name: str) -> tuple[Figure, Table]:
     return estimate_figure(rows, name), estimate_table(rows, name)
 
 
-COMMON: Callbacks = {"checkpoint": SaveCheckpoint}
+# A checkpoint comes last: it says how many rows were logged.
+COMMON: Callbacks = {"gradient_norms": GradientNorms, "checkpoint": SaveCheckpoint}
 KINDS = (
     Kind(
         module=WassersteinGAN,

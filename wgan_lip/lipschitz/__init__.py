@@ -1,17 +1,22 @@
 """Activations and layers that are 1-Lipschitz by construction, their rivals, and the certificate that bounds them."""
 
 from wgan_lip.lipschitz.absolute import Abs
+from wgan_lip.lipschitz.activation_patterns import LayerUnits, activation_patterns
 from wgan_lip.lipschitz.bjorck import bjorck_orthonormalize
 from wgan_lip.lipschitz.block_kernel import block_kernel
 from wgan_lip.lipschitz.bounds import spectral_norm_upper_bound
 from wgan_lip.lipschitz.certificate import LayerBound, LipschitzCertificate, certify, norm_of
 from wgan_lip.lipschitz.clipping import WeightClipping
 from wgan_lip.lipschitz.constraint import Constraint, Norm, Unconstrained, project_
+from wgan_lip.lipschitz.diagnostics import Diagnosis, diagnose
 from wgan_lip.lipschitz.export import plain
+from wgan_lip.lipschitz.gradient_profile import GradientProfile, LayerGradient, gradient_profile
 from wgan_lip.lipschitz.gradients import critic_gradients, gradient_norms, jacobian_norms
 from wgan_lip.lipschitz.groupsort import FullSort, GroupSort, MaxMin
 from wgan_lip.lipschitz.householder import Householder
+from wgan_lip.lipschitz.jacobian_spectrum import JacobianSpectrum, jacobian_spectrum
 from wgan_lip.lipschitz.l_infinity import LInfProjection
+from wgan_lip.lipschitz.lanczos import RitzValues, largest_singular_values
 from wgan_lip.lipschitz.linear import ConstrainedLinear, OrthogonalLinear
 from wgan_lip.lipschitz.matrix import ConstrainedMatrix
 from wgan_lip.lipschitz.maxout import Maxout
@@ -24,6 +29,7 @@ from wgan_lip.lipschitz.reshaped_convolution import ConstrainedConv2d
 from wgan_lip.lipschitz.residual import ConvexResidual
 from wgan_lip.lipschitz.scale import Scale
 from wgan_lip.lipschitz.spectral import SpectralNorm, SpectralProjection
+from wgan_lip.lipschitz.weight_spectrum import WeightSpectrum, weight_spectra
 from wgan_lip.stiefel import on_manifold, orthogonality_error, polar_factor
 
 __all__ = [
@@ -35,12 +41,17 @@ __all__ = [
     "ConstrainedMatrix",
     "Constraint",
     "ConvexResidual",
+    "Diagnosis",
     "FullSort",
     "GradientPenalty",
+    "GradientProfile",
     "GroupSort",
     "Householder",
+    "JacobianSpectrum",
     "LInfProjection",
     "LayerBound",
+    "LayerGradient",
+    "LayerUnits",
     "LipschitzCertificate",
     "MaxMin",
     "Maxout",
@@ -51,6 +62,7 @@ __all__ = [
     "OrthogonalLinear",
     "Parseval",
     "Penalty",
+    "RitzValues",
     "Scale",
     "ScaledAvgPool2d",
     "SpectralJacobianPenalty",
@@ -59,12 +71,18 @@ __all__ = [
     "StiefelRetraction",
     "Unconstrained",
     "WeightClipping",
+    "WeightSpectrum",
+    "activation_patterns",
     "bjorck_orthonormalize",
     "block_kernel",
     "certify",
     "critic_gradients",
+    "diagnose",
     "gradient_norms",
+    "gradient_profile",
     "jacobian_norms",
+    "jacobian_spectrum",
+    "largest_singular_values",
     "norm_of",
     "on_manifold",
     "orthogonality_error",
@@ -72,4 +90,5 @@ __all__ = [
     "polar_factor",
     "project_",
     "spectral_norm_upper_bound",
+    "weight_spectra",
 ]

@@ -1,7 +1,7 @@
 """The Lipschitz certificate: a proven upper bound of a network's Lipschitz constant."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -11,6 +11,7 @@ from torch import nn
 from wgan_lip.lipschitz.bounds import product_upper_bound
 from wgan_lip.lipschitz.constraint import Constraint, Norm
 from wgan_lip.lipschitz.l_infinity_rules import L_INFINITY_RULES
+from wgan_lip.lipschitz.leaves import inherits_forward, is_hooked, kind_of, leaves, named
 from wgan_lip.lipschitz.residual import ConvexResidual
 from wgan_lip.lipschitz.rules import RULES, Rule
 
@@ -74,8 +75,8 @@ def certify(network: nn.Module, norm: Norm | None = None) -> LipschitzCertificat
             _check_finite(module)
             bound = _rule_for(module, norm)(module)
         except ValueError as error:
-            raise ValueError(f"cannot certify {_named(name)} ({_kind(module)}): {error}") from None
-        layers.append(LayerBound(name, _kind(module), bound))
+            raise ValueError(f"cannot certify {named(name)} ({kind_of(module)}): {error}") from None
+        layers.append(LayerBound(name, kind_of(module), bound))
     return LipschitzCertificate(product_upper_bound([layer.bound for layer in layers]), norm, tuple(layers))
 
 
@@ -92,17 +93,13 @@ def norm_of(network: nn.Module) -> Norm | None:
     for name, module in network.named_modules():
         constraint = getattr(module, "constraint", None)
         if isinstance(constraint, Constraint) and constraint.guarantee != "none":
-            held.setdefault(constraint.norm, f"{_named(name)} ({type(constraint).__name__}) in {constraint.norm}")
+            held.setdefault(constraint.norm, f"{named(name)} ({type(constraint).__name__}) in {constraint.norm}")
     if len(held) > 1:
         raise ValueError(
             f"layers are held 1-Lipschitz in different norms, {' and '.join(held.values())}: their constants cannot be "
             "multiplied; use layers of one norm, or name the norm in which all are to be bounded as they are"
         )
     return next(iter(held), None)
-
-
-def _named(name: str) -> str:
-    return f"layer '{name}'" if name else "the network"
 
 
 def _convex_residual(module: nn.Module, norm: Norm) -> float:
@@ -121,31 +118,6 @@ _RULES: Mapping[Norm, Mapping[type[nn.Module], Rule]] = {
 }
 
 
-def leaves(module: nn.Module, name: str = "") -> Iterator[tuple[str, nn.Module]]:
-    """The layers of a (nested) nn.Sequential as often and in the order in which they are applied, with dotted names.
-
-    Args:
-        module: anything that is no plain nn.Sequential is a layer itself.
-        name: its name.
-
-    Raises:
-        ValueError: a child is None.
-    """
-    if (
-        isinstance(module, nn.Sequential)
-        and _inherits_forward(module, nn.Sequential)
-        and type(module).__iter__ is nn.Sequential.__iter__
-        and not _is_hooked(module)
-    ):
-        # Not named_children(), which leaves out a layer that comes a second time.
-        for child_name, child in module._modules.items():
-            if child is None:
-                raise ValueError(f"cannot certify layer '{name}': its child '{child_name}' is None")
-            yield from leaves(child, f"{name}.{child_name}" if name else child_name)
-    else:
-        yield name, module
-
-
 def _check_finite(module: nn.Module) -> None:
     for tensor in (*module.parameters(), *module.buffers()):
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
@@ -153,13 +125,13 @@ def _check_finite(module: nn.Module) -> None:
 
 
 def _rule_for(module: nn.Module, norm: Norm) -> Rule:
-    if _is_hooked(module):
+    if is_hooked(module):
         raise ValueError("it has forward hooks, or a forward of its own instance, that may change its output")
     rules = _RULES[norm]
     for base in type(module).__mro__:
         if base in rules:
             # A subclass that computes something else must not inherit the bound.
-            if _inherits_forward(module, base):
+            if inherits_forward(module, base):
                 return rules[base]
             raise ValueError(f"its forward is not that of {base.__name__}")
     known = [other for other in _RULES if any(base in _RULES[other] for base in type(module).__mro__)]
@@ -169,17 +141,3 @@ def _rule_for(module: nn.Module, norm: Norm) -> Rule:
         )
     names = sorted(c.__name__ for c in rules)
     raise ValueError(f"no bound is known for this class; known are {', '.join(names)}")
-
-
-def _inherits_forward(module: nn.Module, base: type[nn.Module]) -> bool:
-    return type(module).forward is base.forward and type(module).__call__ is nn.Module.__call__
-
-
-def _is_hooked(module: nn.Module) -> bool:
-    return bool(module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module))
-
-
-def _kind(module: nn.Module) -> str:
-    # A parametrised layer has a generated class; its base carries the name that people know.
-    cls = type(module)
-    return cls.__mro__[1].__name__ if nn.utils.parametrize.is_parametrized(module) else cls.__name__

@@ -55,7 +55,7 @@ def convolution_upper_bound(kernel: Tensor, stride: tuple[int, int], dilation: t
         return 0.0
     # A power of two: exact, and squares neither over- nor underflow.
     scale = 2.0 ** (math.frexp(largest)[1] - 1)
-    taps = _taps(k / scale, stride, dilation)
+    taps = phase_taps(k / scale, stride, dilation)
     if taps.shape[2] > taps.shape[3]:
         # The adjoint has the same norm, and a smaller A_0.
         taps = taps.flip(0, 1).mT
@@ -69,7 +69,7 @@ def convolution_upper_bound(kernel: Tensor, stride: tuple[int, int], dilation: t
     return norm_up(squared * (1 + 4 * gamma(1)), scale)
 
 
-def _taps(kernel: Tensor, stride: tuple[int, int], dilation: tuple[int, int]) -> Tensor:
+def phase_taps(kernel: Tensor, stride: tuple[int, int], dilation: tuple[int, int]) -> Tensor:
     """The kernel between phases, of stride 1 and dilation 1: ``(q_1, q_2, out, in s_1 s_2)``."""
     out, in_, *sizes = kernel.shape
     spread = [d * (size - 1) + 1 for d, size in zip(dilation, sizes, strict=True)]

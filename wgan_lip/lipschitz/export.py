@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from wgan_lip.lipschitz.absolute import Abs
 from wgan_lip.lipschitz.affine import convolution, linear, options
-from wgan_lip.lipschitz.certificate import _inherits_forward, _is_hooked, _kind, _named, leaves
+from wgan_lip.lipschitz.leaves import inherits_forward, is_hooked, kind_of, leaves, named
 from wgan_lip.lipschitz.groupsort import FullSort, GroupSort, MaxMin
 from wgan_lip.lipschitz.householder import Householder
 from wgan_lip.lipschitz.kernel_convolution import KernelConv2d, KernelConvolution, KernelConvTranspose2d
@@ -54,21 +54,21 @@ def plain(network: nn.Module, relu: bool = False) -> nn.Sequential:
             try:
                 _add(layers, module, relu)
             except ValueError as error:
-                raise ValueError(f"cannot make {_named(name)} ({_kind(module)}) plain: {error}") from None
+                raise ValueError(f"cannot make {named(name)} ({kind_of(module)}) plain: {error}") from None
     return layers.sequential()
 
 
 def _add(layers: PlainLayers, module: nn.Module, relu: bool) -> None:
-    if _is_hooked(module):
+    if is_hooked(module):
         raise ValueError("it has forward hooks, or a forward of its own instance, that may change its output")
-    if isinstance(module, ConvexResidual) and _inherits_forward(module, ConvexResidual):
+    if isinstance(module, ConvexResidual) and inherits_forward(module, ConvexResidual):
         layers.add(ConvexResidual(plain(module.branch, relu), float(module.weight)))
         return
     base = next((base for base in type(module).__mro__ if base in _CONVERTERS or base in _STAGES), None)
     if base is None:
         layers.extend(_ordinary(module))
         return
-    if not _inherits_forward(module, base):
+    if not inherits_forward(module, base):
         raise ValueError(f"its forward is not that of {base.__name__}")
     if relu and base in _STAGES:
         layers.sort(_STAGES[base](module, layers.channels_on(getattr(module, "dim", 1))))

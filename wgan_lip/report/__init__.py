@@ -6,6 +6,9 @@ from wgan_lip.report.draw_critic import DrawCritic
 from wgan_lip.report.estimate_figure import estimate_figure
 from wgan_lip.report.estimate_history import EstimateRow, read_estimates
 from wgan_lip.report.figures import save_figure, w1_figure
+from wgan_lip.report.gradient_figure import GradientPanel, gradient_figure, panels_of
+from wgan_lip.report.gradient_summary import NetworkSummary, PointsSummary, WeightRange, summarize_gradients
+from wgan_lip.report.gradient_table import gradient_table
 from wgan_lip.report.history import Row, read_history
 from wgan_lip.report.search_table import Found, read_found, search_table
 from wgan_lip.report.table import estimate_table, shown_rows, w1_table
@@ -14,18 +17,26 @@ __all__ = [
     "DrawCritic",
     "EstimateRow",
     "Found",
+    "GradientPanel",
+    "NetworkSummary",
+    "PointsSummary",
     "Row",
+    "WeightRange",
     "comparison_figure",
     "comparison_tables",
     "critic_figure",
     "estimate_figure",
     "estimate_table",
+    "gradient_figure",
+    "gradient_table",
+    "panels_of",
     "read_estimates",
     "read_found",
     "read_history",
     "save_figure",
     "search_table",
     "shown_rows",
+    "summarize_gradients",
     "w1_figure",
     "w1_table",
     "write_outcomes",

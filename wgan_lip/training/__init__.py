@@ -8,6 +8,8 @@ from wgan_lip.training.every_steps import EvaluateEverySteps, EverySteps
 from wgan_lip.training.exact_w1 import ExactW1
 from wgan_lip.training.feature_quality import FeatureQuality, FeatureScores, compare_features
 from wgan_lip.training.features import describe, load_features, save_features, train_features
+from wgan_lip.training.gradient_norms import GradientNorms
+from wgan_lip.training.gradient_points import gan_points, pair_points
 from wgan_lip.training.heldout import HeldOut, draw_heldout
 from wgan_lip.training.heldout_w1 import HeldOutW1
 from wgan_lip.training.inception_quality import InceptionQuality, InceptionScores, compare_on_inception
@@ -30,6 +32,7 @@ __all__ = [
     "ExponentialAverage",
     "FeatureQuality",
     "FeatureScores",
+    "GradientNorms",
     "HeldOut",
     "HeldOutW1",
     "InceptionQuality",
@@ -49,9 +52,11 @@ __all__ = [
     "draw_heldout",
     "evaluate",
     "evaluate_estimator",
+    "gan_points",
     "load_features",
     "load_pair",
     "log_picture",
+    "pair_points",
     "plain_fit",
     "save_features",
     "score_heldout",

@@ -1,0 +1,163 @@
+"""What is drawn and printed of a network's gradients: a diagnosis at several kinds of points, small enough to keep."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Generator, Tensor, nn
+
+from wgan_lip.lipschitz import (
+    LayerGradient,
+    LayerUnits,
+    activation_patterns,
+    gradient_profile,
+    jacobian_spectrum,
+    weight_spectra,
+)
+
+# Singular values of the Jacobian are kept as so many quantiles.
+_QUANTILES = 51
+_JACOBIAN_POINTS = 64
+
+
+@dataclass(frozen=True)
+class PointsSummary:
+    """Gradients at one kind of points.
+
+    Attributes:
+        kind: what they are.
+        n: how many.
+        of: what was differentiated; see :class:`wgan_lip.lipschitz.GradientProfile`.
+        layers: from the output to the input, less layers that only rearrange.
+        jacobian: quantiles of the singular values of the input Jacobian over the points, ascending, from 0 to 100 %.
+        jacobian_complete: whether they are of all singular values, or else of the largest of each point.
+    """
+
+    kind: str
+    n: int
+    of: str
+    layers: tuple[LayerGradient, ...]
+    jacobian: tuple[float, ...]
+    jacobian_complete: bool
+
+    @property
+    def input(self) -> LayerGradient:
+        """The norm of the gradient with respect to the input."""
+        return self.layers[-1]
+
+
+@dataclass(frozen=True)
+class WeightRange:
+    """The singular values of one weight.
+
+    Attributes:
+        name: the layer's.
+        kind: its class.
+        smallest: of the singular values; None where they are not known.
+        largest: likewise.
+        reason: why they are not known.
+    """
+
+    name: str
+    kind: str
+    smallest: float | None
+    largest: float | None
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class NetworkSummary:
+    """One network.
+
+    Attributes:
+        label: its name in figures and tables.
+        points: its gradients, for each kind of points.
+        units: of each activation, over the points of all kinds.
+        weights: in the order of their use.
+    """
+
+    label: str
+    points: tuple[PointsSummary, ...]
+    units: tuple[LayerUnits, ...]
+    weights: tuple[WeightRange, ...]
+
+    def record(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> "NetworkSummary":
+        """The inverse of ``record``.
+
+        Args:
+            record: as ``record`` gives it, or JSON of it.
+        """
+        return cls(
+            label=record["label"],
+            points=tuple(
+                PointsSummary(
+                    **{
+                        **points,
+                        "layers": tuple(LayerGradient(**layer) for layer in points["layers"]),
+                        "jacobian": tuple(points["jacobian"]),
+                    }
+                )
+                for points in record["points"]
+            ),
+            units=tuple(LayerUnits(**units) for units in record["units"]),
+            weights=tuple(WeightRange(**weight) for weight in record["weights"]),
+        )
+
+
+def summarize_gradients(
+    label: str, network: nn.Module, points: Mapping[str, Tensor], generator: Generator
+) -> NetworkSummary:
+    """Diagnose a network at several kinds of points.
+
+    Args:
+        label: its name in figures and tables.
+        network: a (nested) ``nn.Sequential``; it is not changed.
+        points: by kind, each of shape (n, ...), n at least 2.
+        generator: a CPU generator, for networks of several outputs.
+
+    Raises:
+        ValueError: no points, or as the diagnostics of ``wgan_lip.lipschitz`` do.
+    """
+    if not points:
+        raise ValueError("points must hold at least one kind; got none")
+    together = torch.cat([x.detach().cpu() for x in points.values()])
+    return NetworkSummary(
+        label=label,
+        points=tuple(_at(kind, network, x, generator) for kind, x in points.items()),
+        units=activation_patterns(network, together),
+        weights=tuple(
+            WeightRange(
+                one.name,
+                one.kind,
+                None if one.values is None else float(one.values[-1]),
+                None if one.values is None else float(one.values[0]),
+                one.reason,
+            )
+            for one in weight_spectra(network, together)
+        ),
+    )
+
+
+def _at(kind: str, network: nn.Module, x: Tensor, generator: Generator) -> PointsSummary:
+    profile = gradient_profile(network, x, generator=generator)
+    # The one singular value of a network with one output costs no more than its gradient.
+    some = x if profile.of == "the output" else x[:_JACOBIAN_POINTS]
+    spectrum = jacobian_spectrum(network, some, generator=generator)
+    levels = torch.linspace(0, 1, _QUANTILES, dtype=torch.float64)
+    # torch.quantile takes no more entries than 2^24.
+    values = spectrum.values.flatten().sort().values
+    quantiles = values[(levels * (len(values) - 1)).round().long()]
+    return PointsSummary(
+        kind=kind,
+        n=profile.n,
+        of=profile.of,
+        layers=profile.shown,
+        jacobian=tuple(quantiles.tolist()),
+        jacobian_complete=spectrum.complete,
+    )

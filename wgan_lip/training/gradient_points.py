@@ -1,0 +1,65 @@
+"""Points at which a critic's gradients are looked at: of both distributions, and between them."""
+
+from torch import Generator, Tensor, rand
+
+from wgan_lip.data import SampleDataModule
+from wgan_lip.distributions import Pair
+from wgan_lip.randomness import keyed_generator
+from wgan_lip.training.wgan import WassersteinGAN
+
+
+def pair_points(pair: Pair, n: int, seed: int) -> dict[str, Tensor]:
+    """Held-out x ~ P and y ~ Q, as ``draw_heldout`` draws them, and points between the two.
+
+    "between" is ``x + t (y - x)``, t uniform in [0, 1], where (x, y) are drawn from an optimal plan if one is known: on
+    such transport rays the gradient of an optimal potential has norm 1. If none is known, x and y are independent, and
+    its norm may be anything up to 1.
+
+    Args:
+        pair: the distributions.
+        n: points of each kind; those that are held out, where a pair holds out fewer.
+        seed: what they are drawn from.
+
+    Returns:
+        By kind, "x", "y" and "between", in float32.
+    """
+    x, y = pair.sample(n, keyed_generator(seed, "heldout"), heldout=True)
+    stream = keyed_generator(seed, "between")
+    ends = pair.sample_plan(n, stream) if pair.knows_plan else (x, y)
+    return {"x": x, "y": y, "between": between(*ends, stream)}
+
+
+def gan_points(gan: WassersteinGAN, data: SampleDataModule, n: int, seed: int) -> dict[str, Tensor]:
+    """Held-out real samples, generated ones, and points between independent ones of both.
+
+    Args:
+        gan: the networks, on any device.
+        data: the data.
+        n: points of each kind; at most so many as are held out.
+        seed: what they are drawn from.
+
+    Returns:
+        By kind, "real", "generated" and "between", on the CPU.
+
+    Raises:
+        ValueError: the held-out split is smaller than n.
+    """
+    real = data.draw("heldout", n, keyed_generator(seed, "gradients, real"))
+    fake = gan.sample(gan.noise(n, "gradients", seed)).to(real)
+    return {"real": real, "generated": fake, "between": between(real, fake, keyed_generator(seed, "between"))}
+
+
+def between(x: Tensor, y: Tensor, generator: Generator) -> Tensor:
+    """``x + t (y - x)`` with t uniform in [0, 1], for as many pairs as there are.
+
+    Args:
+        x: shape (n, *shape).
+        y: shape (m, *shape).
+        generator: a CPU generator.
+
+    Returns:
+        Shape (min(n, m), *shape).
+    """
+    n = min(len(x), len(y))
+    t = rand(n, *(1,) * (x.ndim - 1), generator=generator, dtype=x.dtype)
+    return x[:n].lerp(y[:n], t)
