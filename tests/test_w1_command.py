@@ -319,7 +319,7 @@ def test_an_unknown_command_is_one_line(arguments, message, monkeypatch, capsys)
     assert exit_.value.code == 2
     assert (
         capsys.readouterr().err
-        == f"wgan-lip: error: {message}; choose from fit, validate, test, compare, sample, submit, w1\n"
+        == f"wgan-lip: error: {message}; choose from fit, validate, test, compare, export, sample, submit, w1\n"
     )
 
 

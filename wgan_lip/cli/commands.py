@@ -12,6 +12,7 @@ TRAINING_COMMANDS = {
 COMMANDS = {
     **TRAINING_COMMANDS,
     "compare": "Critics on pairs with known W1: wgan-lip compare -c configs/compare/absolute_value.yaml",
+    "export": "A trained network as ordinary layers: wgan-lip export last.ckpt -o critic.pt2",
     "sample": "Draw samples from a checkpoint's generator: wgan-lip sample last.ckpt -n 10000 -o samples.npz",
     "submit": "Train as a job of Slurm: wgan-lip submit -c configs/gan/digits.yaml --nodes 2 --time 30",
     "w1": "Exact W1 between two sample sets: wgan-lip w1 real.npy fake.npy",

@@ -10,10 +10,10 @@ from torch.nn import functional as F
 
 from wgan_lip.lipschitz.absolute import Abs
 from wgan_lip.lipschitz.affine import convolution, linear, options
-from wgan_lip.lipschitz.leaves import inherits_forward, is_hooked, kind_of, leaves, named
 from wgan_lip.lipschitz.groupsort import FullSort, GroupSort, MaxMin
 from wgan_lip.lipschitz.householder import Householder
 from wgan_lip.lipschitz.kernel_convolution import KernelConv2d, KernelConvolution, KernelConvTranspose2d
+from wgan_lip.lipschitz.leaves import inherits_forward, is_hooked, kind_of, leaves, named
 from wgan_lip.lipschitz.maxout import Maxout
 from wgan_lip.lipschitz.plain_layers import PlainLayers
 from wgan_lip.lipschitz.pooling import NormPool2d, ScaledAvgPool2d
