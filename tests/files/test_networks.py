@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -82,6 +83,13 @@ def test_a_program_of_torch(name, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["n.pt2"]
 
 
+def test_a_program_does_not_tell_where_it_was_made(tmp_path):
+    written = write_network(plain(MLPCritic([8], 16, 2)), tmp_path / "n.pt2", drawn((8,)))
+    with zipfile.ZipFile(written.path) as archive:
+        assert {name.split("/")[0] for name in archive.namelist()} == {"n"}
+        assert not any(b"site-packages" in archive.read(name) for name in archive.namelist())
+
+
 def test_a_program_runs_where_this_package_is_not(tmp_path):
     build, shape = NETWORKS["conv"]
     network = build().eval()
@@ -111,6 +119,8 @@ def test_onnx_runtime_says_the_same(name, relu, tmp_path):
         for n in (1, 7):
             (outputs,) = session.run(["y"], {"x": drawn(shape, n).numpy()})
             np.testing.assert_allclose(outputs, network(drawn(shape, n)).numpy(), atol=1e-5, rtol=1e-5)
+    # Nor does it tell where it was made.
+    assert b"/torch/" not in written.path.read_bytes()
     if name == "mlp" and relu:
         kinds = {node.op_type for node in onnx.load(written.path).graph.node}
         assert kinds <= {"Gemm", "MatMul", "Add", "Relu", "Reshape", "Flatten", "Transpose"}

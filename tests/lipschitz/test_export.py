@@ -27,7 +27,14 @@ from wgan_lip.lipschitz import (
 )
 from wgan_lip.lipschitz.relu_form import sorting_stages
 from wgan_lip.lipschitz.rules import RULES
-from wgan_lip.networks import ConvCritic, DCGANCritic, DCGANGenerator, MLPCritic, MLPGenerator, ResidualCritic
+from wgan_lip.networks import (
+    ConvCritic,
+    DCGANCritic,
+    DCGANGenerator,
+    MLPCritic,
+    MLPGenerator,
+    ResidualCritic,
+)
 
 
 def _zero_padded(*sizes: int) -> OrthogonalConv2d:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -52,9 +53,9 @@ def write_network(
     if len(points) < 2:
         raise ValueError(f"points must be at least 2 inputs; got {len(points)}")
     write, read = _FORMATS[path.suffix]
-    # The suffix matters to those who write.
-    temporary = path.with_name(f".{path.stem}.tmp{path.suffix}")
-    try:
+    # Of the same name, which some formats keep.
+    with TemporaryDirectory(prefix=".export-", dir=path.absolute().parent) as folder:
+        temporary = Path(folder) / path.name
         write(network, temporary, points)
         with torch.no_grad():
             expected = (reference or network)(points)
@@ -64,8 +65,6 @@ def write_network(
         if not difference <= _TOLERANCE * max(1.0, float(expected.abs().max())):
             raise ValueError(f"{path} would give other outputs than the network, by {difference:.3g}: nothing written")
         temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
     return WrittenNetwork(path, difference, len(points))
 
 
@@ -93,8 +92,16 @@ def _difference(outputs: Tensor, expected: Tensor) -> float:
     return float((outputs.double() - expected.double()).abs().max())
 
 
+def _program(network: nn.Module, points: Tensor) -> torch.export.ExportedProgram:
+    program = torch.export.export(network, (points,), dynamic_shapes=({0: torch.export.Dim("batch")},))
+    for node in program.graph.nodes:
+        # It names files of this machine, and who reads it elsewhere has no use for that.
+        node.meta.pop("stack_trace", None)
+    return program
+
+
 def _write_program(network: nn.Module, path: Path, points: Tensor) -> None:
-    torch.export.save(torch.export.export(network, (points,), dynamic_shapes=_any_batch()), path)
+    torch.export.save(_program(network, points), path)
 
 
 def _read_program(network: nn.Module, path: Path) -> Callable[[Tensor], Tensor]:
@@ -103,12 +110,11 @@ def _read_program(network: nn.Module, path: Path) -> Callable[[Tensor], Tensor]:
 
 def _write_onnx(network: nn.Module, path: Path, points: Tensor) -> None:
     torch.onnx.export(
-        network,
-        (points,),
+        _program(network, points),
+        (),
         path,
         input_names=["x"],
         output_names=["y"],
-        dynamic_shapes=_any_batch(),
         dynamo=True,
         external_data=False,
         verbose=False,
@@ -139,10 +145,6 @@ def _read_weights(network: nn.Module, path: Path) -> Callable[[Tensor], Tensor]:
         tensor.zero_()
     other.load_state_dict(torch.load(path, weights_only=True))
     return other
-
-
-def _any_batch() -> tuple[dict[int, torch.export.Dim]]:
-    return ({0: torch.export.Dim("batch")},)
 
 
 _FORMATS = {
