@@ -7,11 +7,23 @@ import pytest
 import torch
 from torch import nn
 
-from tests.cli import ABSOLUTE, SMALL_ESTIMATOR, failure, fit, run
-from wgan_lip.cli.export import part_of
+from tests.cli import ABSOLUTE, CONFIGS, SMALL_ESTIMATOR, failure, fit, run
+from wgan_lip.cli import export
 from wgan_lip.cli.rebuild import load_module
 from wgan_lip.lipschitz import GroupSort
 from wgan_lip.training import SteppedModule
+
+SMALL_CLASSIFIER = [
+    "--data=wgan_lip.data.Digits",
+    "--data.init_args.labels=true",
+    "--model.init_args.network.init_args.input_shape=[1,8,8]",
+    "--model.init_args.network.init_args.channels=[4,8]",
+    "--model.init_args.network.init_args.hidden=[16]",
+    "--model.init_args.steps=3",
+    "--certified_accuracy.every=3",
+    "--wandb.mode=disabled",
+    "--run=small",
+]
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +39,15 @@ def checkpoints(tmp_path_factory) -> dict[str, Path]:
             "--model.init_args.generator_average.init_args.decay=0.5",
         )
         run(patch, "fit", "-c", ABSOLUTE, *SMALL_ESTIMATOR, f"--runs_dir={folder}", "--run=w1", "--wandb.mode=disabled")
-    made = {"gan": gan, "w1": folder / "absolute_value" / "w1"}
+        run(
+            patch,
+            "fit",
+            "-c",
+            CONFIGS / "robust" / "fashion_mnist_linf.yaml",
+            *SMALL_CLASSIFIER,
+            f"--runs_dir={folder}",
+        )
+    made = {"gan": gan, "w1": folder / "absolute_value" / "w1", "classifier": folder / "fashion_mnist_linf" / "small"}
     return {
         name: Path(shutil.copy(path / "checkpoints" / "last.ckpt", folder / f"{name}.ckpt"))
         for name, path in made.items()
@@ -85,24 +105,30 @@ def test_weights_for_the_layers_that_are_printed(monkeypatch, tmp_path, checkpoi
     torch.testing.assert_close(mine(x), load_module(checkpoints["gan"]).critic(x), atol=1e-5, rtol=1e-5)
 
 
-class _Classifier(SteppedModule):
-    counters = ()
+def test_a_classifiers_network(monkeypatch, tmp_path, checkpoints, capsys):
+    run(monkeypatch, "export", checkpoints["classifier"], "-o", tmp_path / "logits.pt2", "--relu")
+    said = capsys.readouterr().out
+    assert "the network after step 3" in said
+    assert "for inputs of shape (N, 1, 8, 8)" in said
+    assert "GroupSort" not in said
+    assert "MaxMin" not in said
+    x = torch.rand(5, 1, 8, 8)
+    classifier = load_module(checkpoints["classifier"])
+    torch.testing.assert_close(program(tmp_path / "logits.pt2")(x), classifier.network(x), atol=1e-5, rtol=1e-5)
 
-    def __init__(self, network: object) -> None:
-        super().__init__()
-        self.network = network
 
-    total_steps = 0
+def test_a_network_that_does_not_say_what_it_takes(monkeypatch, tmp_path, checkpoints, capsys):
+    def without_shape(path: Path, trust: bool = False) -> SteppedModule:
+        module = load_module(path, trust)
+        del module.network.input_shape
+        return module
 
-
-def test_a_classifiers_network():
-    network = nn.Sequential(nn.Linear(2, 2))
-    part = part_of(_Classifier(network), None)
-    assert (part.name, part.network, part.shape) == ("network", network, None)
-    with pytest.raises(ValueError, match="a _Classifier has no critic"):
-        part_of(_Classifier(network), "critic")
-    with pytest.raises(ValueError, match="a _Classifier has no network that could be exported"):
-        part_of(_Classifier(3), None)
+    monkeypatch.setattr(export, "load_module", without_shape)
+    arguments = ("export", checkpoints["classifier"], "-o", tmp_path / "logits.pt")
+    said = failure(capsys, monkeypatch, *arguments)
+    assert "does not say which inputs its network takes: give --shape, as in 1,28,28" in said
+    run(monkeypatch, *arguments, "--shape=1,8,8")
+    assert (tmp_path / "logits.pt").exists()
 
 
 @pytest.mark.parametrize(
@@ -112,7 +138,8 @@ def test_a_classifiers_network():
         ("gan", ["-o", "/nowhere/c.pt2"], "there is no folder /nowhere for c.pt2"),
         ("gan", [], "the following arguments are required: -o/--output"),
         ("gan", ["-o", "c.pt2", "--part", "both"], "invalid choice: 'both'"),
-        ("w1", ["-o", "c.pt2", "--part", "generator"], "a W1Estimator has no generator"),
+        ("w1", ["-o", "c.pt2", "--part", "generator"], "W1Estimator has no generator"),
+        ("classifier", ["-o", "c.pt2", "--part", "critic"], "RobustClassifier has no critic"),
         ("gan", ["-o", "c.pt2", "--shape", "1,x"], "--shape must be sizes of at least 1 with commas between"),
         ("gan", ["-o", "c.pt2", "--shape", "3,8"], "critic does not take inputs of shape [3, 8]"),
     ],

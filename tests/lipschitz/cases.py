@@ -16,6 +16,7 @@ from wgan_lip.lipschitz import (
     FullSort,
     GroupSort,
     Householder,
+    LInfNormalization,
     LInfProjection,
     MaxMin,
     Maxout,
@@ -39,6 +40,7 @@ CONSTRAINTS: dict[str, Callable[[], Constraint]] = {
     "spectral-norm": SpectralNorm,
     "parseval": Parseval,
     "l-infinity": LInfProjection,
+    "l-infinity-normalised": LInfNormalization,
     "clipping": lambda: WeightClipping(0.5),
     "unconstrained": Unconstrained,
 }

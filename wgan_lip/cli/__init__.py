@@ -1,4 +1,4 @@
-"""The command line: ``wgan-lip fit | validate | test | compare | export | sample | submit | w1``."""
+"""The command line: ``wgan-lip fit | validate | test | compare | export | sample | submit | certify | w1``."""
 
 import argparse
 import sys
@@ -39,6 +39,10 @@ def main(args: list[str] | None = None) -> None:
         from wgan_lip.cli.sample import run_sampling
 
         run_sampling(words[1:])
+    elif first == "certify":
+        from wgan_lip.cli.certify import run_certification
+
+        run_certification(words[1:])
     elif first == "submit":
         from wgan_lip.cli.submit import run_submission
 

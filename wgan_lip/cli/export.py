@@ -15,7 +15,7 @@ from wgan_lip.cli.rebuild import load_module
 from wgan_lip.files import check_suffix, write_network
 from wgan_lip.lipschitz import plain
 from wgan_lip.randomness import keyed_generator
-from wgan_lip.training import SteppedModule, W1Estimator, WassersteinGAN
+from wgan_lip.training import RobustClassifier, SteppedModule, W1Estimator, WassersteinGAN
 from wgan_lip.training.run_folder import find_checkpoint
 
 _DESCRIPTION = """\
@@ -109,7 +109,7 @@ def part_of(module: SteppedModule, name: str | None, raw: bool = False) -> Part:
         return parts[0]
     found = next((part for part in parts if part.name.split()[-1] == name), None)
     if found is None:
-        raise ValueError(f"a {type(module).__name__} has no {name or 'network that could be exported'}")
+        raise ValueError(f"the checkpoint's {type(module).__name__} has no {name or 'network that could be exported'}")
     return found
 
 
@@ -123,9 +123,9 @@ def _parts(module: SteppedModule, raw: bool) -> list[Part]:
         ]
     if isinstance(module, W1Estimator):
         return [Part("critic", module.final_critic(), tuple(module.pair.shape))]
-    # A classifier.
-    network = getattr(module, "network", None)
-    return [Part("network", network, _said(network, "input_shape"))] if isinstance(network, nn.Module) else []
+    if isinstance(module, RobustClassifier):
+        return [Part("network", module.network, _said(module.network, "input_shape"))]
+    return []
 
 
 def _said(network: nn.Module, name: str) -> tuple[int, ...] | None:

@@ -10,18 +10,23 @@ from rich.table import Table
 
 from wgan_lip.report import (
     DrawCritic,
+    accuracy_figure,
+    accuracy_table,
     estimate_figure,
     estimate_table,
+    read_accuracies,
     read_estimates,
     read_history,
     w1_figure,
     w1_table,
 )
 from wgan_lip.training import (
+    CertifiedAccuracy,
     ExactW1,
     FeatureQuality,
     GradientNorms,
     HeldOutW1,
+    RobustClassifier,
     SampleGrid,
     SaveCheckpoint,
     SteppedModule,
@@ -41,13 +46,15 @@ class Kind:
         module: the Lightning module's class.
         takes_data: whether it trains on a data module; otherwise it draws its own samples.
         callbacks: those that only this kind has.
-        report: a figure and a table of a run, from its metrics.csv and its name.
+        figure: the name of the report's figure.
+        report: that figure and a table of a run, from its metrics.csv and its name.
         pictures: patterns of further files in the run folder; of each, the last is shown at the end.
     """
 
     module: type[SteppedModule]
     takes_data: bool
     callbacks: Callbacks
+    figure: str
     report: Callable[[Path, str], tuple[Figure, Table]]
     pictures: tuple[str, ...]
 
@@ -62,6 +69,11 @@ def _estimator_report(metrics_csv: Path, name: str) -> tuple[Figure, Table]:
     return estimate_figure(rows, name), estimate_table(rows, name)
 
 
+def _classifier_report(metrics_csv: Path, name: str) -> tuple[Figure, Table]:
+    rows = read_accuracies(metrics_csv)
+    return accuracy_figure(rows, name), accuracy_table(rows, name)
+
+
 # A checkpoint comes last: it says how many rows were logged.
 COMMON: Callbacks = {"gradient_norms": GradientNorms, "checkpoint": SaveCheckpoint}
 KINDS = (
@@ -69,6 +81,7 @@ KINDS = (
         module=WassersteinGAN,
         takes_data=True,
         callbacks={"exact_w1": ExactW1, "sample_grid": SampleGrid, "feature_quality": FeatureQuality},
+        figure="w1",
         report=_gan_report,
         pictures=("samples/[0-9]*.png", "samples/averaged-*.png"),
     ),
@@ -76,8 +89,17 @@ KINDS = (
         module=W1Estimator,
         takes_data=False,
         callbacks={"heldout_w1": HeldOutW1, "draw_critic": DrawCritic},
+        figure="w1",
         report=_estimator_report,
         pictures=("critic/*.png",),
+    ),
+    Kind(
+        module=RobustClassifier,
+        takes_data=True,
+        callbacks={"certified_accuracy": CertifiedAccuracy},
+        figure="accuracy",
+        report=_classifier_report,
+        pictures=(),
     ),
 )
 

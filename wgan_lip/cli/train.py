@@ -323,11 +323,12 @@ class WganLipCLI(LightningCLI):
             # Without loggers, as in fast_dev_run, or without a step.
             return
         figure, table = self._kind.report(folder / "metrics.csv", self._get(self.config_init, "name"))
-        save_figure(figure, folder / "w1.png")
-        log_picture(self.trainer.loggers, "report/w1", folder / "w1.png", cast(SteppedModule, self.model))
+        name = self._kind.figure
+        save_figure(figure, folder / f"{name}.png")
+        log_picture(self.trainer.loggers, f"report/{name}", folder / f"{name}.png", cast(SteppedModule, self.model))
         self.console.print(table)
         self.console.print("Written:")
-        for pattern in ("w1.png", *self._kind.pictures, *_WRITTEN):
+        for pattern in (f"{name}.png", *self._kind.pictures, *_WRITTEN):
             found = sorted(folder.glob(pattern))
             if found:
                 self.console.print(f"  {found[-1]}", soft_wrap=True, highlight=False)

@@ -2,6 +2,7 @@
 
 from wgan_lip.data.cifar10 import CIFAR10
 from wgan_lip.data.digits import Digits
+from wgan_lip.data.few import FewPerClass
 from wgan_lip.data.image_folder import ImageFolder
 from wgan_lip.data.image_shards import ImageShards
 from wgan_lip.data.images import ImageDataModule
@@ -21,6 +22,7 @@ __all__ = [
     "SVHN",
     "Digits",
     "FashionMNIST",
+    "FewPerClass",
     "ImageDataModule",
     "ImageFolder",
     "ImageSamples",

@@ -15,7 +15,7 @@ from wgan_lip.lipschitz.gradients import critic_gradients, gradient_norms, jacob
 from wgan_lip.lipschitz.groupsort import FullSort, GroupSort, MaxMin
 from wgan_lip.lipschitz.householder import Householder
 from wgan_lip.lipschitz.jacobian_spectrum import JacobianSpectrum, jacobian_spectrum
-from wgan_lip.lipschitz.l_infinity import LInfProjection
+from wgan_lip.lipschitz.l_infinity import LInfNormalization, LInfProjection
 from wgan_lip.lipschitz.lanczos import RitzValues, largest_singular_values
 from wgan_lip.lipschitz.linear import ConstrainedLinear, OrthogonalLinear
 from wgan_lip.lipschitz.matrix import ConstrainedMatrix
@@ -48,6 +48,7 @@ __all__ = [
     "GroupSort",
     "Householder",
     "JacobianSpectrum",
+    "LInfNormalization",
     "LInfProjection",
     "LayerBound",
     "LayerGradient",

@@ -2,9 +2,10 @@
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
-from wgan_lip.lipschitz.constraint import Projected
+from wgan_lip.lipschitz.constraint import Parametrized, Projected
 
 
 class LInfProjection(Projected):
@@ -22,6 +23,26 @@ class LInfProjection(Projected):
 
     def projection(self, weight: Tensor) -> Tensor:
         return project_rows_l1(weight)
+
+
+class LInfNormalization(Parametrized):
+    """The weight is a free parameter V with each row divided by its l_1 norm: ``w_i = v_i / |v_i|_1``.
+
+    Every row has norm 1, so the layer is 1-Lipschitz in the l_inf norm, and loses none of its constant. Its rows stay
+    dense, and it learns faster than under :class:`LInfProjection`, which takes the same from every entry of a row and
+    so undoes most of what a step of Adam's did. A row of zeros stays one.
+    """
+
+    guarantee = "lipschitz"
+    norm = "linf"
+
+    def attach(self, layer: nn.Module) -> None:
+        parametrize.register_parametrization(layer, "weight", _RowsOfNormOne())
+
+
+class _RowsOfNormOne(nn.Module):
+    def forward(self, weight: Tensor) -> Tensor:
+        return weight / weight.abs().sum(1, keepdim=True).clamp_min(torch.finfo(weight.dtype).tiny)
 
 
 def project_rows_l1(matrix: Tensor) -> Tensor:

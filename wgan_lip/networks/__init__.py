@@ -1,5 +1,6 @@
-"""Critics and generators."""
+"""Critics, generators and classifiers."""
 
+from wgan_lip.networks.classifiers import ConvClassifier, MLPClassifier
 from wgan_lip.networks.convolutional import ConvCritic, DCGANCritic
 from wgan_lip.networks.dcgan import DCGANGenerator
 from wgan_lip.networks.defaults import CriticFactory, default_critic
@@ -10,6 +11,7 @@ from wgan_lip.networks.mlp import MLPCritic, MLPGenerator
 from wgan_lip.networks.residual import ResidualCritic, ResidualGenerator
 
 __all__ = [
+    "ConvClassifier",
     "ConvCritic",
     "CriticFactory",
     "DCGANCritic",
@@ -17,6 +19,7 @@ __all__ = [
     "FeatureNetwork",
     "InceptionFeatures",
     "LabelledGenerator",
+    "MLPClassifier",
     "MLPCritic",
     "MLPGenerator",
     "ResidualCritic",

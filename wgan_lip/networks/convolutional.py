@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from torch import nn
 
 from wgan_lip.lipschitz import MaxMin, OrthogonalConv2d, OrthogonalLinear
-from wgan_lip.networks.images import halvings, image_shape
+from wgan_lip.networks.images import halvings
 from wgan_lip.networks.layers import (
     ActivationFactory,
     ConvFactory,
     LinearFactory,
-    activation_for,
+    halving_layers,
     hidden_layers,
     scaled,
 )
@@ -56,20 +56,9 @@ class ConvCritic(nn.Sequential):
         activation: ActivationFactory = MaxMin,
         lipschitz_constant: float = 1.0,
     ) -> None:
-        inputs, height, width = image_shape("input_shape", input_shape)
-        if height % 2 ** len(channels) or width % 2 ** len(channels):
-            raise ValueError(
-                f"{len(channels)} convolutions need sides divisible by {2 ** len(channels)}; "
-                f"got input_shape={list(input_shape)}"
-            )
-        layers: list[nn.Module] = []
-        for outputs in channels:
-            act, left = activation_for(activation, outputs)
-            layers += [conv(inputs, outputs, kernel_size, 2), act]
-            inputs = left
-        pixels = height * width // 4 ** len(channels)
-        rest, features = hidden_layers(inputs * pixels, hidden, linear, activation)
-        super().__init__(*layers, nn.Flatten(), *rest, linear(features, 1), *scaled(lipschitz_constant))
+        layers, inputs = halving_layers(input_shape, channels, kernel_size, conv, activation)
+        rest, features = hidden_layers(inputs, hidden, linear, activation)
+        super().__init__(*layers, *rest, linear(features, 1), *scaled(lipschitz_constant))
         self.input_shape = tuple(input_shape)
         self.lipschitz_constant = lipschitz_constant
 

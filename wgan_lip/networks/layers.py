@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from wgan_lip.lipschitz import Scale
+from wgan_lip.networks.images import image_shape
 
 # ``linear(in_features, out_features)`` and ``activation()`` build one layer each; an activation that has an argument
 # ``channels`` without a default, as Householder has, gets the number of channels.
@@ -36,6 +37,40 @@ def hidden_layers(
         layers += [linear(inputs, width), act]
         inputs = left
     return layers, inputs
+
+
+def halving_layers(
+    input_shape: Sequence[int],
+    channels: Sequence[int],
+    kernel_size: int,
+    conv: ConvFactory,
+    activation: ActivationFactory,
+) -> tuple[list[nn.Module], int]:
+    """A convolution with stride 2 and an activation for each of ``channels``, then flatten; and the features left.
+
+    Args:
+        input_shape: (C, H, W); the sides must be divisible by ``2 ^ len(channels)``.
+        channels: of the convolutions.
+        kernel_size: of the convolutions.
+        conv: builds a convolution from input channels, output channels, kernel size and stride.
+        activation: builds an activation.
+
+    Raises:
+        ValueError: a shape that is no image's, sides that cannot be halved so often, or an activation that cannot act
+            on the channels.
+    """
+    inputs, height, width = image_shape("input_shape", input_shape)
+    if height % 2 ** len(channels) or width % 2 ** len(channels):
+        raise ValueError(
+            f"{len(channels)} convolutions need sides divisible by {2 ** len(channels)}; "
+            f"got input_shape={list(input_shape)}"
+        )
+    layers: list[nn.Module] = []
+    for outputs in channels:
+        act, left = activation_for(activation, outputs)
+        layers += [conv(inputs, outputs, kernel_size, 2), act]
+        inputs = left
+    return [*layers, nn.Flatten()], inputs * (height * width // 4 ** len(channels))
 
 
 def activation_for(activation: Callable[..., nn.Module], channels: int) -> tuple[nn.Module, int]:

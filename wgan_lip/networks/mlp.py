@@ -41,7 +41,7 @@ class MLPCritic(nn.Sequential):
         activation: ActivationFactory = MaxMin,
         lipschitz_constant: float = 1.0,
     ) -> None:
-        hidden, features = hidden_layers(_numel("input_shape", input_shape), _widths(width, depth), linear, activation)
+        hidden, features = hidden_layers(numel("input_shape", input_shape), _widths(width, depth), linear, activation)
         super().__init__(nn.Flatten(), *hidden, linear(features, 1), *scaled(lipschitz_constant))
         self.input_shape = tuple(input_shape)
         self.lipschitz_constant = lipschitz_constant
@@ -74,11 +74,11 @@ class MLPGenerator(nn.Sequential):
         linear: LinearFactory = nn.Linear,
         activation: ActivationFactory = nn.ReLU,
     ) -> None:
-        numel = _numel("output_shape", output_shape)
+        coordinates = numel("output_shape", output_shape)
         if noise_dim < 1:
             raise ValueError(f"noise_dim must be at least 1; got noise_dim={noise_dim}")
         layers, features = hidden_layers(noise_dim, _widths(width, depth), linear, activation)
-        super().__init__(*layers, linear(features, numel), nn.Tanh(), nn.Unflatten(1, tuple(output_shape)))
+        super().__init__(*layers, linear(features, coordinates), nn.Tanh(), nn.Unflatten(1, tuple(output_shape)))
         self.noise_dim = noise_dim
         self.output_shape = tuple(output_shape)
 
@@ -94,7 +94,16 @@ def _widths(width: int, depth: int) -> list[int]:
     return [width] * depth
 
 
-def _numel(name: str, shape: Sequence[int]) -> int:
+def numel(name: str, shape: Sequence[int]) -> int:
+    """The number of coordinates of a sample.
+
+    Args:
+        name: of the argument, for the error.
+        shape: of one sample.
+
+    Raises:
+        ValueError: it is empty, or a size is below 1.
+    """
     if not shape or min(shape) < 1:
         raise ValueError(f"{name} must be a non-empty list of sizes of at least 1; got {list(shape)}")
     return math.prod(shape)

@@ -1,5 +1,6 @@
 """Figures and tables of a run."""
 
+from wgan_lip.report.accuracy import AccuracyRow, accuracy_figure, accuracy_table, read_accuracies
 from wgan_lip.report.comparison import comparison_figure, comparison_tables, write_outcomes, write_summaries
 from wgan_lip.report.critic_figure import critic_figure
 from wgan_lip.report.draw_critic import DrawCritic
@@ -14,6 +15,7 @@ from wgan_lip.report.search_table import Found, read_found, search_table
 from wgan_lip.report.table import estimate_table, shown_rows, w1_table
 
 __all__ = [
+    "AccuracyRow",
     "DrawCritic",
     "EstimateRow",
     "Found",
@@ -22,6 +24,8 @@ __all__ = [
     "PointsSummary",
     "Row",
     "WeightRange",
+    "accuracy_figure",
+    "accuracy_table",
     "comparison_figure",
     "comparison_tables",
     "critic_figure",
@@ -30,6 +34,7 @@ __all__ = [
     "gradient_figure",
     "gradient_table",
     "panels_of",
+    "read_accuracies",
     "read_estimates",
     "read_found",
     "read_history",

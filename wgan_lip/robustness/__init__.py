@@ -1,8 +1,32 @@
-"""Robustness of classifiers: attacks that try to break what is proven, and accuracies with their sampling error."""
+"""Robustness of classifiers: what is proven, attacks that try to break it, and losses that train for it."""
 
 from wgan_lip.robustness.attacks import FGSM, PGD, Attack, Found
 from wgan_lip.robustness.ball import Ball
+from wgan_lip.robustness.certified import BrokenCertificateError, RobustnessCertificate, certify_classifier
 from wgan_lip.robustness.directions import margins
+from wgan_lip.robustness.losses import ClassificationLoss, CrossEntropy, MarginCrossEntropy, MulticlassHinge
+from wgan_lip.robustness.measure import RobustAccuracy, Robustness, measure_robustness
 from wgan_lip.robustness.robust_accuracy import Accuracy, Attacked, accuracy, attacked
 
-__all__ = ["FGSM", "PGD", "Accuracy", "Attack", "Attacked", "Ball", "Found", "accuracy", "attacked", "margins"]
+__all__ = [
+    "FGSM",
+    "PGD",
+    "Accuracy",
+    "Attack",
+    "Attacked",
+    "Ball",
+    "BrokenCertificateError",
+    "ClassificationLoss",
+    "CrossEntropy",
+    "Found",
+    "MarginCrossEntropy",
+    "MulticlassHinge",
+    "RobustAccuracy",
+    "Robustness",
+    "RobustnessCertificate",
+    "accuracy",
+    "attacked",
+    "certify_classifier",
+    "margins",
+    "measure_robustness",
+]

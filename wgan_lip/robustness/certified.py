@@ -22,7 +22,7 @@ class BrokenCertificateError(RuntimeError):
 
 @dataclass(frozen=True)
 class RobustnessCertificate:
-    """Proven bounds of how fast differences of logits can change: ``|(z_i - z_j)(x) - (z_i - z_j)(x')| <= K_ij |x - x'|``.
+    """Proven bounds of how fast logits can part: ``|d_ij(x) - d_ij(x')| <= K_ij |x - x'|`` with ``d_ij = z_i - z_j``.
 
     Attributes:
         lipschitz: of the whole network, layer by layer.
@@ -166,7 +166,7 @@ def _head(chain: list[nn.Module]) -> int | None:
 def _weight(layer: nn.Module) -> Tensor:
     training = layer.training
     try:
-        return layer.eval().weight.detach().to("cpu", torch.float64)  # type: ignore[operator, union-attr]
+        return layer.eval().weight.detach().to("cpu", torch.float64)  # type: ignore[operator]
     finally:
         layer.train(training)
 

@@ -49,8 +49,8 @@ class MarginCrossEntropy(ClassificationLoss):
     """Cross-entropy after all logits but the true one were raised by a margin: ``T CE((z + margin (1 - e_y)) / T, y)``.
 
     As the temperature T falls to 0 it becomes ``max(0, margin - (z_y - max_(j != y) z_j))``, a hinge of the margin that
-    certifies; before, it weighs hard examples less abruptly. Networks of small Lipschitz constant need a T well below 1,
-    or their logits could never be sure of anything.
+    certifies; before, it weighs hard examples less abruptly. Networks of a small Lipschitz constant need a T well
+    below 1, or their logits could never be sure of anything.
 
     Args:
         margin: in the units of the logits.

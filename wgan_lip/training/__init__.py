@@ -1,6 +1,8 @@
 """Lightning modules and callbacks."""
 
+from wgan_lip.training.augmentation import RandomShift
 from wgan_lip.training.averaging import ExponentialAverage, TailAverage, WeightAverage
+from wgan_lip.training.certified_accuracy import CertifiedAccuracy, default_eps, draw_images
 from wgan_lip.training.checkpoint import SaveCheckpoint
 from wgan_lip.training.estimate import Estimate, evaluate_estimator, score_heldout
 from wgan_lip.training.evaluation import BrokenBoundError, Evaluation, evaluate
@@ -17,6 +19,7 @@ from wgan_lip.training.load_pair import load_pair
 from wgan_lip.training.loggers import MetricsCSV, log_picture, wandb_logger
 from wgan_lip.training.plain_fit import plain_fit
 from wgan_lip.training.progress import StepProgress
+from wgan_lip.training.robust_classifier import RobustClassifier, images_and_labels
 from wgan_lip.training.sample_grid import SampleGrid
 from wgan_lip.training.stepped import SteppedModule
 from wgan_lip.training.w1_estimator import W1Estimator
@@ -24,6 +27,7 @@ from wgan_lip.training.wgan import WassersteinGAN
 
 __all__ = [
     "BrokenBoundError",
+    "CertifiedAccuracy",
     "Estimate",
     "EvaluateEverySteps",
     "Evaluation",
@@ -38,6 +42,8 @@ __all__ = [
     "InceptionQuality",
     "InceptionScores",
     "MetricsCSV",
+    "RandomShift",
+    "RobustClassifier",
     "SampleGrid",
     "SaveCheckpoint",
     "StepProgress",
@@ -48,11 +54,14 @@ __all__ = [
     "WeightAverage",
     "compare_features",
     "compare_on_inception",
+    "default_eps",
     "describe",
     "draw_heldout",
+    "draw_images",
     "evaluate",
     "evaluate_estimator",
     "gan_points",
+    "images_and_labels",
     "load_features",
     "load_pair",
     "log_picture",

@@ -1,0 +1,184 @@
+"""``wgan-lip certify``: what is proven of a trained classifier, and attacks that try to break it."""
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NoReturn
+
+from rich.console import Console
+from rich.table import Table
+
+from wgan_lip.cli.errors import fail, in_one_line
+from wgan_lip.cli.rebuild import load_data, load_module
+from wgan_lip.data import ImageDataModule
+from wgan_lip.randomness import keyed_generator
+from wgan_lip.robustness import PGD, Accuracy, Robustness, measure_robustness
+from wgan_lip.training import RobustClassifier, default_eps, draw_images
+from wgan_lip.training.run_folder import find_checkpoint
+
+_DESCRIPTION = """\
+Certify a classifier of wgan-lip fit on held-out images, and attack it: a bound of its Lipschitz constant, layer by
+layer; the share of images that it classifies correctly, that it provably classifies correctly anywhere within a radius
+(pixels in [0, 1]), and that withstood the fast gradient method and projected gradient descent within that radius.
+
+An attack that changes a class within the certified radius ends the command with an error: it would be a bug.
+"""
+_EPILOG = """\
+examples:
+  wgan-lip certify runs/fashion_mnist_linf/20261127-120000
+  wgan-lip certify last.ckpt --data photos/ --eps 0.02 0.05 --json
+  wgan-lip certify last.ckpt --n 1000 --norm l2 --eps 0.25 --restarts 20
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        fail(message)
+
+
+def run_certification(words: Sequence[str]) -> None:
+    """Run the command.
+
+    Args:
+        words: its arguments.
+    """
+    options = _parser().parse_args(words)
+    with in_one_line():
+        for name in ("n", "steps", "restarts"):
+            if getattr(options, name) < 1:
+                raise ValueError(f"{name} must be at least 1; got {name}={getattr(options, name)}")
+        if options.seed < 0:
+            raise ValueError(f"seed must be at least 0; got seed={options.seed}")
+        path = find_checkpoint(options.checkpoint, "runs", "run")
+        classifier = load_module(path, trust=options.trust)
+        if not isinstance(classifier, RobustClassifier):
+            raise ValueError(f"{path} is of a {type(classifier).__name__}, which is no classifier")
+        data = load_data(path, trust=options.trust)
+        if not isinstance(data, ImageDataModule):
+            raise ValueError(f"{path} was trained on a {type(data).__name__}, which holds no images")
+        if options.data is not None:
+            data = _moved(data, options.data)
+        x, y = draw_images(data, options.n, options.seed)
+        norm = options.norm or classifier.norm
+        found = measure_robustness(
+            classifier.network,
+            x,
+            y,
+            norm,
+            options.eps or default_eps(norm),
+            len(data.classes),
+            pgd=None if options.no_attacks else partial(PGD, steps=options.steps, restarts=options.restarts),
+            confidence=options.confidence,
+            generator=keyed_generator(options.seed, "attacks"),
+        )
+        if options.json:
+            sys.stdout.write(json.dumps(_as_json(found, path), indent=2) + "\n")
+        else:
+            _print(found, path, classifier)
+
+
+def _moved(data: ImageDataModule, folder: str) -> ImageDataModule:
+    """The same data module, reading another folder."""
+    inner = getattr(data, "data", data)
+    if not hasattr(inner, "data_dir"):
+        raise ValueError(f"--data: a {type(inner).__name__} reads no folder")
+    if not Path(folder).exists():
+        raise ValueError(f"--data: there is no {folder}")
+    inner.data_dir = folder
+    return data
+
+
+def _as_json(found: Robustness, path: Path) -> dict[str, Any]:
+    certificate = found.certificate
+    return {
+        "checkpoint": str(path),
+        "norm": found.norm,
+        "images": found.clean.n,
+        "confidence": found.clean.confidence,
+        "lipschitz_bound": None if certificate is None else certificate.lipschitz.bound,
+        "layers": [] if certificate is None else [vars(layer) for layer in certificate.lipschitz.layers],
+        "largest_pair_constant": None if certificate is None else float(certificate.constants.max()),
+        "clean": _share(found.clean),
+        "radii": [
+            {
+                "eps": row.eps,
+                "certified": _share(row.certified),
+                "pgd": _share(row.pgd),
+                "fgsm": _share(row.fgsm),
+            }
+            for row in found.at
+        ],
+        "mean_certified_radius": None if certificate is None else float(found.radii.mean()),
+        "attacked_examples": found.attacked,
+        "broken_certificates": 0,
+    }
+
+
+def _share(accuracy: Accuracy | None) -> dict[str, float] | None:
+    return None if accuracy is None else {"accuracy": accuracy.value, "low": accuracy.low, "high": accuracy.high}
+
+
+def _print(found: Robustness, path: Path, classifier: RobustClassifier) -> None:
+    console = Console()
+    console.print(f"{path}, classifier step {classifier.step}", soft_wrap=True, highlight=False)
+    if found.certificate is None:
+        console.print(f"Nothing is proven of this network in {found.norm}.")
+    else:
+        layers = Table(title=f"Lipschitz constants in {found.norm}, at most")
+        layers.add_column("layer")
+        layers.add_column("kind")
+        layers.add_column("bound", justify="right")
+        for layer in found.certificate.lipschitz.layers:
+            layers.add_row(layer.name or "network", layer.kind, _bound(layer.bound))
+        layers.add_section()
+        layers.add_row("network", "product", _bound(found.certificate.lipschitz.bound))
+        largest = float(found.certificate.constants.max())
+        layers.add_row("", "difference of two logits", _bound(largest))
+        console.print(layers)
+    table = Table(
+        title=f"Accuracy on {found.clean.n} held-out images in {found.norm}, % ({found.clean.confidence:.0%} confidence)",
+        caption="certified: proven to withstand every perturbation of that size",
+    )
+    for heading in ("eps", "certified ≥", "PGD", "FGSM", "clean"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in found.at:
+        cells = (_percent(share) for share in (row.certified, row.pgd, row.fgsm, found.clean))
+        table.add_row(f"{row.eps:g}", *cells)
+    console.print(table)
+    if found.attacked and found.certificate is not None:
+        console.print(f"{found.attacked} attacked images: none changed its class within its certified radius.")
+
+
+def _bound(value: float) -> str:
+    # Rounded up, as a bound is.
+    return f"{math.ceil(value * 1e7) / 1e7:.7f}" if value < 100 else f"{value * 1.001:.4g}"
+
+
+def _percent(share: Accuracy | None) -> str:
+    return "-" if share is None else f"{100 * share.value:.2f} ± {50 * (share.high - share.low):.2f}"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        "wgan-lip certify",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("checkpoint", help="a checkpoint, or the folder of a run")
+    parser.add_argument("--data", help="folder of the same kind of data (default: the one of the training)")
+    parser.add_argument("--eps", type=float, nargs="+", help="radii, pixels in [0, 1] (default: of the norm)")
+    parser.add_argument("--norm", choices=("l2", "linf"), help="of the radii (default: the classifier's)")
+    parser.add_argument("-n", "--n", type=int, default=10_000, help="held-out images (default: 10000, or all)")
+    parser.add_argument("--steps", type=int, default=40, help="of PGD, each restart (default: 40)")
+    parser.add_argument("--restarts", type=int, default=5, help="of PGD (default: 5)")
+    parser.add_argument("--no-attacks", action="store_true", help="certify only")
+    parser.add_argument("--confidence", type=float, default=0.95, help="of the intervals (default: 0.95)")
+    parser.add_argument("--seed", type=int, default=0, help="of the images and the attacks (default: 0)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--trust", action="store_true", help="build classes of other packages that the config names")
+    return parser

@@ -1,0 +1,204 @@
+"""A classifier whose robustness is proven: trained for large margins under a known Lipschitz constant."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, cast
+
+import torch
+from pytorch_lightning.core.optimizer import LightningOptimizer
+from torch import Tensor, nn
+from torch.optim import Adam, Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+from wgan_lip.data import ImageDataModule
+from wgan_lip.labels import split_labels
+from wgan_lip.lipschitz import Norm, norm_of, project_
+from wgan_lip.optim import StiefelMuon
+from wgan_lip.parts import Part
+from wgan_lip.randomness import keyed_generator
+from wgan_lip.robustness import Attack, ClassificationLoss, MarginCrossEntropy
+from wgan_lip.training.augmentation import RandomShift
+from wgan_lip.training.stepped import SteppedModule
+
+OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
+
+
+class RobustClassifier(SteppedModule):
+    """Trains ``min_f E loss(f(x), y)`` on labelled images with pixels in [0, 1].
+
+    After each step, constrained weights are brought back into their sets (``lipschitz.project_``). What is proven of
+    the classifier then is up to its layers: with those of one norm, ``robustness.certify_classifier`` turns the margin
+    of each image into a radius within which its class cannot change; ``RobustAccuracy`` logs what share of the held-out
+    images is correct and certified, and ``wgan-lip certify`` attacks them as well.
+
+    The data are an ``ImageDataModule`` with ``labels: true``; its pixels in [-1, 1] are brought to [0, 1], the units
+    in which attacks and radii are given.
+
+    On several ranks (DDP) each takes its part of every batch: the steps are those of one process, up to rounding and
+    dropout.
+
+    Args:
+        network: the classifier, from (N, C, H, W) to logits (N, classes).
+        norm: in which robustness is wanted; None is the one in which the network's layers are held. Networks without
+            constraints must name it.
+        loss: of logits and classes; None is ``MarginCrossEntropy()``.
+        steps: the training ends after so many.
+        optimizer: builds the optimiser; None is ``StiefelMuon`` for networks held in l2, Adam with learning rate 1e-3
+            for others.
+        linear_decay: let the learning rate fall linearly: step k of n is taken at ``1 - k / n`` of it.
+        augmentation: of the training images.
+        adversary: trains on the images that this attack finds, in place of the given ones; of a network that is not
+            certified the best known defence, which proves nothing.
+        seed: what augmentation and attacks are drawn from; a step's depend on the seed and the step only.
+        log_every: steps between two logs of the training loss.
+
+    Raises:
+        ValueError: a count below 1, a network without a norm, or held in another; when training starts: data without
+            labels, or of another shape; while it trains: a loss that is no longer finite.
+
+    Source:
+        Anil, Lucas, Grosse, "Sorting out Lipschitz function approximation", ICML 2019, section 5; adversarial training:
+        Madry et al., "Towards deep learning models resistant to adversarial attacks", ICLR 2018, equation (2.1).
+    """
+
+    counters = ("classifier_step",)
+
+    def __init__(
+        self,
+        network: nn.Module,
+        norm: Norm | None = None,
+        loss: ClassificationLoss | None = None,
+        steps: int = 10_000,
+        optimizer: OptimizerFactory | None = None,
+        linear_decay: bool = True,
+        augmentation: RandomShift | None = None,
+        adversary: Attack | None = None,
+        seed: int = 0,
+        log_every: int = 100,
+    ) -> None:
+        super().__init__()
+        for name, value in {"steps": steps, "log_every": log_every}.items():
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1; got {name}={value}")
+        held = norm_of(network)
+        if held is None and norm is None:
+            raise ValueError("norm must be 'l2' or 'linf' for a network without constraints; got norm=None")
+        if held is not None and norm not in (None, held):
+            raise ValueError(f"the network's layers are held in {held}; got norm={norm!r}")
+        self.automatic_optimization = False
+        self.network = network
+        self.norm: Norm = cast(Norm, norm or held)
+        self.loss = loss or MarginCrossEntropy()
+        self.steps = steps
+        self.optimizer = optimizer or (StiefelMuon if held == "l2" else Adam)
+        self.linear_decay = linear_decay
+        self.augmentation = augmentation
+        self.adversary = adversary
+        self.seed = seed
+        self.log_every = log_every
+        self.classifier_step = 0
+        self.classes = 0
+
+    @property
+    def total_steps(self) -> int:
+        return self.steps
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits: ``(N, C, H, W) -> (N, classes)``, pixels in [0, 1]."""
+        return cast(Tensor, self.network(x))
+
+    def setup(self, stage: str) -> None:
+        super().setup(stage)
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        if not isinstance(data, ImageDataModule) or not data.classes:
+            raise ValueError(
+                f"RobustClassifier trains on labelled images; got {type(data).__name__} without labels: "
+                "set data.init_args.labels to true"
+            )
+        self.classes = len(data.classes)
+        logits = self._try(data.image_shape)
+        if logits.shape != (2, self.classes):
+            raise ValueError(
+                f"the network must give {self.classes} logits for each image, one for each class; got shape "
+                f"{tuple(logits.shape)} for 2 images"
+            )
+
+    @torch.no_grad()
+    def _try(self, shape: tuple[int, ...]) -> Tensor:
+        training = self.network.training
+        try:
+            images = torch.zeros(2, *shape, device=self.device, dtype=next(self.network.parameters()).dtype)
+            return cast(Tensor, self.network.eval()(images))
+        except (RuntimeError, ValueError) as error:
+            raise ValueError(f"the network does not take images of shape {tuple(shape)}: {error}") from error
+        finally:
+            self.network.train(training)
+
+    def training_step(self, batch: Tensor, batch_idx: int) -> None:
+        optimizer = cast(LightningOptimizer, self.optimizers())
+        x, y = images_and_labels(batch, self.classes)
+        mine = self.part_of_batch(len(x))
+        with self.ranks.alone():
+            loss = self._update(x.to(self.dtype), y, mine, optimizer)
+        self.classifier_step += 1
+        if self.linear_decay:
+            cast(Any, self.lr_schedulers()).step()
+        if self.classifier_step % self.log_every == 0:
+            self._log_loss(loss)
+        self.stop_when_done()
+
+    def _update(self, x: Tensor, y: Tensor, mine: Part, optimizer: LightningOptimizer) -> Tensor:
+        """One step; returns what this rank's part contributes to the loss."""
+        step = self.classifier_step
+        if self.augmentation is not None:
+            stream = keyed_generator(self.seed, "augmentation", step, mine.start, device=self.device)
+            x = self.augmentation(x, stream)
+        if self.adversary is not None:
+            x = self._attacked(x, y, keyed_generator(self.seed, "attack", step, mine.start, device=self.device))
+        loss = self.loss(self.network(x), y).mean()
+        optimizer.zero_grad()
+        self.manual_backward(loss * mine.share)
+        self.step_together(optimizer)
+        project_(self.network)
+        self.ranks.average_statistics_(self.network)
+        return loss.detach() * mine.share
+
+    def _attacked(self, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
+        # Judged as it will be: dropout off.
+        self.network.eval()
+        try:
+            return cast(Attack, self.adversary)(self.network, x, y, generator)
+        finally:
+            self.network.train()
+
+    def _log_loss(self, share: Tensor) -> None:
+        loss = float(self.ranks.total(share))
+        if not loss < torch.inf:
+            raise ValueError(
+                f"the training diverged: the loss at step {self.classifier_step} is {loss}: lower the optimiser's "
+                "learning rate"
+            )
+        self.log_metrics({"train/loss": loss})
+
+    def validation_step(self, batch: Tensor, batch_idx: int) -> None:
+        """Nothing by itself: ``CertifiedAccuracy`` evaluates when the loop ends."""
+
+    def test_step(self, batch: Tensor, batch_idx: int) -> None:
+        """Nothing by itself: ``CertifiedAccuracy`` evaluates when the loop ends."""
+
+    def configure_optimizers(self) -> Any:
+        optimizer = self.optimizer(self.network.parameters())
+        self.check_optimizers([type(optimizer).__name__], "classifier")
+        if not self.linear_decay:
+            return optimizer
+        return [optimizer], [LambdaLR(optimizer, lambda k: max(0.0, 1 - k / self.steps))]
+
+
+def images_and_labels(samples: Tensor, classes: int) -> tuple[Tensor, Tensor]:
+    """Images with pixels in [0, 1] and their labels, of samples that hold both.
+
+    Args:
+        samples: of a data module with labels, pixels in [-1, 1], shape (n, C + K, H, W).
+        classes: K.
+    """
+    images, labels = split_labels(samples, classes)
+    return ((images + 1) / 2).clamp(0, 1), labels
