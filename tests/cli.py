@@ -37,6 +37,7 @@ TWO_STEPS = {
     "gan": (_GAN := ["fit", "--model.init_args.generator_steps=2", "--exact_w1.n=20", "--trainer.accelerator=cpu"]),
     "family": _GAN,
     "w1": ["fit", "--model.init_args.steps=2", "--heldout_w1.n=64", "--heldout_w1.exact_n=20"],
+    "robust": ["fit", "--model.init_args.steps=2", "--certified_accuracy.n=20", "--trainer.accelerator=cpu"],
     "compare": ["compare", "--set", "steps=2", "--seeds=[0]", "--n=64", "--exact_n=20", "--jobs=1"],
 }
 

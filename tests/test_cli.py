@@ -110,10 +110,13 @@ def test_every_shipped_config_runs_two_steps_and_is_short(config, monkeypatch, t
     for name in ("real.npy", "fake.npy"):
         np.save(name, np.random.default_rng(0).normal(size=(100, 2)))
     command, *small = TWO_STEPS[config.parent.name]
-    if "fashion_mnist" in config.stem or config.parent.name == "family":
+    if "mnist" in config.stem or config.parent.name == "family":
         # Anywhere, of any size: made files in the published format.
         write_idx(tmp_path / "idx", pack=False)
-        small += [f"--data.init_args.data_dir={tmp_path / 'idx'}", "--data.init_args.batch_size=16"]
+        where = "data.init_args.data.init_args" if config.stem.endswith("few") else "data.init_args"
+        small += [f"--{where}.data_dir={tmp_path / 'idx'}", "--data.init_args.batch_size=16"]
+    if config.stem.endswith("few"):
+        small += ["--data.init_args.per_class=4"]
     if config.stem == "image_folder":
         write_folder(tmp_path / "images", 300, 0)
         small += ["--data.init_args.batch_size=16"]

@@ -6,7 +6,7 @@ import re
 import pytest
 import torch
 
-from wgan_lip.labels import default_label_distance, label_planes, label_value
+from wgan_lip.labels import default_label_distance, label_planes, label_value, split_labels
 
 
 @pytest.mark.parametrize(("height", "width", "distance"), [(1, 1, 3.0), (28, 28, 14.0), (5, 7, 0.25)])
@@ -69,3 +69,24 @@ def test_what_is_wrong_is_named(arguments, message):
 def test_the_default_distance_needs_sizes():
     with pytest.raises(ValueError, match="channels must be at least 1; got channels=0"):
         default_label_distance(0, 2, 2)
+
+
+def test_split_labels_is_the_inverse_of_joining_them():
+    labels = torch.tensor([2, 0, 1, 1])
+    pixels = torch.rand(4, 3, 5, 6)
+    images, found = split_labels(torch.cat((pixels, label_planes(labels, 4, 5, 6, 2.0)), 1), 4)
+    assert torch.equal(images, pixels)
+    assert torch.equal(found, labels)
+
+
+@pytest.mark.parametrize(
+    ("shape", "classes", "message"),
+    [
+        ((4, 3, 5, 6), 3, r"K=3 label planes; got \(4, 3, 5, 6\): set labels: true"),
+        ((4, 3, 5), 2, "K=2 label planes"),
+        ((4, 3, 5, 6), 2, "the last 2 channels must be label planes, of which one is above 0"),
+    ],
+)
+def test_samples_without_labels_are_refused(shape, classes, message):
+    with pytest.raises(ValueError, match=message):
+        split_labels(torch.ones(shape), classes)

@@ -14,6 +14,9 @@ from wgan_lip.lipschitz import (
     ConvexResidual,
     GroupSort,
     Householder,
+    LInfConv2d,
+    LInfLinear,
+    LInfNormalization,
     LInfProjection,
     MaxMin,
     NormPool2d,
@@ -21,7 +24,9 @@ from wgan_lip.lipschitz import (
     OrthogonalConvTranspose2d,
     OrthogonalLinear,
     Scale,
+    StiefelRetraction,
     Unconstrained,
+    WeightClipping,
     certify,
     norm_of,
     project_,
@@ -147,3 +152,45 @@ def test_norm_of():
     assert norm_of(nn.Sequential(ConstrainedLinear(2, 2, LInfProjection()), MaxMin())) == "linf"
     assert norm_of(ConstrainedLinear(2, 2, Unconstrained())) is None
     assert norm_of(nn.Linear(2, 2)) is None
+
+
+def test_layers_of_the_norm_begin_as_selections():
+    layer = LInfLinear(7, 12, generator=torch.Generator().manual_seed(0))
+    weight = layer.weight.detach()
+    largest = weight.abs().max(1)
+    torch.testing.assert_close(largest.values, torch.ones(12), atol=1e-2, rtol=0)
+    # Different inputs as long as there are any.
+    assert sorted(largest.indices[:7].tolist()) == list(range(7))
+    assert len(set(largest.indices[7:].tolist())) == 5
+    assert not layer.bias.any()
+    assert certify(layer).norm == "linf"
+    convolution = LInfConv2d(1, 4, 3, 1, generator=torch.Generator().manual_seed(0))
+    kernels = convolution.kernel().detach().flatten(1).abs()
+    torch.testing.assert_close(kernels.amax(1), torch.ones(4), atol=1e-2, rtol=0)
+    torch.testing.assert_close(kernels.sum(1), torch.ones(4))
+
+
+@pytest.mark.parametrize("constraint", [LInfNormalization, LInfProjection])
+@pytest.mark.parametrize(
+    "build", [lambda c: LInfLinear(9, 5, constraint=c), lambda c: LInfConv2d(2, 4, 4, 2, constraint=c)]
+)
+def test_layers_of_the_norm_stay_within_it(build, constraint):
+    layer = build(constraint())
+    optimizer = torch.optim.Adam(layer.parameters(), lr=0.1)
+    x = torch.rand(4, 9) if isinstance(layer, LInfLinear) else torch.rand(4, 2, 8, 8)
+    for _ in range(5):
+        optimizer.zero_grad()
+        layer(x).square().sum().backward()
+        optimizer.step()
+        project_(layer)
+        assert certify(layer).bound <= 1 + 1e-5
+
+
+@pytest.mark.parametrize("constraint", [WeightClipping(), StiefelRetraction()])
+def test_layers_of_the_norm_want_constraints_that_hold_in_it(constraint):
+    for build in (
+        lambda: LInfLinear(2, 2, constraint=constraint),
+        lambda: LInfConv2d(1, 2, 2, 2, constraint=constraint),
+    ):
+        with pytest.raises(ValueError, match=f"holds in l_inf, .* got {type(constraint).__name__}"):
+            build()

@@ -20,13 +20,13 @@ class CutOffError(Exception):
 
 
 class CutOff(pl.Callback):
-    """Raises at a batch, or in the middle of the step after it."""
+    """Raises at a batch, counted by the module's finest counter."""
 
-    def __init__(self, critic_step: int) -> None:
-        self.critic_step = critic_step
+    def __init__(self, step: int) -> None:
+        self.step = step
 
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
-        if pl_module.critic_step == self.critic_step:
+        if getattr(pl_module, pl_module.counters[-1]) == self.step:
             raise CutOffError
 
 

@@ -139,14 +139,15 @@ def _print(found: Robustness, path: Path, classifier: RobustClassifier) -> None:
         largest = float(found.certificate.constants.max())
         layers.add_row("", "difference of two logits", _bound(largest))
         console.print(layers)
+    clean = found.clean
     table = Table(
-        title=f"Accuracy on {found.clean.n} held-out images in {found.norm}, % ({found.clean.confidence:.0%} confidence)",
+        title=f"Accuracy on {clean.n} held-out images, {found.norm}, in % ({clean.confidence:.0%} intervals)",
         caption="certified: proven to withstand every perturbation of that size",
     )
     for heading in ("eps", "certified ≥", "PGD", "FGSM", "clean"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in found.at:
-        cells = (_percent(share) for share in (row.certified, row.pgd, row.fgsm, found.clean))
+        cells = (_percent(share) for share in (row.certified, row.pgd, row.fgsm, clean))
         table.add_row(f"{row.eps:g}", *cells)
     console.print(table)
     if found.attacked and found.certificate is not None:

@@ -17,7 +17,7 @@ from wgan_lip.lipschitz.householder import Householder
 from wgan_lip.lipschitz.jacobian_spectrum import JacobianSpectrum, jacobian_spectrum
 from wgan_lip.lipschitz.l_infinity import LInfNormalization, LInfProjection
 from wgan_lip.lipschitz.lanczos import RitzValues, largest_singular_values
-from wgan_lip.lipschitz.linear import ConstrainedLinear, OrthogonalLinear
+from wgan_lip.lipschitz.linear import ConstrainedLinear, LInfLinear, OrthogonalLinear
 from wgan_lip.lipschitz.matrix import ConstrainedMatrix
 from wgan_lip.lipschitz.maxout import Maxout
 from wgan_lip.lipschitz.orthogonal import Bjorck, Cayley, StiefelRetraction
@@ -25,7 +25,7 @@ from wgan_lip.lipschitz.orthogonal_convolution import OrthogonalConv2d, Orthogon
 from wgan_lip.lipschitz.parseval import Parseval
 from wgan_lip.lipschitz.penalties import GradientPenalty, Penalty, SpectralJacobianPenalty
 from wgan_lip.lipschitz.pooling import NormPool2d, ScaledAvgPool2d
-from wgan_lip.lipschitz.reshaped_convolution import ConstrainedConv2d
+from wgan_lip.lipschitz.reshaped_convolution import ConstrainedConv2d, LInfConv2d
 from wgan_lip.lipschitz.residual import ConvexResidual
 from wgan_lip.lipschitz.scale import Scale
 from wgan_lip.lipschitz.spectral import SpectralNorm, SpectralProjection
@@ -48,6 +48,8 @@ __all__ = [
     "GroupSort",
     "Householder",
     "JacobianSpectrum",
+    "LInfConv2d",
+    "LInfLinear",
     "LInfNormalization",
     "LInfProjection",
     "LayerBound",

@@ -1,12 +1,13 @@
 """Linear layers whose weight is held by a constraint."""
 
 import math
-from typing import Literal
 
 import torch
 from torch import nn
 
 from wgan_lip.lipschitz.constraint import Constraint
+from wgan_lip.lipschitz.initial import Initial, initialize_
+from wgan_lip.lipschitz.l_infinity import LInfNormalization
 from wgan_lip.lipschitz.orthogonal import StiefelRetraction
 
 
@@ -19,7 +20,8 @@ class ConstrainedLinear(nn.Linear):
         constraint: how the weight is held.
         bias: learn an additive bias.
         initial: the weight before the constraint is attached: "orthogonal", uniformly drawn (Haar) with zero
-            biases, or "uniform", PyTorch's own: weights and biases within ``1 / sqrt(in_features)``.
+            biases, "uniform", PyTorch's own: weights and biases within ``1 / sqrt(in_features)``, or "selection", rows
+            that pick one input each (:func:`wgan_lip.lipschitz.initial.initialize_`), with zero biases.
         generator: source of the initial weight's randomness; torch's global one if None.
 
     Shape:
@@ -35,7 +37,7 @@ class ConstrainedLinear(nn.Linear):
         out_features: int,
         constraint: Constraint,
         bias: bool = True,
-        initial: Literal["orthogonal", "uniform"] = "orthogonal",
+        initial: Initial = "orthogonal",
         generator: torch.Generator | None = None,
     ) -> None:
         if in_features < 1 or out_features < 1:
@@ -43,17 +45,13 @@ class ConstrainedLinear(nn.Linear):
                 f"{type(self).__name__} needs in_features >= 1 and out_features >= 1; "
                 f"got in_features={in_features}, out_features={out_features}"
             )
-        if initial not in ("orthogonal", "uniform"):
-            raise ValueError(f"initial must be 'orthogonal' or 'uniform'; got initial={initial!r}")
         super().__init__(in_features, out_features, bias)
-        if initial == "orthogonal":
-            nn.init.orthogonal_(self.weight, generator=generator)
-            if bias:
-                nn.init.zeros_(self.bias)
-        else:
-            for parameter in self.parameters():
-                limit = 1 / math.sqrt(in_features)
-                nn.init.uniform_(parameter, -limit, limit, generator=generator)
+        initialize_(self.weight, initial, generator)
+        if bias and initial == "uniform":
+            limit = 1 / math.sqrt(in_features)
+            nn.init.uniform_(self.bias, -limit, limit, generator=generator)
+        elif bias:
+            nn.init.zeros_(self.bias)
         self.constraint = constraint
         constraint.attach(self)
 
@@ -98,3 +96,55 @@ class OrthogonalLinear(ConstrainedLinear):
                 f"whose guarantee is '{constraint.guarantee}': use ConstrainedLinear"
             )
         super().__init__(in_features, out_features, constraint, bias, generator=generator)
+
+
+class LInfLinear(ConstrainedLinear):
+    """``y = W x + b`` with rows of l_1 norm at most 1, so 1-Lipschitz in the l_inf norm.
+
+    The weight starts as a selection: each row picks one input (see ``initial`` of :class:`ConstrainedLinear`).
+    Averages of many inputs, with which a dense matrix of small entries would begin, are nearly constant, and a deep
+    network of them does not learn.
+
+    Args:
+        in_features: size of each input.
+        out_features: size of each output.
+        bias: learn an additive bias.
+        constraint: how the weight is held: by default every row is divided by its norm (``LInfNormalization``);
+            ``LInfProjection`` projects it after each step. One that holds in l_inf.
+        generator: source of the initial weight's randomness; torch's global one if None.
+
+    Shape:
+        ``(..., in_features) -> (..., out_features)``.
+
+    Raises:
+        ValueError: a size below 1, or a constraint that does not hold in l_inf.
+
+    Source:
+        Anil, Lucas, Grosse, "Sorting out Lipschitz function approximation", ICML 2019, section 4.2.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        constraint: Constraint | None = None,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        constraint = constraint if constraint is not None else LInfNormalization()
+        check_holds_in_l_infinity(type(self).__name__, constraint)
+        super().__init__(in_features, out_features, constraint, bias, "selection", generator)
+
+
+def check_holds_in_l_infinity(name: str, constraint: Constraint) -> None:
+    """Raise ValueError unless a constraint makes matrices 1-Lipschitz in l_inf.
+
+    Args:
+        name: of the layer, for the error.
+        constraint: the layer's.
+    """
+    if constraint.guarantee == "none" or constraint.norm != "linf":
+        raise ValueError(
+            f"{name} needs a constraint that holds in l_inf, LInfNormalization or LInfProjection; got "
+            f"{type(constraint).__name__}"
+        )

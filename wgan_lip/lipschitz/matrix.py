@@ -1,12 +1,10 @@
 """A constrained matrix as a module of its own, for layers whose kernel is made of several."""
 
-import math
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 
 from wgan_lip.lipschitz.constraint import Constraint, weight_of
+from wgan_lip.lipschitz.initial import Initial, initialize_
 
 
 class ConstrainedMatrix(nn.Module):
@@ -16,8 +14,7 @@ class ConstrainedMatrix(nn.Module):
         rows: m.
         columns: n.
         constraint: how the matrix is held.
-        initial: the matrix before the constraint is attached: "orthogonal", uniformly drawn (Haar), or "uniform",
-            within ``1 / sqrt(columns)``.
+        initial: the matrix before the constraint is attached; see :func:`wgan_lip.lipschitz.initial.initialize_`.
         generator: source of the initial matrix's randomness; torch's global one if None.
     """
 
@@ -26,16 +23,12 @@ class ConstrainedMatrix(nn.Module):
         rows: int,
         columns: int,
         constraint: Constraint,
-        initial: Literal["orthogonal", "uniform"] = "orthogonal",
+        initial: Initial = "orthogonal",
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(rows, columns))
-        if initial == "orthogonal":
-            nn.init.orthogonal_(self.weight, generator=generator)
-        else:
-            limit = 1 / math.sqrt(columns)
-            nn.init.uniform_(self.weight, -limit, limit, generator=generator)
+        initialize_(self.weight, initial, generator)
         self.constraint = constraint
         constraint.attach(self)
 

@@ -1,12 +1,13 @@
 """Convolutions whose reshaped kernel is held by a constraint, with the bound that this really implies."""
 
-from typing import Literal
-
 import torch
 from torch import Tensor
 
 from wgan_lip.lipschitz.constraint import Constraint
+from wgan_lip.lipschitz.initial import Initial
 from wgan_lip.lipschitz.kernel_convolution import KernelConv2d, PaddingMode
+from wgan_lip.lipschitz.l_infinity import LInfNormalization
+from wgan_lip.lipschitz.linear import check_holds_in_l_infinity
 from wgan_lip.lipschitz.matrix import ConstrainedMatrix
 
 
@@ -28,8 +29,8 @@ class ConstrainedConv2d(KernelConv2d):
         normalize: divide by ``ceil(k / s)`` if the constraint has a guarantee in l2.
         padding_mode: "circular", or "zeros".
         bias: learn an additive bias for each output channel.
-        initial: the matrix before the constraint is attached: "orthogonal", uniformly drawn (Haar), or "uniform",
-            within ``1 / sqrt(in k^2)``, PyTorch's own.
+        initial: the matrix before the constraint is attached: "orthogonal", uniformly drawn (Haar), "uniform", within
+            ``1 / sqrt(in k^2)``, PyTorch's own, or "selection", rows that pick one input each.
         generator: source of the initial matrix's randomness; torch's global one if None.
 
     Shape:
@@ -53,7 +54,7 @@ class ConstrainedConv2d(KernelConv2d):
         normalize: bool = True,
         padding_mode: PaddingMode = "zeros",
         bias: bool = True,
-        initial: Literal["orthogonal", "uniform"] = "orthogonal",
+        initial: Initial = "orthogonal",
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__(in_channels, out_channels, kernel_size, stride, padding_mode, bias)
@@ -65,3 +66,51 @@ class ConstrainedConv2d(KernelConv2d):
         matrix: Tensor = self.matrix()
         kernel = matrix.view(self.out_channels, self.in_channels, self.kernel_size, self.kernel_size)
         return kernel if self.divisor == 1 else kernel / self.divisor
+
+
+class LInfConv2d(ConstrainedConv2d):
+    """A convolution whose kernels have l_1 norms of at most 1, so 1-Lipschitz in the l_inf norm.
+
+    Like :class:`wgan_lip.lipschitz.LInfLinear`, its outputs begin as one input each.
+
+    Args:
+        in_channels: channels of the input.
+        out_channels: channels of the output.
+        kernel_size: k, on both axes; at least the stride.
+        stride: s, on both axes; it must divide the height and the width of the input.
+        padding_mode: "zeros", or "circular".
+        bias: learn an additive bias for each output channel.
+        constraint: how the kernels are held, ``LInfNormalization()`` or ``LInfProjection()``; the former if None.
+        generator: source of the initial kernels' randomness; torch's global one if None.
+
+    Shape:
+        ``(N, in_channels, s H, s W) -> (N, out_channels, H, W)``.
+
+    Raises:
+        ValueError: as :class:`ConstrainedConv2d`, or a constraint that does not hold in l_inf.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        stride: int,
+        padding_mode: PaddingMode = "zeros",
+        bias: bool = True,
+        constraint: Constraint | None = None,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        constraint = constraint if constraint is not None else LInfNormalization()
+        check_holds_in_l_infinity(type(self).__name__, constraint)
+        super().__init__(
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride,
+            constraint,
+            padding_mode=padding_mode,
+            bias=bias,
+            initial="selection",
+            generator=generator,
+        )

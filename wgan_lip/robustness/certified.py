@@ -1,12 +1,13 @@
 """What is proven of a classifier: for each image the radius within which its class cannot change."""
 
 import copy
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from wgan_lip.lipschitz import LipschitzCertificate, Norm, Scale, certify
+from wgan_lip.lipschitz import LipschitzCertificate, Norm, Scale, certify, norm_of
 from wgan_lip.lipschitz.bounds import gamma, product_upper_bound
 from wgan_lip.lipschitz.leaves import inherits_forward, leaves
 
@@ -14,6 +15,8 @@ from wgan_lip.lipschitz.leaves import inherits_forward, leaves
 _CHUNK = 1000
 # What rounding in float64 may do to a logit, relative to the largest one: ten thousand terms a unit, a hundred layers.
 _ROUNDING = 1e-9
+# More than the roundings of a product or two.
+_UP = 1 + 4 * torch.finfo(torch.float64).eps
 
 
 class BrokenCertificateError(RuntimeError):
@@ -58,7 +61,9 @@ class RobustnessCertificate:
         return ratios.scatter(1, best, torch.inf).amin(1) * (1 - 4 * torch.finfo(torch.float64).eps)
 
 
-def certify_classifier(network: nn.Module, classes: int, norm: Norm | None = None) -> RobustnessCertificate:
+def certify_classifier(
+    network: nn.Module, classes: int, norm: Norm | None = None, dimension: int | None = None
+) -> RobustnessCertificate:
     """Bound the differences of a classifier's logits, rigorously and in float64.
 
     If the network ends with a linear layer W (and perhaps a ``Scale`` s) after layers of constant L,
@@ -66,13 +71,20 @@ def certify_classifier(network: nn.Module, classes: int, norm: Norm | None = Non
     that is at most ``sqrt(2)`` in l2 if the rows are orthonormal, and at most 2 in l_inf; less wherever two classes
     share features. Otherwise ``K_ij = sqrt(2) L`` in l2 and ``2 L`` in l_inf, with L of the whole network.
 
+    With the inputs' ``dimension`` d, each K_ij is the smaller of that and of what the other norm proves:
+    ``|x|_inf <= |x|_2 <= sqrt(d) |x|_inf``.
+
     Args:
         network: from (N, ...) to logits (N, classes), as :func:`wgan_lip.lipschitz.certify` takes it.
         classes: number of logits.
         norm: "l2" or "linf"; None is the one in which the network's layers are held.
+        dimension: coordinates of one input; None leaves the other norm out.
+
+    Returns:
+        The certificate; its ``lipschitz`` is of ``norm``, unless nothing is known of a layer but in the other one.
 
     Raises:
-        ValueError: a network that cannot be certified in the norm, or of another number of logits.
+        ValueError: a network that cannot be certified, or of another number of logits.
 
     Source:
         Tsuzuku, Sato, Sugiyama, "Lipschitz-margin training", NeurIPS 2018, proposition 1; differences of rows: Singla,
@@ -81,19 +93,39 @@ def certify_classifier(network: nn.Module, classes: int, norm: Norm | None = Non
     """
     if classes < 2:
         raise ValueError(f"classes must be at least 2; got classes={classes}")
+    norm = norm or norm_of(network) or "l2"
+    if dimension is None:
+        return _certify_in(network, classes, norm)
+    other: Norm = "l2" if norm == "linf" else "linf"
+    factor = math.nextafter(math.sqrt(dimension), math.inf) if norm == "linf" else 1.0
+    try:
+        own = _certify_in(network, classes, norm)
+    except ValueError:
+        if norm_of(network) != other:
+            raise
+        theirs = _certify_in(network, classes, other)
+        return RobustnessCertificate(theirs.lipschitz, theirs.constants * factor * _UP)
+    try:
+        theirs = _certify_in(network, classes, other)
+    except ValueError:
+        return own
+    return RobustnessCertificate(own.lipschitz, torch.minimum(own.constants, theirs.constants * factor * _UP))
+
+
+def _certify_in(network: nn.Module, classes: int, norm: Norm) -> RobustnessCertificate:
     lipschitz = certify(network, norm)
     chain = [module for _, module in leaves(network)]
     bounds = [layer.bound for layer in lipschitz.layers]
     head = _head(chain)
     if head is None:
-        constant = product_upper_bound([lipschitz.bound, 2.0 if lipschitz.norm == "linf" else 2**0.5 * (1 + 1e-15)])
+        constant = product_upper_bound([lipschitz.bound, 2.0 if norm == "linf" else math.sqrt(2) * _UP])
         constants = torch.full((classes, classes), constant, dtype=torch.float64)
     else:
         weight = _weight(chain[head])
         if len(weight) != classes:
             raise ValueError(f"the network has {len(weight)} logits, not classes={classes}")
         rest = product_upper_bound(bounds[:head] + bounds[head + 1 :])
-        constants = _differences(weight, lipschitz.norm) * rest * (1 + 4 * torch.finfo(torch.float64).eps)
+        constants = _differences(weight, norm) * rest * _UP
     return RobustnessCertificate(lipschitz, constants.fill_diagonal_(0))
 
 

@@ -96,7 +96,7 @@ def measure_robustness(
         raise ValueError(f"x and y must hold the same number of images, at least 1; got {len(x)} and {len(y)}")
     generator = generator or torch.Generator().manual_seed(0)
     network64 = float64_classifier(network)
-    certificate = certificate_or_none(network64, classes, norm)
+    certificate = certificate_or_none(network64, classes, norm, x[0].numel())
     logits = logits_of(network64, x)
     y = y.cpu()
     predicted = _classes(logits)
@@ -119,16 +119,17 @@ def measure_robustness(
     return Robustness(norm, accuracy(clean, confidence), tuple(rows), certificate, radii, attacks)
 
 
-def certificate_or_none(network64: nn.Module, classes: int, norm: Norm) -> RobustnessCertificate | None:
+def certificate_or_none(network64: nn.Module, classes: int, norm: Norm, dimension: int) -> RobustnessCertificate | None:
     """The certificate, or None for a network of which nothing is proven.
 
     Args:
         network64: a float64 copy.
         classes: number of logits.
         norm: in which it is wanted.
+        dimension: coordinates of one input.
     """
     try:
-        return certify_classifier(network64, classes, norm)
+        return certify_classifier(network64, classes, norm, dimension)
     except ValueError:
         return None
 
