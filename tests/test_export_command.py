@@ -17,7 +17,6 @@ SMALL_CLASSIFIER = [
     "--data=wgan_lip.data.Digits",
     "--data.init_args.labels=true",
     "--model.init_args.network.init_args.input_shape=[1,8,8]",
-    "--model.init_args.network.init_args.channels=[4,8]",
     "--model.init_args.network.init_args.hidden=[16]",
     "--model.init_args.steps=3",
     "--certified_accuracy.every=3",

@@ -14,7 +14,8 @@ from wgan_lip.lipschitz import (
     ConvexResidual,
     FullSort,
     GroupSort,
-    LInfProjection,
+    LInfConv2d,
+    LInfLinear,
     MaxMin,
     Maxout,
     NormPool2d,
@@ -42,14 +43,6 @@ from wgan_lip.networks import (
 
 def _zero_padded(*sizes: int) -> OrthogonalConv2d:
     return OrthogonalConv2d(*sizes, padding_mode="zeros")
-
-
-def _l_infinity_conv(*sizes: int) -> ConstrainedConv2d:
-    return ConstrainedConv2d(*sizes, LInfProjection())
-
-
-def _l_infinity_linear(*sizes: int) -> ConstrainedLinear:
-    return ConstrainedLinear(*sizes, LInfProjection())
 
 
 # What PyTorch has no layer for.
@@ -113,7 +106,7 @@ NETWORKS: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
     "residual": (ResidualCritic([1, 8, 8], 4, 2), (1, 8, 8)),
     "classifier": (MLPClassifier([3, 4], 5, [8, 8], dropout=0.5, lipschitz_constant=2.0), (3, 4)),
     "classifier-l-infinity": (
-        ConvClassifier([1, 8, 8], 5, [4, 8], [16], conv=_l_infinity_conv, linear=_l_infinity_linear, dropout=0.2),
+        ConvClassifier([1, 8, 8], 5, [4, 8], [16], conv=LInfConv2d, linear=LInfLinear, dropout=0.2),
         (1, 8, 8),
     ),
     "generator": (MLPGenerator([1, 4, 4], 6, 16), (6,)),
