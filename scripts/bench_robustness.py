@@ -297,7 +297,7 @@ def markdown(results: dict[str, Any]) -> str:
     sampling = 100 * 1.96 * math.sqrt(0.25 / options["images"])
     return f"""<!-- Printed by python scripts/bench_robustness.py from docs/robustness.json -->
 Accuracy in %, mean ± standard deviation over {seeds} seeds; {options["images"]} held-out images of Fashion-MNIST, whose
-own sampling error is up to ± {sampling:.1f} (95 %). PGD: {options["attack_steps"]} steps, {options["restarts"]} restarts.
+own sampling error is up to ± {sampling:.1f} (95 %). PGD: {options["attack_steps"]} steps, {options["restarts"]} starts.
 Hidden widths {", ".join(map(str, HIDDEN))}; every training had one core, the longest took {longest:.0f} s.
 
 {table(results)}

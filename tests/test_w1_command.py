@@ -317,7 +317,7 @@ def test_an_unknown_command_is_one_line(arguments, message, monkeypatch, capsys)
     with pytest.raises(SystemExit) as exit_:
         run(monkeypatch, *arguments)
     assert exit_.value.code == 2
-    commands = "fit, validate, test, compare, diagnose, sample, submit, certify, w1"
+    commands = "fit, validate, test, compare, certify, diagnose, export, sample, submit, w1"
     assert capsys.readouterr().err == f"wgan-lip: error: {message}; choose from {commands}\n"
 
 

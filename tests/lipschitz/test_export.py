@@ -14,6 +14,8 @@ from wgan_lip.lipschitz import (
     ConvexResidual,
     FullSort,
     GroupSort,
+    LInfConv2d,
+    LInfLinear,
     MaxMin,
     Maxout,
     NormPool2d,
@@ -27,7 +29,16 @@ from wgan_lip.lipschitz import (
 )
 from wgan_lip.lipschitz.relu_form import sorting_stages
 from wgan_lip.lipschitz.rules import RULES
-from wgan_lip.networks import ConvCritic, DCGANCritic, DCGANGenerator, MLPCritic, MLPGenerator, ResidualCritic
+from wgan_lip.networks import (
+    ConvClassifier,
+    ConvCritic,
+    DCGANCritic,
+    DCGANGenerator,
+    MLPClassifier,
+    MLPCritic,
+    MLPGenerator,
+    ResidualCritic,
+)
 
 
 def _zero_padded(*sizes: int) -> OrthogonalConv2d:
@@ -93,6 +104,11 @@ NETWORKS: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
     "conv-zeros": (ConvCritic([2, 8, 8], [4], [], kernel_size=3, conv=_zero_padded), (2, 8, 8)),
     "dcgan": (DCGANCritic([3, 16, 16], 4), (3, 16, 16)),
     "residual": (ResidualCritic([1, 8, 8], 4, 2), (1, 8, 8)),
+    "classifier": (MLPClassifier([3, 4], 5, [8, 8], dropout=0.5, lipschitz_constant=2.0), (3, 4)),
+    "classifier-l-infinity": (
+        ConvClassifier([1, 8, 8], 5, [4, 8], [16], conv=LInfConv2d, linear=LInfLinear, dropout=0.2),
+        (1, 8, 8),
+    ),
     "generator": (MLPGenerator([1, 4, 4], 6, 16), (6,)),
     "dcgan-generator": (DCGANGenerator([1, 8, 8], 6, 4), (6,)),
     "nested": (

@@ -166,6 +166,16 @@ def test_sure_networks_are_attacked_all_the_same(plain, attack):
     assert share < (0.08 if isinstance(attack, FGSM) else 0.03)
 
 
+def test_the_margin_breaks_what_cross_entropy_does_not(orthogonal):
+    """Logits of a 1-Lipschitz network lie so close together that cross-entropy pulls at all classes alike."""
+    _, _, x, y = digits()
+    kept = {
+        loss: int(attacked(orthogonal, x, y, PGD(0.05, steps=10, restarts=2, loss=loss), seeded()).withstood.sum())
+        for loss in ("margin", "cross_entropy", "both")
+    }
+    assert max(kept["margin"], kept["both"]) < kept["cross_entropy"] - 5
+
+
 def test_adversarial_training_gets_the_worst_point(plain):
     _, _, x, y = digits()
     stopped, worst = (

@@ -1,4 +1,4 @@
-"""The command line: ``wgan-lip fit | validate | test | certify | compare | diagnose | sample | submit | w1``."""
+"""The command line: ``wgan-lip fit | validate | test | compare | certify | diagnose | export | sample | submit | w1``."""
 
 import argparse
 import sys
@@ -35,6 +35,10 @@ def main(args: list[str] | None = None) -> None:
         from wgan_lip.cli.diagnose import run_diagnosis
 
         run_diagnosis(words[1:])
+    elif first == "export":
+        from wgan_lip.cli.export import run_export
+
+        run_export(words[1:])
     elif first == "sample":
         from wgan_lip.cli.sample import run_sampling
 

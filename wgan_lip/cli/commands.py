@@ -12,9 +12,10 @@ TRAINING_COMMANDS = {
 COMMANDS = {
     **TRAINING_COMMANDS,
     "compare": "Critics on pairs with known W1: wgan-lip compare -c configs/compare/absolute_value.yaml",
+    "certify": "What is proven of a classifier, and attacks on it: wgan-lip certify runs/fashion_mnist_linf/RUN",
     "diagnose": "Where critics lose gradient norm, layer by layer: wgan-lip diagnose last.ckpt -o gradients.png",
+    "export": "A trained network as ordinary layers: wgan-lip export last.ckpt -o critic.pt2",
     "sample": "Draw samples from a checkpoint's generator: wgan-lip sample last.ckpt -n 10000 -o samples.npz",
     "submit": "Train as a job of Slurm: wgan-lip submit -c configs/gan/digits.yaml --nodes 2 --time 30",
-    "certify": "What is proven of a classifier, and attacks on it: wgan-lip certify runs/fashion_mnist_linf/RUN",
     "w1": "Exact W1 between two sample sets: wgan-lip w1 real.npy fake.npy",
 }

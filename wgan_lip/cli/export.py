@@ -1,0 +1,157 @@
+"""``wgan-lip export``: a trained network as ordinary layers, for those who do not have this package."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import torch
+from rich.console import Console
+from torch import nn
+
+from wgan_lip.cli.errors import fail, in_one_line
+from wgan_lip.cli.rebuild import load_module
+from wgan_lip.files import check_suffix, write_network
+from wgan_lip.lipschitz import plain
+from wgan_lip.randomness import keyed_generator
+from wgan_lip.training import RobustClassifier, SteppedModule, W1Estimator, WassersteinGAN
+from wgan_lip.training.run_folder import find_checkpoint
+
+_DESCRIPTION = """\
+Write a checkpoint's network to a file, as ordinary layers without parametrisations, constraints and dropout:
+
+  .pt2   a program for torch.export.load, which needs PyTorch only
+  .onnx  for ONNX Runtime and others, with input x and output y (pip install 'wgan-lip[export]')
+  .pt    the weights alone, for the nn.Sequential of layers that is printed
+
+Batches may have any size. The file is read back, and kept only if its outputs are the checkpoint's to 1e-5.
+"""
+_EPILOG = """\
+examples:
+  wgan-lip export runs/fashion_mnist/20261123-120000 -o critic.pt2
+  wgan-lip export last.ckpt -o generator.onnx --part generator
+  wgan-lip export last.ckpt -o critic.onnx --relu
+"""
+# Inputs on which the file is compared with the network.
+_POINTS = 16
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        fail(message)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A network of a checkpoint.
+
+    Attributes:
+        name: what it is.
+        network: itself.
+        shape: of one input, or None if the network does not say.
+    """
+
+    name: str
+    network: nn.Module
+    shape: tuple[int, ...] | None
+
+
+def run_export(words: Sequence[str]) -> None:
+    """Run the command.
+
+    Args:
+        words: its arguments.
+    """
+    options = _parser().parse_args(words)
+    with in_one_line():
+        out = Path(options.output)
+        check_suffix(out)
+        path = find_checkpoint(options.checkpoint, "runs", "run")
+        module = load_module(path, options.trust)
+        part = part_of(module, options.part, options.raw)
+        shape = _shape(options.shape) if options.shape else part.shape
+        if shape is None:
+            raise ValueError(f"{path} does not say which inputs its {part.name} takes: give --shape, as in 1,28,28")
+        network = part.network.eval().requires_grad_(False)
+        layers = plain(network, options.relu).requires_grad_(False)
+        dtype = next((parameter.dtype for parameter in layers.parameters()), torch.float32)
+        points = torch.randn(_POINTS, *shape, dtype=dtype, generator=keyed_generator("export"))
+        try:
+            network(points)
+        except (RuntimeError, ValueError) as error:
+            raise ValueError(f"{part.name} does not take inputs of shape {list(shape)}: {error}") from error
+        written = write_network(layers, out, points, network)
+        console = Console()
+        for line in (
+            f"{out}: the {part.name} after step {module.step} ({path}), for inputs of shape (N, "
+            f"{', '.join(map(str, shape))})",
+            str(layers),
+            f"Read back, its outputs for {written.points} inputs differ from the checkpoint's by at most "
+            f"{written.difference:.2g}.",
+        ):
+            console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+
+def part_of(module: SteppedModule, name: str | None, raw: bool = False) -> Part:
+    """A network of a module, by its name.
+
+    Args:
+        module: of a checkpoint.
+        name: "critic" or "generator"; None for what there is, and for a GAN's critic.
+        raw: the generator itself, where an average of it is kept.
+
+    Raises:
+        ValueError: there is no such network.
+    """
+    parts = _parts(module, raw)
+    if name is None and parts:
+        return parts[0]
+    found = next((part for part in parts if part.name.split()[-1] == name), None)
+    if found is None:
+        raise ValueError(f"the checkpoint's {type(module).__name__} has no {name or 'network that could be exported'}")
+    return found
+
+
+def _parts(module: SteppedModule, raw: bool) -> list[Part]:
+    if isinstance(module, WassersteinGAN):
+        averaged = module.averaged is not None and not raw
+        generator = module.averaged if module.averaged is not None and averaged else module.generator
+        return [
+            Part("critic", module.critic, _said(module.critic, "input_shape") or _said(generator, "output_shape")),
+            Part("averaged generator" if averaged else "generator", generator, (module.noise_dim + module.classes,)),
+        ]
+    if isinstance(module, W1Estimator):
+        return [Part("critic", module.final_critic(), tuple(module.pair.shape))]
+    if isinstance(module, RobustClassifier):
+        return [Part("network", module.network, _said(module.network, "input_shape"))]
+    return []
+
+
+def _said(network: nn.Module, name: str) -> tuple[int, ...] | None:
+    shape = getattr(network, name, None)
+    return tuple(int(size) for size in shape) if isinstance(shape, Sequence) else None
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    sizes = text.split(",")
+    if not all(size.strip().isdecimal() and int(size) > 0 for size in sizes):
+        raise ValueError(f"--shape must be sizes of at least 1 with commas between, as in 1,28,28; got {text}")
+    return tuple(int(size) for size in sizes)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        "wgan-lip export",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("checkpoint", help="a checkpoint, or the folder of a run")
+    parser.add_argument("-o", "--output", required=True, help="a .pt2, .onnx or .pt file")
+    parser.add_argument("--part", choices=("critic", "generator"), help="of a GAN (default: critic)")
+    parser.add_argument("--relu", action="store_true", help="make sorting of linear maps and ReLUs, for verifiers")
+    parser.add_argument("--shape", help="of one input, as in 1,28,28, where the network does not say")
+    parser.add_argument("--raw", action="store_true", help="the generator itself where an average of it is kept")
+    parser.add_argument("--trust", action="store_true", help="build classes of other packages that the config names")
+    return parser

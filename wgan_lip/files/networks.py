@@ -1,0 +1,154 @@
+"""Networks written to files that others can run: with PyTorch alone, with ONNX, or as bare weights."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+# Of outputs: absolute, and relative to the largest of them if that exceeds 1.
+_TOLERANCE = 1e-5
+
+
+@dataclass(frozen=True)
+class WrittenNetwork:
+    """A file that was read back and gave the same outputs as the network.
+
+    Attributes:
+        path: the file.
+        difference: the largest difference of an output from the network's.
+        points: on how many inputs that was seen.
+    """
+
+    path: Path
+    difference: float
+    points: int
+
+
+def write_network(
+    network: nn.Module, path: Path, points: Tensor, reference: Callable[[Tensor], Tensor] | None = None
+) -> WrittenNetwork:
+    """Write a network to a file, read that back, and see that it gives the same outputs, alone and in batches.
+
+    By the file's suffix: ``.pt2``, a program of PyTorch's operators (``torch.export``), which needs nothing else than
+    PyTorch; ``.onnx``, with the input ``x`` and the output ``y``; ``.pt``, the ``state_dict`` alone, which loads with
+    ``weights_only=True`` into an equal network. Batches may have any size in all of them.
+
+    Args:
+        network: on the CPU, in evaluation mode.
+        path: the file; one that is there is replaced, but only by one that passed.
+        points: inputs, shape (n, ...) with n >= 2.
+        reference: gives the outputs that are wanted; the network itself if None.
+
+    Raises:
+        ValueError: another suffix, no such folder, fewer than two points, a package that is missing, or outputs that
+            differ by more than 1e-5 (of the largest output, if that exceeds 1).
+    """
+    check_suffix(path)
+    if len(points) < 2:
+        raise ValueError(f"points must be at least 2 inputs; got {len(points)}")
+    write, read = _FORMATS[path.suffix]
+    # Of the same name, which some formats keep.
+    with TemporaryDirectory(prefix=".export-", dir=path.absolute().parent) as folder:
+        temporary = Path(folder) / path.name
+        write(network, temporary, points)
+        with torch.no_grad():
+            expected = (reference or network)(points)
+            run = read(network, temporary)
+            difference = max(_difference(run(points), expected), _difference(run(points[:1]), expected[:1]))
+        # A comparison that NaN fails.
+        if not difference <= _TOLERANCE * max(1.0, float(expected.abs().max())):
+            raise ValueError(f"{path} would give other outputs than the network, by {difference:.3g}: nothing written")
+        temporary.replace(path)
+    return WrittenNetwork(path, difference, len(points))
+
+
+def check_suffix(path: Path) -> None:
+    """See that a network can be written to a file.
+
+    Args:
+        path: the file.
+
+    Raises:
+        ValueError: another suffix than .pt2, .onnx and .pt, a package that is missing, or no such folder.
+    """
+    if path.suffix not in _FORMATS:
+        raise ValueError(f"a network is written to a file that ends in {', '.join(_FORMATS)}; got {path}")
+    missing = [name for name in ("onnx", "onnxscript") if path.suffix == ".onnx" and find_spec(name) is None]
+    if missing:
+        raise ValueError(f"{path} needs {' and '.join(missing)}, which pip install 'wgan-lip[export]' brings")
+    if not path.absolute().parent.is_dir():
+        raise ValueError(f"there is no folder {path.absolute().parent} for {path.name}")
+
+
+def _difference(outputs: Tensor, expected: Tensor) -> float:
+    if outputs.shape != expected.shape:
+        return float("inf")
+    return float((outputs.double() - expected.double()).abs().max())
+
+
+def _program(network: nn.Module, points: Tensor) -> torch.export.ExportedProgram:
+    program = torch.export.export(network, (points,), dynamic_shapes=({0: torch.export.Dim("batch")},))
+    for node in program.graph.nodes:
+        # It names files of this machine, and who reads it elsewhere has no use for that.
+        node.meta.pop("stack_trace", None)
+    return program
+
+
+def _write_program(network: nn.Module, path: Path, points: Tensor) -> None:
+    torch.export.save(_program(network, points), path)
+
+
+def _read_program(network: nn.Module, path: Path) -> Callable[[Tensor], Tensor]:
+    return torch.export.load(path).module()
+
+
+def _write_onnx(network: nn.Module, path: Path, points: Tensor) -> None:
+    torch.onnx.export(
+        _program(network, points),
+        (),
+        path,
+        input_names=["x"],
+        output_names=["y"],
+        dynamo=True,
+        external_data=False,
+        verbose=False,
+    )
+
+
+def _read_onnx(network: nn.Module, path: Path) -> Callable[[Tensor], Tensor]:
+    # ONNX's own evaluator, which is slow, and says what the file means.
+    from onnx.reference import ReferenceEvaluator
+
+    evaluator = ReferenceEvaluator(str(path))
+
+    def run(points: Tensor) -> Tensor:
+        outputs: Any = evaluator.run(None, {"x": points.numpy()})
+        return torch.from_numpy(outputs[0])
+
+    return run
+
+
+def _write_weights(network: nn.Module, path: Path, points: Tensor) -> None:
+    torch.save(network.state_dict(), path)
+
+
+def _read_weights(network: nn.Module, path: Path) -> Callable[[Tensor], Tensor]:
+    # Into a network that has lost its own.
+    other = copy.deepcopy(network)
+    for tensor in other.state_dict().values():
+        tensor.zero_()
+    other.load_state_dict(torch.load(path, weights_only=True))
+    return other
+
+
+_FORMATS = {
+    ".pt2": (_write_program, _read_program),
+    ".onnx": (_write_onnx, _read_onnx),
+    ".pt": (_write_weights, _read_weights),
+}
