@@ -240,12 +240,17 @@ def train_and_score(name: str, seed: int, args: argparse.Namespace, setting: str
     return cell
 
 
-def run_cells(cells: list[tuple[str, int]], args: argparse.Namespace, setting: str) -> Iterable[dict[str, Any]]:
-    """Cells as they end, some at a time, each in a process of its own."""
+def run_cells(cells: list[tuple[str, int, str]], args: argparse.Namespace) -> Iterable[dict[str, Any]]:
+    """Cells as they end, some at a time, each in a process of its own.
+
+    Args:
+        cells: method, seed, and setting of deel-torchlip's loss.
+        args: the command's.
+    """
     waiting, running = list(cells), []
     while waiting or running:
         while waiting and len(running) < args.jobs:
-            name, seed = waiting.pop(0)
+            name, seed, setting = waiting.pop(0)
             command = [sys.executable, __file__, "--cell", name, str(seed), "--setting", setting]
             for option in ("seconds", "images", "attack_steps", "restarts"):
                 command += [f"--{option.replace('_', '-')}", str(getattr(args, option))]
@@ -334,12 +339,12 @@ def main() -> None:
     setting = max(tried, key=lambda one: tried[one]["certified"]) if tried else next(iter(TUNED))
     done = {(cell["method"], cell["seed"]) for cell in results["cells"]}
     cells = [
-        (name, seed)
+        (name, seed, setting)
         for seed in range(args.seeds)
         for name in methods(setting)
         if (name, seed) not in done and (not args.methods or name in args.methods)
     ]
-    for cell in run_cells(cells, args, setting):
+    for cell in run_cells(cells, args):
         results["cells"].append(cell)
         results["cells"].sort(key=lambda one: (one["method"], one["seed"]))
         args.json.write_text(json.dumps(results, indent=1) + "\n")
@@ -353,17 +358,16 @@ def main() -> None:
 def tune(results: dict[str, Any], args: argparse.Namespace) -> None:
     """Try what is missing of deel-torchlip's settings."""
     short = argparse.Namespace(**{**vars(args), "seconds": args.seconds / 5, "attack_steps": 1, "restarts": 1})
-    for setting in TUNED:
-        if setting not in results["tuning"]:
-            (cell,) = run_cells([("deel-torchlip hKR", 0)], short, setting)
-            at = cell["l2"]["at"]
-            results["tuning"][setting] = {
-                "clean": cell["l2"]["clean"],
-                "certified": at["0.5"]["certified"],
-                "certified_1.0": at["1.0"]["certified"],
-            }
-            args.json.write_text(json.dumps(results, indent=1) + "\n")
-            print(f"{setting}: {results['tuning'][setting]}", file=sys.stderr)
+    missing = [("deel-torchlip hKR", 0, setting) for setting in TUNED if setting not in results["tuning"]]
+    for cell in run_cells(missing, short):
+        at, setting = cell["l2"]["at"], cell["setting"]
+        results["tuning"][setting] = {
+            "clean": cell["l2"]["clean"],
+            "certified": at["0.5"]["certified"],
+            "certified_1.0": at["1.0"]["certified"],
+        }
+        args.json.write_text(json.dumps(results, indent=1) + "\n")
+        print(f"{setting}: {results['tuning'][setting]}", file=sys.stderr)
 
 
 if __name__ == "__main__":

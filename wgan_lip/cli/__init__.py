@@ -1,4 +1,4 @@
-"""The command line: ``wgan-lip fit | validate | test | compare | certify | diagnose | export | sample | submit | w1``."""
+"""The command line: ``wgan-lip COMMAND``, with the commands of ``commands.COMMANDS``."""
 
 import argparse
 import sys

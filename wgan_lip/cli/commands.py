@@ -2,11 +2,11 @@
 
 DESCRIPTION = (
     "Train Wasserstein GANs and estimators of the Wasserstein-1 distance with certified 1-Lipschitz critics, set "
-    "against its exact value."
+    "against its exact value; and classifiers whose robustness is proven."
 )
 TRAINING_COMMANDS = {
-    "fit": "Train a GAN, or a critic on one pair: wgan-lip fit -c configs/gan/digits.yaml, configs/w1/three_cones.yaml",
-    "validate": "Set a checkpoint's critic against the exact W1 of held-out samples.",
+    "fit": "Train a GAN, a critic on one pair, or a classifier: wgan-lip fit -c configs/gan/digits.yaml",
+    "validate": "Evaluate a checkpoint on held-out samples: a critic's estimate against the exact W1.",
     "test": "The same as validate: nothing was chosen on the held-out samples.",
 }
 COMMANDS = {
