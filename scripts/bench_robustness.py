@@ -3,10 +3,10 @@
     python scripts/bench_robustness.py [--seconds 300] [--seeds 3] [--jobs 2] [--tune]
 
 Every network has the same hidden widths and trains equally long, on one core each; what was trained is kept in
-docs/robustness.json and not trained again, so that the script can be stopped and started. docs/robustness_table.md is
-printed from it. ``--tune`` first tries the settings of ``TUNED`` for deel-torchlip's loss, for a fifth of the time
-each, and keeps the one with the highest certified accuracy at l2 0.5, on the images that are scored later: it errs on
-its side.
+docs/robustness.json and not trained again, so that the script can be stopped and started. The table in README.md and
+in docs/robustness.md is printed from it. ``--tune`` first tries the settings of ``TUNED`` for deel-torchlip's loss, for
+a fifth of the time each, and keeps the one with the highest certified accuracy at l2 0.5, on the images that are scored
+later: it errs on its side.
 
 Scored on all 10,000 held-out images: certified by the rigorous bound, of all networks alike (differences of the last
 layer's rows, and the better of what both norms prove); FGSM; PGD with --attack-steps steps and --restarts restarts.
@@ -40,6 +40,8 @@ ROOT = Path(__file__).parent.parent
 EPS: dict[Norm, tuple[float, float]] = {"linf": (0.05, 0.1), "l2": (0.5, 1.0)}
 HIDDEN = (256, 256, 256)
 SHAPE = (1, 28, 28)
+PAGES = [ROOT / "README.md", ROOT / "docs" / "robustness.md"]
+BEGIN, END = "<!-- robustness table -->\n", "<!-- end of robustness table -->\n"
 # Steps from whose duration the number of all is found.
 PROBE = 40
 # alpha, margin and temperature of deel-torchlip's SoftHKRMulticlassLoss; its HKRMulticlassLoss where the last is None.
@@ -288,7 +290,7 @@ def _percent(values: list[float]) -> str:
 
 
 def markdown(results: dict[str, Any]) -> str:
-    """What docs/robustness_table.md holds."""
+    """The tables, and how they came about."""
     cells, options = results["cells"], results["options"]
     seeds = len({cell["seed"] for cell in cells})
     longest = max(cell["seconds"] for cell in cells)
@@ -300,9 +302,9 @@ def markdown(results: dict[str, Any]) -> str:
         if norm in cell and methods(next(iter(TUNED)))[cell["method"]].certifies
     )
     sampling = 100 * 1.96 * math.sqrt(0.25 / options["images"])
-    return f"""<!-- Printed by python scripts/bench_robustness.py from docs/robustness.json -->
-Accuracy in %, mean ± standard deviation over {seeds} seeds; {options["images"]} held-out images of Fashion-MNIST, whose
-own sampling error is up to ± {sampling:.1f} (95 %). PGD: {options["attack_steps"]} steps, {options["restarts"]} starts.
+    how = f"PGD: {options['attack_steps']} steps, {options['restarts']} starts"
+    return f"""Accuracy in %, mean ± standard deviation over {seeds} seeds, on {options["images"]} held-out images of
+Fashion-MNIST, whose own sampling error is up to ± {sampling:.1f} (95 %). {how}.
 Hidden widths {", ".join(map(str, HIDDEN))}; every training had one core, the longest took {longest:.0f} s.
 
 {table(results)}
@@ -310,6 +312,12 @@ Hidden widths {", ".join(map(str, HIDDEN))}; every training had one core, the lo
 {attacked:,} images were attacked in all, {certified:,} of them of networks that are made to be certified; none changed
 its class within its certified radius, or there would be an error in place of this table.
 """
+
+
+def with_tables(text: str, results: dict[str, Any]) -> str:
+    """A page with its tables renewed."""
+    before, rest = text.split(BEGIN)
+    return before + BEGIN + markdown(results) + END + rest.split(END)[1]
 
 
 def main() -> None:
@@ -324,7 +332,7 @@ def main() -> None:
     parser.add_argument("--tune", action="store_true", help="choose deel-torchlip's setting first")
     parser.add_argument("--methods", nargs="*", help="only these")
     parser.add_argument("--json", type=Path, default=ROOT / "docs" / "robustness.json")
-    parser.add_argument("--markdown", type=Path, default=ROOT / "docs" / "robustness_table.md")
+    parser.add_argument("--pages", type=Path, nargs="*", default=PAGES, help="in which the tables are renewed")
     parser.add_argument("--cell", nargs=2, metavar=("METHOD", "SEED"), help=argparse.SUPPRESS)
     parser.add_argument("--setting", default=next(iter(TUNED)), help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -351,7 +359,8 @@ def main() -> None:
         print(
             f"{cell['method']}, seed {cell['seed']}: {cell['steps']} steps in {cell['seconds']:.0f} s", file=sys.stderr
         )
-    args.markdown.write_text(markdown(results))
+    for page in args.pages:
+        page.write_text(with_tables(page.read_text(), results))
     print(markdown(results))
 
 

@@ -14,6 +14,7 @@ from PIL import Image
 
 from scripts.bench_image_critics import markdown_table as contest_table
 from scripts.bench_image_critics import read_contest
+from scripts.bench_robustness import PAGES, with_tables
 from scripts.bench_transport import markdown_table as transport_table
 from scripts.update_readme import DOCS, markdown_table
 from tests.cli import SMALL, run
@@ -23,11 +24,12 @@ from wgan_lip.report import read_history
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+ROBUSTNESS = (ROOT / "docs" / "robustness.md").read_text()
 
 
-def blocks(language: str) -> list[str]:
+def blocks(language: str, text: str = README) -> list[str]:
     """The fenced blocks of a language."""
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
 def test_first_example_prints_an_estimate_beside_the_exact_value(capsys):
@@ -149,7 +151,7 @@ def test_the_comparison_with_other_solvers_is_a_printed_one():
 def test_the_commands_for_clusters_run_one_after_the_other(monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "configs").symlink_to(ROOT / "configs")
-    for line in blocks("sh")[5].splitlines():
+    for line in blocks("sh")[6].splitlines():
         words = shlex.split(line, comments=True)
         if words[1] == "fit":
             # Two processes are started by the script that runs, which here is pytest: see test_ranks_cli.py.
@@ -167,3 +169,39 @@ def test_the_commands_for_clusters_run_one_after_the_other(monkeypatch, tmp_path
             words[1] = str(ROOT / words[1])
             subprocess.run([sys.executable, *words[1:]], check=True, timeout=120)
             assert len(Path("search.txt").read_text().splitlines()) == 8
+
+
+@pytest.mark.parametrize(
+    "commands", [blocks("sh")[5], blocks("sh", ROBUSTNESS)[0]], ids=["README", "docs/robustness.md"]
+)
+def test_the_commands_for_classifiers_run_one_after_the_other(commands, monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
+    write_idx(tmp_path / "idx", pack=False)
+    done = []
+    for line in commands.splitlines():
+        words = shlex.split(line, comments=True)[1:]
+        if words[0] == "fit":
+            words += ["--model.init_args.steps=2", "--data.init_args.batch_size=8", "--wandb.mode=disabled"]
+            words += ["--model.init_args.network.init_args.hidden=[16]", "--data.init_args.data_dir=idx"]
+        if words[0] == "diagnose":
+            words += ["-n", "20"]
+        capsys.readouterr()
+        run(monkeypatch, *words)
+        done.append(words[0])
+        if words[0] == "certify":
+            assert "none changed its class within its certified radius" in capsys.readouterr().out
+    assert done == ["fit", "certify", "export", "diagnose"]
+    assert Path("classifier.pt2").is_file()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_tables_of_robustness_are_printed_ones(page):
+    results = json.loads((ROOT / "docs" / "robustness.json").read_text())
+    assert with_tables(page.read_text(), results) == page.read_text()
+    for cell in results["cells"]:
+        assert cell["seconds"] < 360
+        for norm in ("l2", "linf"):
+            for row in cell.get(norm, {"at": {}})["at"].values():
+                shares = [row["certified"] or 0.0, row["pgd"], row["fgsm"], cell[norm]["clean"]]
+                assert shares == sorted(shares)
