@@ -14,18 +14,22 @@ import torch
 from torch import nn
 
 from tests.training.builders import DropoutGenerator, tiny_gan
+from tests.training.classifiers import tiny_classifier
 from tests.training.estimators import tiny_estimator
 from tests.training.family import FAMILY, member_gan
 from tests.training.test_resume import CutOff, CutOffError
 from wgan_lip.data import Digits
 from wgan_lip.lipschitz import GradientPenalty, MaxMin, SpectralJacobianPenalty
-from wgan_lip.networks import ConvCritic, MLPCritic, MLPGenerator
+from wgan_lip.networks import ConvCritic, MLPClassifier, MLPCritic, MLPGenerator
 from wgan_lip.optim import StiefelAdam, StiefelMuon
 from wgan_lip.training import (
+    CertifiedAccuracy,
     ExactW1,
     ExponentialAverage,
     HeldOutW1,
     MetricsCSV,
+    RandomShift,
+    RobustClassifier,
     SaveCheckpoint,
     SteppedModule,
     WassersteinGAN,
@@ -76,6 +80,12 @@ CASES: dict[str, Callable[[], SteppedModule]] = {
     "convolutional": _convolutional_gan,
     "estimator": lambda: tiny_estimator(steps=STEPS, batch_size=33, log_every=1),
     "penalised estimator": lambda: tiny_estimator(steps=STEPS, log_every=1, penalty=SpectralJacobianPenalty()),
+    "classifier": lambda: tiny_classifier(
+        network=MLPClassifier((1, 8, 8), hidden=(16,)),
+        steps=STEPS,
+        log_every=1,
+        augmentation=RandomShift(1, mirror=True),
+    ),
     "dropout": lambda: tiny_gan(generator=DropoutGenerator),
     **{name: lambda name=name: member_gan(name, (1, 8, 8), generator_steps=5, n_critic=2) for name in FAMILY},
 }
@@ -103,6 +113,14 @@ class Die(pl.Callback):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
+def _evaluation_and_data(module: SteppedModule, every: int) -> tuple[pl.Callback, Digits | None]:
+    if isinstance(module, WassersteinGAN):
+        return ExactW1(every=every, n=51), Digits(batch_size=101)
+    if isinstance(module, RobustClassifier):
+        return CertifiedAccuracy(every=every, n=64, eps=[0.1, 0.5]), Digits(batch_size=101, labels=True)
+    return HeldOutW1(every=every, n=64, exact_n=16), None
+
+
 def train(
     case: str,
     folder: Path,
@@ -115,8 +133,7 @@ def train(
     """Train a case in float64, with a batch of 101 that no number of ranks divides, and keep the weights."""
     folder.mkdir(parents=True, exist_ok=True)
     module = CASES[case]()
-    is_gan = isinstance(module, WassersteinGAN)
-    evaluation = ExactW1(every=every, n=51) if is_gan else HeldOutW1(every=every, n=64, exact_n=16)
+    evaluation, data = _evaluation_and_data(module, every)
     trainer = pl.Trainer(
         **{
             "default_root_dir": folder,
@@ -134,7 +151,7 @@ def train(
             **arguments,
         }
     )
-    trainer.fit(module, datamodule=Digits(batch_size=101) if is_gan else None, ckpt_path=ckpt_path, weights_only=True)
+    trainer.fit(module, datamodule=data, ckpt_path=ckpt_path, weights_only=True)
     return module
 
 

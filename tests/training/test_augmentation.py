@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from wgan_lip.parts import Part
 from wgan_lip.training import RandomShift
 
 
@@ -45,3 +46,11 @@ def test_the_same_generator_gives_the_same_images():
 def test_a_negative_shift_is_refused():
     with pytest.raises(ValueError, match="pixels must be at least 0; got pixels=-1"):
         RandomShift(-1)
+
+
+def test_a_part_sees_what_it_would_see_within_the_whole():
+    x = torch.rand(20, 1, 8, 8)
+    augment = RandomShift(2, mirror=True)
+    whole = augment(x, generator(3))
+    for part in (Part(0, 7, 20), Part(7, 20, 20)):
+        assert torch.equal(augment(part.of(x), generator(3), part), part.of(whole))

@@ -18,7 +18,15 @@ from tests.training.ranked import STEPS, train
 from wgan_lip.parts import Part, share_of
 from wgan_lip.training.ranks import LostRankError, OtherRankError, Ranks, check_strategy, is_lost_rank
 
-SAME_LOSSES = ["orthogonal", "stiefel adam", "penalised", "convolutional", "estimator", "penalised estimator"]
+SAME_LOSSES = [
+    "orthogonal",
+    "stiefel adam",
+    "penalised",
+    "convolutional",
+    "estimator",
+    "penalised estimator",
+    "classifier",
+]
 SAME_WEIGHTS = [*SAME_LOSSES, "dropout", *FAMILY]
 
 
@@ -61,7 +69,8 @@ def two_ranks(tmp_path_factory):
 @pytest.mark.parametrize("case", SAME_LOSSES)
 def test_two_ranks_have_the_losses_of_one(case, two_ranks, tmp_path):
     train(case, tmp_path, 1)
-    assert len([row for row in rows(tmp_path) if row["train/w1_critic"]]) == STEPS
+    logged = "train/loss" if case == "classifier" else "train/w1_critic"
+    assert len([row for row in rows(tmp_path) if row[logged]]) == STEPS
     assert_close(rows(two_ranks / case), rows(tmp_path))
 
 

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from wgan_lip.parts import Part
+
 
 class RandomShift:
     """Moves each image by up to so many pixels, and mirrors half of them; what comes in from outside is 0.
@@ -22,21 +24,24 @@ class RandomShift:
         self.pixels = pixels
         self.mirror = mirror
 
-    def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
+    def __call__(self, x: Tensor, generator: torch.Generator, part: Part | None = None) -> Tensor:
         """The images, each changed by itself.
 
         Args:
             x: shape (N, C, H, W).
-            generator: source of the shifts.
+            generator: source of the shifts; all are drawn for the whole batch.
+            part: which part of the batch x is; all of it if None.
         """
-        n, device = len(x), x.device
+        part = part or Part(0, len(x), len(x))
+        n, device = part.total, x.device
         height, width = x.shape[2:]
         if self.mirror:
             turned = torch.rand(n, generator=generator, device=generator.device).to(device) < 0.5
-            x = torch.where(turned[:, None, None, None], x.flip(3), x)
+            x = torch.where(part.of(turned)[:, None, None, None], x.flip(3), x)
         if not self.pixels:
             return x
-        shifts = torch.randint(2 * self.pixels + 1, (2, n, 1), generator=generator, device=generator.device).to(device)
+        drawn = torch.randint(2 * self.pixels + 1, (n, 2, 1), generator=generator, device=generator.device)
+        n, shifts = len(x), part.of(drawn).to(device).unbind(1)
         rows = shifts[0] + torch.arange(height, device=device)
         columns = shifts[1] + torch.arange(width, device=device)
         padded = F.pad(x, 4 * (self.pixels,)).movedim(1, 3)

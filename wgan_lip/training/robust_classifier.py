@@ -33,8 +33,8 @@ class RobustClassifier(SteppedModule):
     The data are an ``ImageDataModule`` with ``labels: true``; its pixels in [-1, 1] are brought to [0, 1], the units
     in which attacks and radii are given.
 
-    On several ranks (DDP) each takes its part of every batch: the steps are those of one process, up to rounding and
-    dropout.
+    On several ranks (DDP) each takes its part of every batch: the steps are those of one process, up to rounding,
+    dropout, and the random starts of an adversary.
 
     Args:
         network: the classifier, from (N, C, H, W) to logits (N, classes).
@@ -150,8 +150,7 @@ class RobustClassifier(SteppedModule):
         """One step; returns what this rank's part contributes to the loss."""
         step = self.classifier_step
         if self.augmentation is not None:
-            stream = keyed_generator(self.seed, "augmentation", step, mine.start, device=self.device)
-            x = self.augmentation(x, stream)
+            x = self.augmentation(x, keyed_generator(self.seed, "augmentation", step, device=self.device), mine)
         if self.adversary is not None:
             x = self._attacked(x, y, keyed_generator(self.seed, "attack", step, mine.start, device=self.device))
         loss = self.loss(self.network(x), y).mean()
