@@ -18,7 +18,7 @@ from wgan_lip.lipschitz import (
     certify,
 )
 from wgan_lip.robustness import BrokenCertificateError, certify_classifier
-from wgan_lip.robustness.certified import check_unbroken, distances, float64_classifier, logits_of
+from wgan_lip.robustness.certified import check_unbroken, distances, float64_classifier, logits_of, radii_of
 
 
 def linear(weight: list[list[float]]) -> nn.Linear:
@@ -35,7 +35,7 @@ def test_the_radius_of_a_linear_classifier_is_its_distance_to_the_boundary(norm,
     weight = layer.weight.detach()
     x = torch.randn(40, 8, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     logits = layer(x).detach()
-    radii = certify_classifier(layer, 5, norm).radii(logits)
+    radii = certify_classifier(layer, 5, norm).radii(logits, 1e-9)
     c = logits.argmax(1)
     for i in range(40):
         # The nearest point of the hyperplane z_c = z_j is away by the gap over the dual norm.
@@ -51,7 +51,7 @@ def test_the_radius_of_a_linear_classifier_is_its_distance_to_the_boundary(norm,
 def test_the_radius_of_a_linear_classifier_is_tight(norm, order):
     layer = linear([[2.0, 1.0, 0.0], [0.0, -1.0, 1.0]])
     x = torch.tensor([[1.0, 0.5, 0.2]], dtype=torch.float64)
-    radius = float(certify_classifier(layer, 2, norm).radii(layer(x).detach()))
+    radius = float(certify_classifier(layer, 2, norm).radii(layer(x).detach(), 1e-9))
     difference = (layer.weight[1] - layer.weight[0]).detach()
     step = difference.sign() if norm == "linf" else difference / difference.norm()
     assert float(torch.linalg.vector_norm(step, order)) == pytest.approx(1)
@@ -88,7 +88,7 @@ def test_no_class_changes_within_its_radius(norm):
     generator = torch.Generator().manual_seed(3)
     x = torch.rand(2000, 12, generator=generator, dtype=torch.float64)
     logits = logits_of(built, x)
-    radii = certify_classifier(built, 4).radii(logits)
+    radii = certify_classifier(built, 4).radii(logits, 1e-9)
     assert float(radii.min()) >= 0
     step = torch.randn(x.shape, generator=generator, dtype=torch.float64)
     step = step.sign() if norm == "linf" else step / step.norm(dim=1, keepdim=True)
@@ -140,7 +140,7 @@ def test_equal_rows_never_part():
     with torch.no_grad():
         layer.bias.copy_(torch.tensor([1.0, 0.0, 0.0]))
     certificate = certify_classifier(layer, 3, "l2")
-    radius = certificate.radii(torch.tensor([[2.0, 1.0, 1.0]], dtype=torch.float64))
+    radius = certificate.radii(torch.tensor([[2.0, 1.0, 1.0]], dtype=torch.float64), 0.0)
     # Class 1 is never reached; class 2 at a gap of 1 with constant sqrt(2).
     assert float(radius) == pytest.approx(1 / math.sqrt(2), rel=1e-6)
 
@@ -148,7 +148,22 @@ def test_equal_rows_never_part():
 def test_a_draw_is_certified_nowhere():
     certificate = certify_classifier(linear([[1.0, 0.0], [0.0, 1.0]]), 2, "l2")
     logits = torch.tensor([[1.0, 1.0], [1.0, 1.0 + 1e-12]], dtype=torch.float64)
-    assert certificate.radii(logits).tolist() == [0.0, 0.0]
+    assert certificate.radii(logits, 1e-9).tolist() == [0.0, 0.0]
+
+
+def test_rounding_is_that_of_the_largest_number_on_the_way():
+    """Large biases that cancel cost digits, which are taken off the radius."""
+    built = nn.Sequential(OrthogonalLinear(12, 12), OrthogonalLinear(12, 4)).double()
+    x = torch.rand(50, 12, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    plain = radii_of(built, certify_classifier(built, 4), x)[1]
+    with torch.no_grad():
+        built[0].bias.fill_(1e9)
+        built[1].bias.sub_(1e9 * built[1].weight.sum(1))
+    shifted = radii_of(built, certify_classifier(built, 4), x)[1]
+    taken = (plain - shifted)[shifted > 0]
+    # 1e-12 of sqrt(12) 1e9 for each of two logits, over sqrt(2).
+    torch.testing.assert_close(taken, torch.full_like(taken, 2e-3 * 12**0.5 / 2**0.5), rtol=0.01, atol=1e-5)
+    assert len(taken) > 10
 
 
 def test_a_broken_certificate_stops():
@@ -180,11 +195,11 @@ def test_the_float64_copy_leaves_the_network_alone():
         (lambda: certify_classifier(OrthogonalLinear(3, 2), 1), "classes must be at least 2; got classes=1"),
         (lambda: certify_classifier(OrthogonalLinear(3, 2), 3), "the network has 2 logits, not classes=3"),
         (
-            lambda: certify_classifier(OrthogonalLinear(3, 2), 2).radii(torch.zeros(4, 2)),
+            lambda: certify_classifier(OrthogonalLinear(3, 2), 2).radii(torch.zeros(4, 2), 0.0),
             r"logits must be float64 of shape \(N, 2\); got torch.float32",
         ),
         (
-            lambda: certify_classifier(OrthogonalLinear(3, 2), 2).radii(torch.zeros(4, 3).double()),
+            lambda: certify_classifier(OrthogonalLinear(3, 2), 2).radii(torch.zeros(4, 3).double(), 0.0),
             r"logits must be float64 of shape \(N, 2\)",
         ),
         (lambda: certify_classifier(nn.GELU(), 2), "no bound is known"),

@@ -10,11 +10,10 @@ from torch import Tensor, nn
 from wgan_lip.lipschitz import LipschitzCertificate, Norm, Scale, certify, norm_of
 from wgan_lip.lipschitz.bounds import gamma, product_upper_bound
 from wgan_lip.lipschitz.leaves import inherits_forward, leaves
+from wgan_lip.lipschitz.rounding import rounding_of_values, values_and_largest
 
 # Images that are classified at once.
 _CHUNK = 1000
-# What rounding in float64 may do to a logit, relative to the largest one: ten thousand terms a unit, a hundred layers.
-_ROUNDING = 1e-9
 # More than the roundings of a product or two.
 _UP = 1 + 4 * torch.finfo(torch.float64).eps
 
@@ -35,13 +34,14 @@ class RobustnessCertificate:
     lipschitz: LipschitzCertificate
     constants: Tensor
 
-    def radii(self, logits: Tensor) -> Tensor:
+    def radii(self, logits: Tensor, rounding: float) -> Tensor:
         """For each image the radius within which the class with the largest logit stays the largest.
 
-        ``r = min_(j != c) (z_c - z_j) / K_cj`` with c that class, less what rounding may have done to the logits.
+        ``r = min_(j != c) (z_c - z_j - rounding) / K_cj`` with c that class.
 
         Args:
             logits: z in float64, shape (N, classes).
+            rounding: what it may have done to a difference of two logits.
 
         Returns:
             Shape (N,), at least 0; infinity where no logit can change at all.
@@ -55,8 +55,7 @@ class RobustnessCertificate:
                 f"logits must be float64 of shape (N, {classes}); got {logits.dtype} {tuple(logits.shape)}"
             )
         largest, best = logits.max(1, keepdim=True)
-        slack = _ROUNDING * (1 + logits.abs().amax(1, keepdim=True))
-        gaps = (largest - logits - slack).clamp_min(0)
+        gaps = (largest - logits - rounding).clamp_min(0)
         ratios = torch.where(gaps > 0, gaps / self.constants[best[:, 0]], 0.0)
         return ratios.scatter(1, best, torch.inf).amin(1) * (1 - 4 * torch.finfo(torch.float64).eps)
 
@@ -137,6 +136,21 @@ def float64_classifier(network: nn.Module) -> nn.Module:
     """
     with torch.inference_mode(False):
         return copy.deepcopy(network).to("cpu", torch.float64).eval()
+
+
+def radii_of(network64: nn.Module, certificate: RobustnessCertificate, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Logits in float64, and the radius of each image, less what rounding may have done to it.
+
+    Args:
+        network64: a :func:`float64_classifier`.
+        certificate: of it.
+        x: shape (N, ...).
+
+    Returns:
+        Shapes (N, classes) and (N,).
+    """
+    logits, largest = values_and_largest(network64, x, _CHUNK)
+    return logits, certificate.radii(logits, 2 * rounding_of_values(certificate.lipschitz, largest))
 
 
 @torch.no_grad()

@@ -15,6 +15,7 @@ from wgan_lip.robustness.certified import (
     distances,
     float64_classifier,
     logits_of,
+    radii_of,
 )
 from wgan_lip.robustness.robust_accuracy import Accuracy, accuracy
 
@@ -97,11 +98,13 @@ def measure_robustness(
     generator = generator or torch.Generator().manual_seed(0)
     network64 = float64_classifier(network)
     certificate = certificate_or_none(network64, classes, norm, x[0].numel())
-    logits = logits_of(network64, x)
+    if certificate is None:
+        logits, certified = logits_of(network64, x), torch.zeros(len(x), dtype=torch.float64)
+    else:
+        logits, certified = radii_of(network64, certificate, x)
     y = y.cpu()
     predicted = _classes(logits)
     clean = predicted == y
-    certified = torch.zeros(len(x), dtype=torch.float64) if certificate is None else certificate.radii(logits)
     radii = torch.where(clean, certified, 0.0)
     rows, attacks = [], 0
     for radius in eps:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from wgan_lip.lipschitz import LipschitzCertificate, certify
+from wgan_lip.lipschitz.rounding import rounding_of_values, values_and_largest
 from wgan_lip.transport import Norm
 from wgan_lip.transport.norm import box_diameter
 
@@ -38,7 +39,6 @@ def float64_copy(critic: nn.Module) -> nn.Module:
         raise ValueError(f"the critic cannot be copied, so neither certified: {error}") from error
 
 
-@torch.no_grad()
 def score(critic: nn.Module, samples: Tensor) -> tuple[Tensor, float]:
     """The critic's values.
 
@@ -52,21 +52,10 @@ def score(critic: nn.Module, samples: Tensor) -> tuple[Tensor, float]:
     Raises:
         ValueError: not one value a sample.
     """
-    sizes = [0.0]
-    hooks = [module.register_forward_hook(_Largest(sizes)) for module in critic.modules()]
-    try:
-        values = []
-        for chunk in samples.split(_CHUNK):
-            chunk64 = chunk.to("cpu", torch.float64)
-            sizes.append(float(chunk64.abs().max()))
-            values.append(critic(chunk64))
-    finally:
-        for hook in hooks:
-            hook.remove()
-    result = torch.cat(values)
+    result, largest = values_and_largest(critic, samples, _CHUNK)
     if result.numel() != len(samples):
         raise ValueError(f"the critic must return one value a sample; got shape {tuple(result.shape)}")
-    return result.flatten(), max(sizes) * samples[0].numel() ** 0.5
+    return result.flatten(), largest
 
 
 def certificate_of(critic: nn.Module) -> LipschitzCertificate | None:
@@ -108,14 +97,11 @@ def slope(certificate: LipschitzCertificate) -> float:
 def rounding(certificate: LipschitzCertificate, largest: float) -> float:
     """What rounding in float64 may do to a mean of values that were multiplied by ``slope``.
 
-    Some eps of the largest number in any layer, carried through those after it.
-
     Args:
         certificate: the critic's.
         largest: as ``score`` found it.
     """
-    amplified = math.prod(max(1.0, layer.bound) for layer in certificate.layers)
-    return 1e-12 * largest * amplified * slope(certificate)
+    return rounding_of_values(certificate, largest) * slope(certificate)
 
 
 def check_bound(exact: float, estimate: float, certificate: LipschitzCertificate, tolerance: float) -> None:
@@ -160,13 +146,3 @@ def known_diameter(samples: Tensor, bounds: tuple[float, float] | None, norm: No
     if smallest < bounds[0] or largest > bounds[1]:
         raise ValueError(f"{name} samples must keep to their bounds {bounds}; got {smallest:g} to {largest:g}")
     return box_diameter(bounds[1] - bounds[0], samples[0].numel(), norm)
-
-
-class _Largest:
-    """A forward hook that notes the largest number in a layer's output."""
-
-    def __init__(self, sizes: list[float]) -> None:
-        self._sizes = sizes
-
-    def __call__(self, module: nn.Module, inputs: object, output: Tensor) -> None:
-        self._sizes.append(float(output.abs().max()))
