@@ -17,9 +17,7 @@ from wgan_lip.robustness.certified import (
     logits_of,
     radii_of,
 )
-from wgan_lip.robustness.robust_accuracy import Accuracy, accuracy
-
-_CHUNK = 1000
+from wgan_lip.robustness.robust_accuracy import Accuracy, accuracy, attacked
 
 
 @dataclass(frozen=True)
@@ -111,7 +109,7 @@ def measure_robustness(
         withstood = dict.fromkeys(("fgsm", "pgd"), clean)
         if pgd is not None:
             for name, attack in (("fgsm", FGSM(radius, norm)), ("pgd", pgd(radius, norm))):
-                found = _attack(network, x, y, attack, generator)
+                found = attacked(network, x, y, attack, generator).images
                 after = _classes(logits_of(network64, found))
                 check_unbroken(certified, distances(x.cpu(), found, norm), predicted, after)
                 withstood[name] = withstood["fgsm"] & (after == y)
@@ -142,19 +140,3 @@ def _classes(logits: Tensor) -> Tensor:
     top = logits.topk(2, dim=1)
     sure = top.values[:, 0] > top.values[:, 1]
     return torch.where(sure, top.indices[:, 0], -1)
-
-
-def _attack(network: nn.Module, x: Tensor, y: Tensor, attack: Attack, generator: torch.Generator) -> Tensor:
-    device = next((parameter.device for parameter in network.parameters()), x.device)
-    modes = [(part, part.training) for part in network.modules()]
-    try:
-        network.eval()
-        return torch.cat(
-            [
-                attack(network, images.to(device), labels.to(device), generator).cpu()
-                for images, labels in zip(x.split(_CHUNK), y.split(_CHUNK), strict=True)
-            ]
-        )
-    finally:
-        for part, training in modes:
-            part.training = training

@@ -61,11 +61,13 @@ class Attacked:
         clean: classified correctly as they are, bool of shape (n,), on the CPU.
         withstood: and no image that the attack tried was misclassified; never without ``clean``.
         margins: the largest ``max_(j != y) z_j - z_y`` that it found, shape (n,).
+        images: where it found them, shape (n, ...).
     """
 
     clean: Tensor
     withstood: Tensor
     margins: Tensor
+    images: Tensor
 
 
 def attacked(
@@ -99,5 +101,7 @@ def attacked(
     finally:
         for part, training in modes:
             part.training = training
-    clean, worst = (torch.cat([getattr(part, name).cpu() for part in found]) for name in ("clean", "margins"))
-    return Attacked(clean < 0, worst < 0, worst)
+    clean, worst, images = (
+        torch.cat([getattr(part, name).cpu() for part in found]) for name in ("clean", "margins", "images")
+    )
+    return Attacked(clean < 0, worst < 0, worst, images)
