@@ -114,9 +114,9 @@ def measure_robustness(
                 check_unbroken(certified, distances(x.cpu(), found, norm), predicted, after)
                 withstood[name] = withstood["fgsm"] & (after == y)
                 attacks += len(x)
-        attacked = {name: accuracy(kept, confidence) if pgd is not None else None for name, kept in withstood.items()}
         proven = None if certificate is None else accuracy(radii > radius, confidence)
-        rows.append(RobustAccuracy(radius, proven, attacked["pgd"], attacked["fgsm"]))
+        tried = {name: None if pgd is None else accuracy(kept, confidence) for name, kept in withstood.items()}
+        rows.append(RobustAccuracy(radius, proven, tried["pgd"], tried["fgsm"]))
     return Robustness(norm, accuracy(clean, confidence), tuple(rows), certificate, radii, attacks)
 
 
