@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from matplotlib.image import imread
 
 from tests.cli import CONFIGS, failure, fit, run
 from tests.data.made import write_idx
@@ -43,7 +44,7 @@ def test_what_is_proven_and_what_withstood(monkeypatch, trained, capsys):
     assert json.loads(capsys.readouterr().out) == found
 
 
-def test_the_tables_for_people(monkeypatch, trained, capsys):
+def test_the_tables_for_people(monkeypatch, trained, tmp_path, capsys):
     run(monkeypatch, "certify", trained, "--steps", "2", "--restarts", "1", "--n", "20")
     printed = capsys.readouterr().out
     for text in (
@@ -55,7 +56,8 @@ def test_the_tables_for_people(monkeypatch, trained, capsys):
         "none changed its class",
     ):
         assert text in printed
-    run(monkeypatch, "certify", trained, "--no-attacks")
+    run(monkeypatch, "certify", trained, "--no-attacks", "-o", tmp_path / "curve.png")
+    assert imread(tmp_path / "curve.png").shape[:2] == (675, 1200)
     assert "attacked images" not in capsys.readouterr().out
 
 
@@ -74,6 +76,7 @@ def test_other_data_of_the_same_kind(monkeypatch, trained, tmp_path, capsys):
         (("--confidence", "2"), "no such confidence|between 0 and 1"),
         (("--norm", "l1"), "invalid choice"),
         (("--seed", "-1"), "seed must be at least 0"),
+        (("-o", "curve.pdf"), "--output must be a .png file in a folder that exists; got curve.pdf"),
     ],
 )
 def test_bad_options_are_named(monkeypatch, trained, capsys, arguments, message):

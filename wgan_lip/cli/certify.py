@@ -7,15 +7,17 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from wgan_lip.cli.errors import fail, in_one_line
+from wgan_lip.cli.command_parser import CommandParser
+from wgan_lip.cli.errors import in_one_line
 from wgan_lip.cli.rebuild import load_data, load_module
 from wgan_lip.data import ImageDataModule
 from wgan_lip.randomness import keyed_generator
+from wgan_lip.report import certified_curve, save_figure
 from wgan_lip.robustness import PGD, Accuracy, Robustness, measure_robustness
 from wgan_lip.training import RobustClassifier, default_eps, draw_images
 from wgan_lip.training.run_folder import find_checkpoint
@@ -31,13 +33,8 @@ _EPILOG = """\
 examples:
   wgan-lip certify runs/fashion_mnist_linf/20261127-120000
   wgan-lip certify last.ckpt --data photos/ --eps 0.02 0.05 --json
-  wgan-lip certify last.ckpt --n 1000 --norm l2 --eps 0.25 --restarts 20
+  wgan-lip certify last.ckpt --n 1000 --norm l2 --eps 0.25 --restarts 20 -o certified.png
 """
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        fail(message)
 
 
 def run_certification(words: Sequence[str]) -> None:
@@ -53,6 +50,9 @@ def run_certification(words: Sequence[str]) -> None:
                 raise ValueError(f"{name} must be at least 1; got {name}={getattr(options, name)}")
         if options.seed < 0:
             raise ValueError(f"seed must be at least 0; got seed={options.seed}")
+        out = None if options.output is None else Path(options.output)
+        if out is not None and (out.suffix != ".png" or not out.absolute().parent.is_dir()):
+            raise ValueError(f"--output must be a .png file in a folder that exists; got {out}")
         path = find_checkpoint(options.checkpoint, "runs", "run")
         classifier = load_module(path, trust=options.trust)
         if not isinstance(classifier, RobustClassifier):
@@ -79,6 +79,8 @@ def run_certification(words: Sequence[str]) -> None:
             sys.stdout.write(json.dumps(_as_json(found, path), indent=2) + "\n")
         else:
             _print(found, path, classifier)
+        if out is not None:
+            save_figure(certified_curve(found), out)
 
 
 def _moved(data: ImageDataModule, folder: str) -> ImageDataModule:
@@ -164,12 +166,7 @@ def _percent(share: Accuracy | None) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        "wgan-lip certify",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = CommandParser("wgan-lip certify", _DESCRIPTION, _EPILOG)
     parser.add_argument("checkpoint", help="a checkpoint, or the folder of a run")
     parser.add_argument("--data", help="folder of the same kind of data (default: the one of the training)")
     parser.add_argument("--eps", type=float, nargs="+", help="radii, pixels in [0, 1] (default: of the norm)")
@@ -180,6 +177,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--no-attacks", action="store_true", help="certify only")
     parser.add_argument("--confidence", type=float, default=0.95, help="of the intervals (default: 0.95)")
     parser.add_argument("--seed", type=int, default=0, help="of the images and the attacks (default: 0)")
+    parser.add_argument("-o", "--output", help="a .png file: certified accuracy over all radii, and the attacks'")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--trust", action="store_true", help="build classes of other packages that the config names")
     return parser

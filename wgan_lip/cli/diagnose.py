@@ -4,13 +4,13 @@ import argparse
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from rich.console import Console
 from torch import Tensor, nn
 
 from wgan_lip import __version__
-from wgan_lip.cli.errors import fail, in_one_line
+from wgan_lip.cli.command_parser import CommandParser
+from wgan_lip.cli.errors import in_one_line
 from wgan_lip.cli.rebuild import load_data, load_module
 from wgan_lip.data import ImageDataModule
 from wgan_lip.randomness import keyed_generator
@@ -51,11 +51,6 @@ examples:
   wgan-lip diagnose relu.ckpt groupsort.ckpt -n 2048 -o relu_beside_groupsort.png
   wgan-lip diagnose last.ckpt --json > gradients.json
 """
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        fail(message)
 
 
 def run_diagnosis(words: Sequence[str]) -> None:
@@ -130,12 +125,7 @@ def _labels(paths: Sequence[Path]) -> list[str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        "wgan-lip diagnose",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = CommandParser("wgan-lip diagnose", _DESCRIPTION, _EPILOG)
     parser.add_argument("checkpoints", nargs="+", metavar="CKPT", help="checkpoints, or folders of runs")
     parser.add_argument(
         "-n", "--n", type=int, default=1024, help="points of each kind (default: 1024; at most what is held out)"

@@ -4,13 +4,13 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 import torch
 from rich.console import Console
 from torch import nn
 
-from wgan_lip.cli.errors import fail, in_one_line
+from wgan_lip.cli.command_parser import CommandParser
+from wgan_lip.cli.errors import in_one_line
 from wgan_lip.cli.rebuild import load_module
 from wgan_lip.files import check_suffix, write_network
 from wgan_lip.lipschitz import plain
@@ -35,11 +35,6 @@ examples:
 """
 # Inputs on which the file is compared with the network.
 _POINTS = 16
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        fail(message)
 
 
 @dataclass(frozen=True)
@@ -141,12 +136,7 @@ def _shape(text: str) -> tuple[int, ...]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        "wgan-lip export",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = CommandParser("wgan-lip export", _DESCRIPTION, _EPILOG)
     parser.add_argument("checkpoint", help="a checkpoint, or the folder of a run")
     parser.add_argument("-o", "--output", required=True, help="a .pt2, .onnx or .pt file")
     parser.add_argument("--part", choices=("critic", "generator"), help="of a GAN (default: critic)")

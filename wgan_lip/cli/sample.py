@@ -3,14 +3,14 @@
 import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from wgan_lip.cli.errors import fail, in_one_line
+from wgan_lip.cli.command_parser import CommandParser
+from wgan_lip.cli.errors import in_one_line
 from wgan_lip.cli.rebuild import load_module
 from wgan_lip.training import WassersteinGAN
 from wgan_lip.training.run_folder import find_checkpoint
@@ -30,11 +30,6 @@ examples:
 """
 # Samples that are generated at once.
 _CHUNK = 1024
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        fail(message)
 
 
 def run_sampling(words: Sequence[str]) -> None:
@@ -105,12 +100,7 @@ def _write(path: Path, samples: NDArray[np.float32]) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        "wgan-lip sample",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = CommandParser("wgan-lip sample", _DESCRIPTION, _EPILOG)
     parser.add_argument("checkpoint", help="a checkpoint, or the folder of a run")
     parser.add_argument("-n", type=int, default=64, help="how many samples (default: 64)")
     parser.add_argument("-o", "--output", default="samples.npz", help="a .npz or .npy file (default: samples.npz)")

@@ -1,6 +1,5 @@
 """``wgan-lip submit``: ``wgan-lip fit`` as a job of Slurm, or as an array of jobs."""
 
-import argparse
 import secrets
 import shlex
 import shutil
@@ -10,10 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from wgan_lip.cli.command_parser import CommandParser
 from wgan_lip.cli.commands import COMMANDS
 from wgan_lip.cli.errors import fail, in_one_line
 from wgan_lip.cli.fit_job import FitJob
@@ -43,11 +43,6 @@ class _Planned:
     label: str
     fit: "FitArguments"
     job: FitJob
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        fail(message)
 
 
 def run_submission(words: Sequence[str]) -> None:
@@ -92,14 +87,8 @@ def run_submission(words: Sequence[str]) -> None:
             _wait(console, jobs)
 
 
-def _parser() -> _Parser:
-    parser = _Parser(
-        "wgan-lip submit",
-        description=COMMANDS["submit"],
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+def _parser() -> CommandParser:
+    parser = CommandParser("wgan-lip submit", COMMANDS["submit"], _EPILOG)
     add = parser.add_argument
     add("--nodes", type=int, default=1, help="Nodes of each job.")
     add("--gpus", type=int, default=0, help="GPUs of each node; each has a process of its own.")

@@ -1,6 +1,7 @@
 """Figures and tables of a run."""
 
 from wgan_lip.report.accuracy import AccuracyRow, accuracy_figure, accuracy_table, read_accuracies
+from wgan_lip.report.certified_curve import certified_curve
 from wgan_lip.report.comparison import comparison_figure, comparison_tables, write_outcomes, write_summaries
 from wgan_lip.report.critic_figure import critic_figure
 from wgan_lip.report.draw_critic import DrawCritic
@@ -26,6 +27,7 @@ __all__ = [
     "WeightRange",
     "accuracy_figure",
     "accuracy_table",
+    "certified_curve",
     "comparison_figure",
     "comparison_tables",
     "critic_figure",

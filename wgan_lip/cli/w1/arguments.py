@@ -2,12 +2,11 @@
 
 import argparse
 import math
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NoReturn, TypeVar, get_args
+from typing import TypeVar, get_args
 
-from wgan_lip.cli.errors import TRACEBACK, fail
+from wgan_lip.cli.command_parser import CommandParser
 from wgan_lip.transport import Method, Norm
 
 _DESCRIPTION = """\
@@ -67,23 +66,8 @@ def parse(args: Sequence[str]) -> Options:
     return Options(**vars(_parser().parse_args(args)))
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line, without the usage."""
-
-    def error(self, message: str) -> NoReturn:
-        if os.environ.get(TRACEBACK):
-            raise ValueError(message)
-        fail(message)
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        "wgan-lip w1",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = CommandParser("wgan-lip w1", _DESCRIPTION, _EPILOG)
     parser.add_argument("a", metavar="A", help="the one sample set")
     parser.add_argument("b", metavar="B", help="the other")
     parser.add_argument("--norm", choices=get_args(Norm), default="l2", help="ground norm (default: l2)")
