@@ -5,16 +5,18 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 from matplotlib.image import imread
 
 from tests.cli import CONFIGS, failure, fit, run
 from tests.data.made import write_idx
+from wgan_lip.robustness import BrokenCertificateError, RobustnessCertificate, measure
 
 SMALL = ["--model.init_args.network.init_args.hidden=[16]", "--model.init_args.steps=30", "--checkpoint.every=30"]
 SMALL += ["--certified_accuracy.every=30", "--data.init_args.batch_size=20", "--wandb.mode=disabled"]
 
 
-@pytest.fixture(scope="module", params=["fashion_mnist_l2", "mnist_linf"])
+@pytest.fixture(scope="module", params=["fashion_mnist_l2", "fashion_mnist_linf", "mnist_linf"])
 def trained(request, tmp_path_factory) -> Path:
     """A small run on made images in the published format."""
     folder = tmp_path_factory.mktemp(request.param)
@@ -34,7 +36,9 @@ def test_what_is_proven_and_what_withstood(monkeypatch, trained, capsys):
     assert found["layers"][0] == {"name": "0", "kind": "Flatten", "bound": 1.0}
     assert 1 <= found["lipschitz_bound"] <= 1 + 1e-4
     assert found["largest_pair_constant"] <= (2 if found["norm"] == "linf" else 2**0.5) * (1 + 1e-4)
-    assert (found["attacked_examples"], found["broken_certificates"]) == (2 * 2 * 60, 0)
+    assert found["attacks"] == 2 * 2 * 60
+    assert 0 <= found["attacks_within_certified_radius"] <= 2 * 2 * 60
+    assert (found["lipschitz_norm"], found["unproven"]) == (found["norm"], None)
     for row in found["radii"]:
         shares = [row[name]["accuracy"] for name in ("certified", "pgd", "fgsm")] + [found["clean"]["accuracy"]]
         assert shares == sorted(shares)
@@ -53,12 +57,12 @@ def test_the_tables_for_people(monkeypatch, trained, tmp_path, capsys):
         "PGD",
         "FGSM",
         "20 held-out images",
-        "none changed its class",
+        "there none changed a class",
     ):
         assert text in printed
     run(monkeypatch, "certify", trained, "--no-attacks", "-o", tmp_path / "curve.png")
     assert imread(tmp_path / "curve.png").shape[:2] == (675, 1200)
-    assert "attacked images" not in capsys.readouterr().out
+    assert "attacks" not in capsys.readouterr().out
 
 
 def test_other_data_of_the_same_kind(monkeypatch, trained, tmp_path, capsys):
@@ -72,7 +76,7 @@ def test_other_data_of_the_same_kind(monkeypatch, trained, tmp_path, capsys):
     ("arguments", "message"),
     [
         (("--n", "0"), "n must be at least 1; got n=0"),
-        (("--eps", "-1"), "eps must be positive and finite"),
+        (("--eps", "-1", "--no-attacks"), "eps must hold positive and finite radii"),
         (("--confidence", "2"), "no such confidence|between 0 and 1"),
         (("--norm", "l1"), "invalid choice"),
         (("--seed", "-1"), "seed must be at least 0"),
@@ -81,6 +85,28 @@ def test_other_data_of_the_same_kind(monkeypatch, trained, tmp_path, capsys):
 )
 def test_bad_options_are_named(monkeypatch, trained, capsys, arguments, message):
     assert re.search(message, failure(capsys, monkeypatch, "certify", trained, *arguments))
+
+
+def test_other_classes_are_refused(monkeypatch, trained, tmp_path, capsys):
+    """A classifier of the one set on images of another, of the same size and number of classes."""
+    checkpoint = torch.load(trained / "checkpoints" / "last.ckpt", weights_only=True)
+    checkpoint["wgan_lip"]["classes"] = [f"class {i}" for i in range(10)]
+    torch.save(checkpoint, tmp_path / "other.ckpt")
+    write_idx(tmp_path / "idx", pack=False)
+    said = failure(capsys, monkeypatch, "certify", tmp_path / "other.ckpt", "--data", tmp_path / "idx")
+    assert "the classifier was trained on class 0, class 1" in said
+
+
+def test_a_broken_certificate_ends_the_command(monkeypatch, trained):
+    honest = measure.certify_classifier
+
+    def boastful(*arguments):
+        found = honest(*arguments)
+        return RobustnessCertificate(found.lipschitz, found.constants / 1e6)
+
+    monkeypatch.setattr(measure, "certify_classifier", boastful)
+    with pytest.raises(BrokenCertificateError, match="This is a bug, please report it"):
+        run(monkeypatch, "certify", trained, "--eps", "0.3", "3", "--steps", "5")
 
 
 def test_a_gan_is_no_classifier(monkeypatch, tmp_path, capsys):

@@ -156,3 +156,36 @@ def test_scale_needs_a_finite_factor():
     for factor in (float("nan"), float("inf"), 0.0):
         with pytest.raises(ValueError, match="Scale needs a finite factor"):
             Scale(factor)
+
+
+class _ScaledConv(nn.Conv2d):
+    def _conv_forward(self, x, weight, bias):
+        return 100 * super()._conv_forward(x, weight, bias)
+
+
+class _Noise(nn.Module):
+    def forward(self, weight):
+        return weight * (1 + torch.rand(()))
+
+
+def test_what_is_hidden_behind_a_known_forward_is_refused():
+    with pytest.raises(ValueError, match="its forward is not that of Conv2d"):
+        certify(_ScaledConv(1, 1, 3))
+    layer = nn.Linear(3, 3)
+    layer._call_impl = lambda x: 2 * x
+    with pytest.raises(ValueError, match="its forward is not that of Linear"):
+        certify(layer)
+    noisy = nn.Linear(3, 3)
+    nn.utils.parametrize.register_parametrization(noisy, "weight", _Noise())
+    with pytest.raises(ValueError, match="its weight is another one each time that it is computed"):
+        certify(noisy)
+
+
+def test_hooks_on_everything_are_refused():
+    handle = nn.modules.module.register_module_forward_hook(lambda module, x, y: 10 * y)
+    try:
+        with pytest.raises(ValueError, match="forward hooks"):
+            certify(nn.Linear(2, 2))
+    finally:
+        handle.remove()
+    assert certify(nn.Linear(2, 2)).bound > 0

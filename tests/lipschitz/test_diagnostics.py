@@ -389,7 +389,7 @@ def test_diagnosis_of_several_outputs_takes_fewer_points_for_the_jacobian():
 def test_a_network_that_cannot_be_copied_is_named():
     network = nn.Sequential(nn.Linear(3, 1))
     network.register_buffer("kept", torch.ones(1, requires_grad=True) * 2)
-    with pytest.raises(ValueError, match="network cannot be copied, so neither diagnosed"):
+    with pytest.raises(ValueError, match="the network cannot be copied, so nothing can be said of it"):
         gradient_profile(network, points(4, 3))
 
 

@@ -79,3 +79,14 @@ def test_bad_images_are_named():
     ):
         with pytest.raises(ValueError, match=message):
             Ball.around(x, 0.1, "l2", (0.0, 1.0))
+
+
+@pytest.mark.parametrize("norm", ["l2", "linf"])
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_where_there_is_no_gradient_nothing_moves(norm, bad):
+    x = torch.full((2, 3), 0.5)
+    ball = Ball.around(x, 0.1, norm, (0.0, 1.0))
+    moved = ball.step(x, torch.tensor([[bad, bad, bad], [1.0, bad, 0.0]]), 0.05)
+    assert torch.equal(moved[0], x[0])
+    assert moved[1, 0] > 0.5
+    assert torch.equal(moved[1, 1:], x[1, 1:])

@@ -63,7 +63,7 @@ def test_losses_do_not_change_when_all_logits_rise(batch):
     ("build", "message"),
     [
         (lambda: MulticlassHinge(0.0), "margin must be positive and finite; got margin=0.0"),
-        (lambda: MarginCrossEntropy(-1.0), "margin must be at least 0; got margin=-1.0"),
+        (lambda: MarginCrossEntropy(-1.0), "margin must be at least 0 and finite; got margin=-1.0"),
         (lambda: MarginCrossEntropy(1.0, 0.0), "temperature must be positive and finite; got temperature=0.0"),
     ],
 )

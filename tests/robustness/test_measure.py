@@ -1,5 +1,6 @@
 """Clean, certified and attacked accuracy together."""
 
+import copy
 from functools import partial
 
 import pytest
@@ -44,6 +45,9 @@ def test_the_order_of_accuracies(trained, norm):
     x, y = two_moons(400, 1)
     found = measure_robustness(trained, x, y, norm, [0.02, 0.05, 0.1], 2, FEW)
     assert found.attacked == 400 * 3 * 2
+    # Many attacks stay within the certified radius, where they are bound to fail.
+    assert 400 < found.within < found.attacked
+    assert found.unproven is None
     assert found.clean.n == 400
     assert found.clean.value > 0.9
     for row in found.at:
@@ -77,6 +81,7 @@ def test_of_an_uncertifiable_network_nothing_is_proven():
     network = nn.Sequential(nn.Flatten(), nn.Linear(2, 8), nn.GELU(), nn.Linear(8, 2))
     found = measure_robustness(network, *two_moons(50, 3), "l2", [0.1], 2, FEW)
     assert found.certificate is None
+    assert "layer '2' (GELU): no bound is known" in found.unproven
     assert found.at[0].certified is None
     assert not found.radii.any()
 
@@ -100,6 +105,29 @@ def test_a_constant_network_draws_everywhere():
     nn.init.zeros_(network[1].bias)
     found = measure_robustness(network, *two_moons(20, 5), "l2", [0.1], 2, FEW)
     assert (found.clean.value, found.at[0].certified.value) == (0, 0)
+
+
+@pytest.mark.parametrize("eps", [-1.0, 0.0, float("nan"), float("inf")])
+def test_radii_must_be_positive_with_or_without_attacks(trained, eps):
+    for pgd in (None, FEW):
+        with pytest.raises(ValueError, match="eps must hold positive and finite radii"):
+            measure_robustness(trained, *two_moons(5, 3), "l2", [eps], 2, pgd)
+
+
+def test_logits_must_be_finite_and_one_for_each_class(trained):
+    with pytest.raises(ValueError, match=r"must give 3 finite logits for each image; got shape \(5, 2\)"):
+        measure_robustness(trained, *two_moons(5, 3), "l2", [0.1], 3)
+    diverged = nn.Sequential(nn.Flatten(), nn.Linear(2, 2))
+    nn.init.constant_(diverged[1].weight, float("nan"))
+    with pytest.raises(ValueError, match="with NaN or infinity: its training diverged"):
+        measure_robustness(diverged, *two_moons(5, 3), "l2", [0.1], 2)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_networks_of_other_precisions(trained, dtype):
+    found = measure_robustness(copy.deepcopy(trained).to(dtype), *two_moons(100, 6), "l2", [0.05], 2, FEW)
+    row = found.at[0]
+    assert 0 < row.certified.value <= row.pgd.value <= row.fgsm.value <= found.clean.value
 
 
 def test_no_images_are_an_error(trained):

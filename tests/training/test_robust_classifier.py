@@ -8,7 +8,7 @@ from torch import nn
 
 from tests.training.classifiers import labelled, tiny_classifier, train
 from tests.training.test_resume import CutOff, CutOffError, rows, same_state
-from wgan_lip.data import FewPerClass, TensorSamples
+from wgan_lip.data import FewPerClass
 from wgan_lip.lipschitz import ConstrainedConv2d, ConstrainedLinear, LInfNormalization, LInfProjection, certify
 from wgan_lip.networks import ConvClassifier, MLPClassifier
 from wgan_lip.report import accuracy_figure, accuracy_table, read_accuracies
@@ -125,6 +125,7 @@ def test_few_images_of_each_class(tmp_path):
     ("build", "message"),
     [
         (lambda: tiny_classifier(steps=0), "steps must be at least 1; got steps=0"),
+        (lambda: tiny_classifier(norm="l1"), "norm must be 'linf' or 'l2'; got norm='l1'"),
         (lambda: tiny_classifier(norm="linf"), "the network's layers are held in l2; got norm='linf'"),
         (
             lambda: RobustClassifier(nn.Linear(2, 2)),
@@ -177,4 +178,3 @@ def test_pixels_are_brought_to_the_units_of_attacks(tmp_path):
     raw = data.split("train").pixels[:5].double() / 255
     torch.testing.assert_close(x.double(), raw, atol=1e-6, rtol=0)
     assert y.tolist() == [0, 1, 2, 3, 4]
-    assert isinstance(TensorSamples(x)[0], torch.Tensor)

@@ -16,11 +16,13 @@ from wgan_lip.cli.command_parser import CommandParser
 from wgan_lip.cli.errors import in_one_line
 from wgan_lip.cli.rebuild import load_data, load_module
 from wgan_lip.data import ImageDataModule
+from wgan_lip.lipschitz import LayerBound
 from wgan_lip.randomness import keyed_generator
 from wgan_lip.report import certified_curve, save_figure
 from wgan_lip.robustness import PGD, Accuracy, Robustness, measure_robustness
 from wgan_lip.training import RobustClassifier, default_eps, draw_images
-from wgan_lip.training.run_folder import find_checkpoint
+from wgan_lip.training.run_folder import find_checkpoint, load_checkpoint
+from wgan_lip.training.stepped import CHECKPOINT_KEY
 
 _DESCRIPTION = """\
 Certify a classifier of wgan-lip fit on held-out images, and attack it: a bound of its Lipschitz constant, layer by
@@ -57,11 +59,7 @@ def run_certification(words: Sequence[str]) -> None:
         classifier = load_module(path, trust=options.trust)
         if not isinstance(classifier, RobustClassifier):
             raise ValueError(f"{path} is of a {type(classifier).__name__}, which is no classifier")
-        data = load_data(path, trust=options.trust)
-        if not isinstance(data, ImageDataModule):
-            raise ValueError(f"{path} was trained on a {type(data).__name__}, which holds no images")
-        if options.data is not None:
-            data = _moved(data, options.data)
+        data = _data(path, options.data, options.trust)
         x, y = draw_images(data, options.n, options.seed)
         norm = options.norm or classifier.norm
         found = measure_robustness(
@@ -76,21 +74,32 @@ def run_certification(words: Sequence[str]) -> None:
             generator=keyed_generator(options.seed, "attacks"),
         )
         if options.json:
-            sys.stdout.write(json.dumps(_as_json(found, path), indent=2) + "\n")
+            sys.stdout.write(json.dumps(_as_json(found, path), indent=2, allow_nan=False) + "\n")
         else:
             _print(found, path, classifier)
         if out is not None:
             save_figure(certified_curve(found), out)
 
 
-def _moved(data: ImageDataModule, folder: str) -> ImageDataModule:
-    """The same data module, reading another folder."""
+def _data(path: Path, folder: str | None, trust: bool) -> ImageDataModule:
+    """The data of the training, or the same kind of data from another folder, with the same classes."""
+    data = load_data(path, trust=trust)
+    if not isinstance(data, ImageDataModule):
+        raise ValueError(f"{path} was trained on a {type(data).__name__}, which holds no images")
+    if folder is None:
+        return data
     inner = getattr(data, "data", data)
     if not hasattr(inner, "data_dir"):
         raise ValueError(f"--data: a {type(inner).__name__} reads no folder")
     if not Path(folder).exists():
         raise ValueError(f"--data: there is no {folder}")
     inner.data_dir = folder
+    trained = load_checkpoint(path)[CHECKPOINT_KEY].get("classes")
+    if list(data.classes) != trained:
+        raise ValueError(
+            f"--data: {folder} has the classes {', '.join(data.classes)}; the classifier was trained on "
+            f"{', '.join(trained or ())}"
+        )
     return data
 
 
@@ -99,11 +108,13 @@ def _as_json(found: Robustness, path: Path) -> dict[str, Any]:
     return {
         "checkpoint": str(path),
         "norm": found.norm,
+        "lipschitz_norm": None if certificate is None else certificate.lipschitz.norm,
+        "unproven": found.unproven,
         "images": found.clean.n,
         "confidence": found.clean.confidence,
-        "lipschitz_bound": None if certificate is None else certificate.lipschitz.bound,
-        "layers": [] if certificate is None else [vars(layer) for layer in certificate.lipschitz.layers],
-        "largest_pair_constant": None if certificate is None else float(certificate.constants.max()),
+        "lipschitz_bound": None if certificate is None else _finite(certificate.lipschitz.bound),
+        "layers": [] if certificate is None else [_layer(layer) for layer in certificate.lipschitz.layers],
+        "largest_pair_constant": None if certificate is None else _finite(float(certificate.constants.max())),
         "clean": _share(found.clean),
         "radii": [
             {
@@ -114,10 +125,19 @@ def _as_json(found: Robustness, path: Path) -> dict[str, Any]:
             }
             for row in found.at
         ],
-        "mean_certified_radius": None if certificate is None else float(found.radii.mean()),
-        "attacked_examples": found.attacked,
-        "broken_certificates": 0,
+        "median_certified_radius": None if certificate is None else _finite(float(found.radii.median())),
+        "attacks": found.attacked,
+        "attacks_within_certified_radius": found.within,
     }
+
+
+def _layer(layer: LayerBound) -> dict[str, Any]:
+    return {"name": layer.name, "kind": layer.kind, "bound": _finite(layer.bound)}
+
+
+def _finite(value: float) -> float | None:
+    """JSON knows no infinity."""
+    return value if math.isfinite(value) else None
 
 
 def _share(accuracy: Accuracy | None) -> dict[str, float] | None:
@@ -128,9 +148,9 @@ def _print(found: Robustness, path: Path, classifier: RobustClassifier) -> None:
     console = Console()
     console.print(f"{path}, classifier step {classifier.step}", soft_wrap=True, highlight=False)
     if found.certificate is None:
-        console.print(f"Nothing is proven of this network in {found.norm}.")
+        console.print(f"Nothing is proven of this network: {found.unproven}.", soft_wrap=True, highlight=False)
     else:
-        layers = Table(title=f"Lipschitz constants in {found.norm}, at most")
+        layers = Table(title=f"Lipschitz constants in {found.certificate.lipschitz.norm}, at most")
         layers.add_column("layer")
         layers.add_column("kind")
         layers.add_column("bound", justify="right")
@@ -139,7 +159,7 @@ def _print(found: Robustness, path: Path, classifier: RobustClassifier) -> None:
         layers.add_section()
         layers.add_row("network", "product", _bound(found.certificate.lipschitz.bound))
         largest = float(found.certificate.constants.max())
-        layers.add_row("", "difference of two logits", _bound(largest))
+        layers.add_row("", f"difference of two logits, in {found.norm}", _bound(largest))
         console.print(layers)
     clean = found.clean
     table = Table(
@@ -153,7 +173,12 @@ def _print(found: Robustness, path: Path, classifier: RobustClassifier) -> None:
         table.add_row(f"{row.eps:g}", *cells)
     console.print(table)
     if found.attacked and found.certificate is not None:
-        console.print(f"{found.attacked} attacked images: none changed its class within its certified radius.")
+        console.print(
+            f"{found.attacked} attacks, {found.within} of them within the image's certified radius: there none changed "
+            "a class.",
+            soft_wrap=True,
+            highlight=False,
+        )
 
 
 def _bound(value: float) -> str:

@@ -10,6 +10,7 @@ from torch import nn
 
 from wgan_lip.lipschitz.bounds import product_upper_bound
 from wgan_lip.lipschitz.constraint import Constraint, Norm
+from wgan_lip.lipschitz.evaluating import evaluating
 from wgan_lip.lipschitz.l_infinity_rules import L_INFINITY_RULES
 from wgan_lip.lipschitz.leaves import inherits_forward, is_hooked, kind_of, leaves, named
 from wgan_lip.lipschitz.residual import ConvexResidual
@@ -73,6 +74,7 @@ def certify(network: nn.Module, norm: Norm | None = None) -> LipschitzCertificat
     for name, module in leaves(network):
         try:
             _check_finite(module)
+            _check_fixed(module)
             bound = _rule_for(module, norm)(module)
         except ValueError as error:
             raise ValueError(f"cannot certify {named(name)} ({kind_of(module)}): {error}") from None
@@ -122,6 +124,15 @@ def _check_finite(module: nn.Module) -> None:
     for tensor in (*module.parameters(), *module.buffers()):
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             raise ValueError("a parameter or buffer holds NaN or infinity")
+
+
+def _check_fixed(module: nn.Module) -> None:
+    """Weights that are computed anew each time must come out the same."""
+    if nn.utils.parametrize.is_parametrized(module):
+        with evaluating(module), torch.no_grad():
+            for name in module.parametrizations:  # type: ignore[union-attr]
+                if not torch.equal(getattr(module, name), getattr(module, name)):
+                    raise ValueError(f"its {name} is another one each time that it is computed")
 
 
 def _rule_for(module: nn.Module, norm: Norm) -> Rule:

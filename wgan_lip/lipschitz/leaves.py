@@ -1,10 +1,13 @@
 """The layers of a network as a chain, in the order in which they are applied."""
 
-import copy
 from collections.abc import Iterator
 
-import torch
 from torch import nn
+
+from wgan_lip.lipschitz.evaluating import float64_copy
+
+# Functions besides ``forward`` that a call goes through.
+_INNER = ("_conv_forward", "_call_impl", "_wrapped_call_impl")
 
 
 def leaves(module: nn.Module, name: str = "") -> Iterator[tuple[str, nn.Module]]:
@@ -44,12 +47,16 @@ def inherits_forward(module: nn.Module, base: type[nn.Module]) -> bool:
         module: of a subclass of ``base``.
         base: the class whose ``forward`` is known.
     """
-    return type(module).forward is base.forward and type(module).__call__ is nn.Module.__call__
+    cls = type(module)
+    # What the known forward calls must be the known functions too.
+    inner = all(getattr(cls, name, None) is getattr(base, name, None) for name in ("forward", *_INNER))
+    return inner and cls.__call__ is nn.Module.__call__ and not any(name in vars(module) for name in _INNER)
 
 
 def is_hooked(module: nn.Module) -> bool:
-    """Whether a module has forward hooks, or a ``forward`` of its own instance."""
-    return bool(module._forward_hooks or module._forward_pre_hooks or "forward" in vars(module))
+    """Whether a module has forward hooks, its own or everybody's, or a ``forward`` of its own instance."""
+    everybody = nn.modules.module._global_forward_hooks or nn.modules.module._global_forward_pre_hooks
+    return bool(module._forward_hooks or module._forward_pre_hooks or everybody or "forward" in vars(module))
 
 
 def kind_of(module: nn.Module) -> str:
@@ -77,12 +84,7 @@ def diagnosed_copy(network: nn.Module) -> nn.Module:
     Raises:
         ValueError: a network that cannot be copied.
     """
-    try:
-        # Not inside an inference mode, whose tensors take no part in autograd.
-        with torch.inference_mode(False):
-            twin = copy.deepcopy(network).to("cpu", torch.float64).eval()
-    except RuntimeError as error:
-        raise ValueError(f"network cannot be copied, so neither diagnosed: {error}") from error
+    twin = float64_copy(network)
     for module in twin.modules():
         # nn.ReLU(inplace=True) would overwrite the activations that are looked at.
         if getattr(module, "inplace", False):

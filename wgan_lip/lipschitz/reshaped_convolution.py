@@ -18,7 +18,7 @@ class ConstrainedConv2d(KernelConv2d):
     1 makes a convolution of norm up to ``ceil(k / s)``, and an orthogonal matrix no orthogonal convolution unless
     ``k = s``. Where the constraint bounds the matrix, the kernel is therefore divided by ``ceil(k / s)``: proven, and
     loose. For k = s that is 1. :class:`OrthogonalConv2d` has neither fault. In the l_inf norm nothing is lost: one
-    output is one row times one patch, however many patches overlap, so with ``LInfProjection`` nothing is divided.
+    output is one row times one patch, however many patches overlap, so constraints in l_inf divide by nothing.
 
     Args:
         in_channels: channels of the input.

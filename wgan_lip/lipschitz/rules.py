@@ -9,6 +9,7 @@ from torch import nn
 from wgan_lip.lipschitz.absolute import Abs
 from wgan_lip.lipschitz.bounds import dense, gamma, spectral_norm_upper_bound
 from wgan_lip.lipschitz.convolution import convolution_rule
+from wgan_lip.lipschitz.evaluating import evaluating
 from wgan_lip.lipschitz.groupsort import FullSort, GroupSort, MaxMin
 from wgan_lip.lipschitz.householder import Householder
 from wgan_lip.lipschitz.kernel_convolution import KernelConv2d, KernelConvTranspose2d, kernel_convolution_rule
@@ -24,14 +25,8 @@ def in_evaluation(rule: Rule) -> Rule:
     """The rule of a layer whose weight may be parametrised: applied to it in evaluation mode."""
 
     def applied(module: nn.Module) -> float:
-        modes = [(part, part.training) for part in module.modules()]
-        try:
-            for part, _ in modes:
-                part.training = False
+        with evaluating(module):
             return rule(module)
-        finally:
-            for part, training in modes:
-                part.training = training
 
     return applied
 

@@ -63,15 +63,15 @@ def accuracy_figure(rows: Sequence[AccuracyRow], title: str = "") -> Figure:
     """
     figure, axes = step_axes("classifier step", title)
     axes.set_ylabel("accuracy on held-out images, %")
-    steps = [row.step for row in rows]
-    curves = {"clean": ([row.clean for row in rows], "tab:blue")}
+    curves = {"clean": ([(row.step, row.clean) for row in rows], "tab:blue")}
     radii = sorted(rows[-1].certified)
     for i, eps in enumerate(radii):
         color = ("tab:orange", "tab:red", "tab:purple", "tab:brown")[i % 4]
-        curves[f"certified at {eps:g}"] = ([row.certified[eps] for row in rows if eps in row.certified], color)
-    for label, (shares, color) in curves.items():
-        along = steps[len(steps) - len(shares) :]
-        low, value, high = ([100 * getattr(s, name) for s in shares] for name in ("low", "value", "high"))
+        known = [(row.step, row.certified[eps]) for row in rows if eps in row.certified]
+        curves[f"certified at {eps:g}"] = (known, color)
+    for label, (points, color) in curves.items():
+        along = [step for step, _ in points]
+        low, value, high = ([100 * getattr(s, name) for _, s in points] for name in ("low", "value", "high"))
         axes.fill_between(along, low, high, color=color, alpha=0.2, lw=0)
         axes.plot(along, value, color=color, marker="o", ms=3, label=label)
     axes.set_ylim(0, 100)

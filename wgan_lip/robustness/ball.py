@@ -98,6 +98,8 @@ class Ball:
             gradient: at z, of what is to grow, shape (N, ...).
             size: the length of the step, in the ball's norm.
         """
+        # Where there is no gradient, as at a kink, nothing is gained.
+        gradient = gradient.nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)
         if self.norm == "linf":
             return self.projected(z + size * gradient.sign())
         stuck = ((z <= self.low) & (gradient < 0)) | ((z >= self.high) & (gradient > 0))

@@ -1,6 +1,5 @@
 """What is proven of a classifier: for each image the radius within which its class cannot change."""
 
-import copy
 import math
 from dataclasses import dataclass
 
@@ -8,9 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from wgan_lip.lipschitz import LipschitzCertificate, Norm, Scale, certify, norm_of
-from wgan_lip.lipschitz.bounds import gamma, product_upper_bound
+from wgan_lip.lipschitz.bounds import dense, gamma, product_upper_bound
+from wgan_lip.lipschitz.evaluating import evaluating
 from wgan_lip.lipschitz.leaves import inherits_forward, leaves
-from wgan_lip.lipschitz.rounding import rounding_of_values, values_and_largest
+from wgan_lip.lipschitz.rounding import rounding_of_values, values_and_magnitudes
+from wgan_lip.robustness.ball import check_norm
 
 # Images that are classified at once.
 _CHUNK = 1000
@@ -66,7 +67,7 @@ def certify_classifier(
     """Bound the differences of a classifier's logits, rigorously and in float64.
 
     If the network ends with a linear layer W (and perhaps a ``Scale`` s) after layers of constant L,
-    ``K_ij = L |w_i - w_j|_* s``, where ``|.|_*`` is the dual norm: l2 of l2, l1 of l_inf. For a network of constant 1
+    ``K_ij = L |w_i - w_j|_* |s|``, where ``|.|_*`` is the dual norm: l2 of l2, l1 of l_inf. For a network of constant 1
     that is at most ``sqrt(2)`` in l2 if the rows are orthonormal, and at most 2 in l_inf; less wherever two classes
     share features. Otherwise ``K_ij = sqrt(2) L`` in l2 and ``2 L`` in l_inf, with L of the whole network.
 
@@ -93,16 +94,20 @@ def certify_classifier(
     if classes < 2:
         raise ValueError(f"classes must be at least 2; got classes={classes}")
     norm = norm or norm_of(network) or "l2"
+    check_norm(norm)
     if dimension is None:
         return _certify_in(network, classes, norm)
+    if dimension < 1:
+        raise ValueError(f"dimension must be at least 1; got dimension={dimension}")
     other: Norm = "l2" if norm == "linf" else "linf"
     factor = math.nextafter(math.sqrt(dimension), math.inf) if norm == "linf" else 1.0
     try:
         own = _certify_in(network, classes, norm)
-    except ValueError:
-        if norm_of(network) != other:
-            raise
-        theirs = _certify_in(network, classes, other)
+    except ValueError as error:
+        try:
+            theirs = _certify_in(network, classes, other)
+        except ValueError:
+            raise error from None
         return RobustnessCertificate(theirs.lipschitz, theirs.constants * factor * _UP)
     try:
         theirs = _certify_in(network, classes, other)
@@ -124,33 +129,27 @@ def _certify_in(network: nn.Module, classes: int, norm: Norm) -> RobustnessCerti
         if len(weight) != classes:
             raise ValueError(f"the network has {len(weight)} logits, not classes={classes}")
         rest = product_upper_bound(bounds[:head] + bounds[head + 1 :])
-        constants = _differences(weight, norm) * rest * _UP
+        differences = _differences(weight, norm)
+        # Equal rows never part, however steep the layers before them; what overflowed bounds nothing.
+        constants = torch.where(differences == 0, 0.0, differences * rest * _UP).nan_to_num(
+            nan=math.inf, posinf=math.inf
+        )
     return RobustnessCertificate(lipschitz, constants.fill_diagonal_(0))
-
-
-def float64_classifier(network: nn.Module) -> nn.Module:
-    """The same function on the CPU in float64, in evaluation mode: what is certified and what is scored are one.
-
-    Args:
-        network: it is not changed.
-    """
-    with torch.inference_mode(False):
-        return copy.deepcopy(network).to("cpu", torch.float64).eval()
 
 
 def radii_of(network64: nn.Module, certificate: RobustnessCertificate, x: Tensor) -> tuple[Tensor, Tensor]:
     """Logits in float64, and the radius of each image, less what rounding may have done to it.
 
     Args:
-        network64: a :func:`float64_classifier`.
+        network64: a ``float64_copy``.
         certificate: of it.
         x: shape (N, ...).
 
     Returns:
         Shapes (N, classes) and (N,).
     """
-    logits, largest = values_and_largest(network64, x, _CHUNK)
-    return logits, certificate.radii(logits, 2 * rounding_of_values(certificate.lipschitz, largest))
+    logits, magnitudes = values_and_magnitudes(network64, x, _CHUNK)
+    return logits, certificate.radii(logits, 2 * rounding_of_values(certificate.lipschitz, magnitudes))
 
 
 @torch.no_grad()
@@ -158,7 +157,7 @@ def logits_of(network64: nn.Module, x: Tensor) -> Tensor:
     """Logits in float64, some images at a time, shape (N, classes).
 
     Args:
-        network64: a :func:`float64_classifier`.
+        network64: a ``float64_copy``.
         x: shape (N, ...).
     """
     return torch.cat([network64(part.to("cpu", torch.float64)) for part in x.split(_CHUNK)])
@@ -210,18 +209,19 @@ def _head(chain: list[nn.Module]) -> int | None:
 
 
 def _weight(layer: nn.Module) -> Tensor:
-    training = layer.training
-    try:
-        return layer.eval().weight.detach().to("cpu", torch.float64)  # type: ignore[operator]
-    finally:
-        layer.train(training)
+    with evaluating(layer):
+        return dense(layer.weight).detach().to("cpu", torch.float64)
 
 
 def _differences(weight: Tensor, norm: Norm) -> Tensor:
     """``|w_i - w_j|_*``, rounded up, shape (K, K)."""
-    apart = weight[:, None] - weight[None]
+    largest = float(weight.abs().max()) if weight.numel() else 0.0
+    if largest == 0.0:
+        return torch.zeros(len(weight), len(weight), dtype=torch.float64)
+    # A power of two: exact, and squares neither over- nor underflow.
+    scale = 2.0 ** (math.frexp(largest)[1] - 1)
+    apart = weight[:, None] / scale - weight[None] / scale
     lengths = apart.abs().sum(2) if norm == "linf" else apart.square().sum(2).sqrt()
-    # One rounding of each difference, relative to both rows' entries where they cancel; those of the sum, of the root.
-    sizes = weight.abs().sum(1)
-    cancelled = gamma(2) * (sizes[:, None] + sizes[None])
-    return (lengths + cancelled) * (1 + 2 * gamma(weight.shape[1] + 4))
+    # What underflows all the same is less than the last term; rows that are equal differ by nothing.
+    tiny = weight.shape[1] * 2.0**-500
+    return torch.where((apart == 0).all(2), 0.0, (lengths * (1 + 2 * gamma(weight.shape[1] + 4)) + tiny) * scale)

@@ -65,8 +65,8 @@ class MarginCrossEntropy(ClassificationLoss):
     """
 
     def __init__(self, margin: float = 1.0, temperature: float = 0.25) -> None:
-        if not margin >= 0:
-            raise ValueError(f"margin must be at least 0; got margin={margin}")
+        if not 0 <= margin < torch.inf:
+            raise ValueError(f"margin must be at least 0 and finite; got margin={margin}")
         self.margin = margin
         self.temperature = _positive("temperature", temperature)
 

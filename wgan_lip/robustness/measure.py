@@ -1,5 +1,6 @@
 """Clean, certified and attacked accuracy of a classifier on the same images."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -7,13 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from wgan_lip.lipschitz import Norm
+from wgan_lip.lipschitz.evaluating import float64_copy
 from wgan_lip.robustness.attacks import FGSM, PGD, Attack
+from wgan_lip.robustness.ball import check_norm
 from wgan_lip.robustness.certified import (
     RobustnessCertificate,
     certify_classifier,
     check_unbroken,
     distances,
-    float64_classifier,
     logits_of,
     radii_of,
 )
@@ -47,16 +49,20 @@ class Robustness:
         clean: accuracy on the images as they are.
         at: at each radius.
         certificate: what is proven; None of a network that cannot be certified.
+        unproven: why it cannot be; None where it can.
         radii: of each image, shape (N,): certified around its predicted class; 0 where that is the wrong one.
-        attacked: images that were attacked at all radii together, none of which broke its certificate.
+        attacked: attacks made: images times radii times methods.
+        within: those of them whose image stayed within its own certified radius. None changed a class.
     """
 
     norm: Norm
     clean: Accuracy
     at: tuple[RobustAccuracy, ...]
     certificate: RobustnessCertificate | None
+    unproven: str | None
     radii: Tensor
     attacked: int
+    within: int
 
 
 def measure_robustness(
@@ -89,50 +95,52 @@ def measure_robustness(
 
     Raises:
         BrokenCertificateError: an attack changed a class within the certified radius.
-        ValueError: no images, a radius that is not positive, another number of logits.
+        ValueError: no images, a radius that is not positive and finite, an unknown norm, another number of logits, or
+            logits that are NaN or infinite.
     """
+    check_norm(norm)
+    for radius in eps:
+        if not 0 < radius < math.inf:
+            raise ValueError(f"eps must hold positive and finite radii; got eps={list(eps)}")
     if not len(x) or len(x) != len(y):
         raise ValueError(f"x and y must hold the same number of images, at least 1; got {len(x)} and {len(y)}")
     generator = generator or torch.Generator().manual_seed(0)
-    network64 = float64_classifier(network)
-    certificate = certificate_or_none(network64, classes, norm, x[0].numel())
-    if certificate is None:
-        logits, certified = logits_of(network64, x), torch.zeros(len(x), dtype=torch.float64)
+    network64 = float64_copy(network)
+    # Certified, attacked and measured are the very same images, in the network's own precision.
+    x, y = x.to(dtype=next(network.parameters(), x).dtype).cpu(), y.cpu()
+    logits = logits_of(network64, x)
+    if logits.shape[1:] != (classes,) or not bool(torch.isfinite(logits).all()):
+        raise ValueError(
+            f"the network must give {classes} finite logits for each image; got shape {tuple(logits.shape)}"
+            + ("" if bool(torch.isfinite(logits).all()) else " with NaN or infinity: its training diverged")
+        )
+    unproven, certificate = None, None
+    certified = torch.zeros(len(x), dtype=torch.float64)
+    try:
+        certificate = certify_classifier(network64, classes, norm, x[0].numel())
+    except ValueError as error:
+        unproven = str(error)
     else:
-        logits, certified = radii_of(network64, certificate, x)
-    y = y.cpu()
+        certified = radii_of(network64, certificate, x)[1]
     predicted = _classes(logits)
     clean = predicted == y
     radii = torch.where(clean, certified, 0.0)
-    rows, attacks = [], 0
+    rows, attacks, within = [], 0, 0
     for radius in eps:
         withstood = dict.fromkeys(("fgsm", "pgd"), clean)
         if pgd is not None:
             for name, attack in (("fgsm", FGSM(radius, norm)), ("pgd", pgd(radius, norm))):
                 found = attacked(network, x, y, attack, generator).images
                 after = _classes(logits_of(network64, found))
-                check_unbroken(certified, distances(x.cpu(), found, norm), predicted, after)
+                moved = distances(x, found, norm)
+                check_unbroken(certified, moved, predicted, after)
+                within += int(((moved > 0) & (moved < certified)).sum())
                 withstood[name] = withstood["fgsm"] & (after == y)
                 attacks += len(x)
-        proven = None if certificate is None else accuracy(radii > radius, confidence)
+        proven = None if certificate is None else accuracy(clean & (radii > radius), confidence)
         tried = {name: None if pgd is None else accuracy(kept, confidence) for name, kept in withstood.items()}
         rows.append(RobustAccuracy(radius, proven, tried["pgd"], tried["fgsm"]))
-    return Robustness(norm, accuracy(clean, confidence), tuple(rows), certificate, radii, attacks)
-
-
-def certificate_or_none(network64: nn.Module, classes: int, norm: Norm, dimension: int) -> RobustnessCertificate | None:
-    """The certificate, or None for a network of which nothing is proven.
-
-    Args:
-        network64: a float64 copy.
-        classes: number of logits.
-        norm: in which it is wanted.
-        dimension: coordinates of one input.
-    """
-    try:
-        return certify_classifier(network64, classes, norm, dimension)
-    except ValueError:
-        return None
+    return Robustness(norm, accuracy(clean, confidence), tuple(rows), certificate, unproven, radii, attacks, within)
 
 
 def _classes(logits: Tensor) -> Tensor:

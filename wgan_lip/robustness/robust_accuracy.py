@@ -6,6 +6,7 @@ import torch
 from scipy.stats import binomtest
 from torch import Tensor, nn
 
+from wgan_lip.lipschitz.evaluating import evaluating
 from wgan_lip.robustness.attacks import Attack
 
 
@@ -77,7 +78,7 @@ def attacked(
 
     Args:
         network: the classifier, from (N, ...) to logits (N, K); its modes are as before afterwards.
-        x: images, shape (n, ...); moved to the network's device.
+        x: images, shape (n, ...); brought to the network's device and dtype.
         y: their classes, int64 of shape (n,).
         attack: what is done to them.
         generator: source of the attack's randomness.
@@ -90,17 +91,12 @@ def attacked(
         raise ValueError(f"chunk must be at least 1; got chunk={chunk}")
     if not len(x) or len(x) != len(y):
         raise ValueError(f"x and y must hold the same number of examples, at least 1; got {len(x)} and {len(y)}")
-    device = next((parameter.device for parameter in network.parameters()), x.device)
-    modes = [(part, part.training) for part in network.modules()]
-    try:
-        network.eval()
+    like = next(network.parameters(), x)
+    with evaluating(network):
         found = [
-            attack.search(network, images.to(device), classes.to(device), generator)
+            attack.search(network, images.to(like), classes.to(like.device), generator)
             for images, classes in zip(x.split(chunk), y.split(chunk), strict=True)
         ]
-    finally:
-        for part, training in modes:
-            part.training = training
     clean, worst, images = (
         torch.cat([getattr(part, name).cpu() for part in found]) for name in ("clean", "margins", "images")
     )

@@ -43,7 +43,8 @@ class CertifiedFigures:
                 }
         if r.certificate is not None:
             values["lipschitz/certified"] = r.certificate.lipschitz.bound
-            values["accuracy/mean_radius"] = float(r.radii.mean())
+            if r.certificate.lipschitz.bound > 0:
+                values["accuracy/median_radius"] = float(r.radii.median())
         return values
 
     def describe(self) -> str:
@@ -51,7 +52,7 @@ class CertifiedFigures:
         parts = [f"clean {_percent(r.clean)}"]
         parts += [f"certified at {row.eps:g} {_percent(row.certified)}" for row in r.at if row.certified is not None]
         if r.certificate is None:
-            parts.append("nothing is proven of this network")
+            parts.append(f"nothing is proven of this network: {r.unproven}")
         return f"accuracy on {r.clean.n} held-out images ({r.norm}): {', '.join(parts)}"
 
     def brief(self) -> str:

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 
 from wgan_lip.distributions import Pair
 from wgan_lip.lipschitz import LipschitzCertificate
+from wgan_lip.lipschitz.evaluating import float64_copy
+from wgan_lip.lipschitz.rounding import Magnitudes
 from wgan_lip.training.gradients import gradient_figures
 from wgan_lip.training.heldout import HeldOut, draw_heldout
 from wgan_lip.training.scores import (
@@ -15,7 +17,6 @@ from wgan_lip.training.scores import (
     check_bound,
     check_finite_values,
     check_norm_of,
-    float64_copy,
     is_about_one,
     known_diameter,
     rounding,
@@ -162,13 +163,13 @@ def score_heldout(critic: nn.Module, heldout: HeldOut, confidence: float = 0.95)
         ValueError: values with NaN or infinity, not one value a sample, or a critic certified in another norm.
     """
     start = time.perf_counter()
-    critic64 = float64_copy(critic)
-    x, largest_x = score(critic64, heldout.x)
-    y, largest_y = score(critic64, heldout.y)
+    critic64 = float64_copy(critic, "critic")
+    x, sizes_x = score(critic64, heldout.x)
+    y, sizes_y = score(critic64, heldout.y)
     check_finite_values(x, y)
     raw, raw_error = _mean_difference(x, y)
     certificate = certificate_of(critic64)
-    proven = _proven(x, y, certificate, max(largest_x, largest_y), heldout, confidence) if certificate else None
+    proven = _proven(x, y, certificate, sizes_x.joined(sizes_y), heldout, confidence) if certificate else None
     truth, value = heldout.truth, None if proven is None else proven.critic
     figures = gradient_figures(critic64, heldout.gradient_x.double(), heldout.gradient)
     is_unproven = not is_about_one(certificate)
@@ -207,10 +208,10 @@ class _Proven:
 
 
 def _proven(
-    x: Tensor, y: Tensor, certificate: LipschitzCertificate, largest: float, heldout: HeldOut, confidence: float
+    x: Tensor, y: Tensor, certificate: LipschitzCertificate, magnitudes: Magnitudes, heldout: HeldOut, confidence: float
 ) -> _Proven:
     check_norm_of(certificate, heldout.pair.norm)
-    tolerance = rounding(certificate, largest)
+    tolerance = rounding(certificate, magnitudes)
     x, y = x * slope(certificate), y * slope(certificate)
     estimate, error = _mean_difference(x, y)
     gap = None

@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor, nn
 
+from wgan_lip.lipschitz.evaluating import float64_copy
 from wgan_lip.training.scores import (
     BrokenBoundError,
     certificate_of,
     check_bound,
     check_finite_values,
     check_norm_of,
-    float64_copy,
     is_about_one,
     known_diameter,
     rounding,
@@ -153,10 +153,10 @@ def evaluate(
         ValueError: samples or values with NaN or infinity, or a critic that is certified in another norm.
     """
     start = time.perf_counter()
-    critic64 = float64_copy(critic)
+    critic64 = float64_copy(critic, "critic")
     certificate = certificate_of(critic64)
     norm = norm or (certificate.norm if certificate else "l2")
-    values, largest = score(critic64, torch.cat((real, fake)))
+    values, magnitudes = score(critic64, torch.cat((real, fake)))
     check_finite_values(values)
     real_values, fake_values = values.split((len(real), len(fake)))
     delta = (1 - confidence) / 2
@@ -175,7 +175,7 @@ def evaluate(
     if certificate is not None and scores is not None:
         estimate = float(scores[0].mean() - scores[1].mean())
         gap = exact.value - estimate if exact.exact else None
-        tolerance = rounding(certificate, largest)
+        tolerance = rounding(certificate, magnitudes)
         check_bound(exact.upper, estimate, certificate, tolerance)
         lower = max(0.0, population_lower(*scores, delta=delta, diameter=diameters).value - tolerance)
     upper = population_upper(exact.upper, len(real), len(fake), delta=delta, diameter=diameters).value

@@ -12,12 +12,14 @@ from torch.optim.lr_scheduler import LambdaLR
 from wgan_lip.data import ImageDataModule
 from wgan_lip.labels import split_labels
 from wgan_lip.lipschitz import Norm, norm_of, project_
+from wgan_lip.lipschitz.evaluating import evaluating
 from wgan_lip.optim import StiefelMuon
 from wgan_lip.parts import Part
 from wgan_lip.randomness import keyed_generator
 from wgan_lip.robustness import Attack, ClassificationLoss, MarginCrossEntropy
+from wgan_lip.robustness.ball import check_norm
 from wgan_lip.training.augmentation import RandomShift
-from wgan_lip.training.stepped import SteppedModule
+from wgan_lip.training.stepped import CHECKPOINT_KEY, SteppedModule
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
 
@@ -79,6 +81,8 @@ class RobustClassifier(SteppedModule):
         for name, value in {"steps": steps, "log_every": log_every}.items():
             if value < 1:
                 raise ValueError(f"{name} must be at least 1; got {name}={value}")
+        if norm is not None:
+            check_norm(norm)
         held = norm_of(network)
         if held is None and norm is None:
             raise ValueError("norm must be 'l2' or 'linf' for a network without constraints; got norm=None")
@@ -96,7 +100,12 @@ class RobustClassifier(SteppedModule):
         self.seed = seed
         self.log_every = log_every
         self.classifier_step = 0
-        self.classes = 0
+        self.class_names: tuple[str, ...] = ()
+
+    @property
+    def classes(self) -> int:
+        """How many there are; 0 before the data are known."""
+        return len(self.class_names)
 
     @property
     def total_steps(self) -> int:
@@ -114,7 +123,7 @@ class RobustClassifier(SteppedModule):
                 f"RobustClassifier trains on labelled images; got {type(data).__name__} without labels: "
                 "set data.init_args.labels to true"
             )
-        self.classes = len(data.classes)
+        self.class_names = data.classes
         logits = self._try(data.image_shape)
         if logits.shape != (2, self.classes):
             raise ValueError(
@@ -124,14 +133,12 @@ class RobustClassifier(SteppedModule):
 
     @torch.no_grad()
     def _try(self, shape: tuple[int, ...]) -> Tensor:
-        training = self.network.training
+        like = next(self.network.parameters(), torch.empty(0))
         try:
-            images = torch.zeros(2, *shape, device=self.device, dtype=next(self.network.parameters()).dtype)
-            return cast(Tensor, self.network.eval()(images))
+            with evaluating(self.network):
+                return cast(Tensor, self.network(like.new_zeros(2, *shape)))
         except (RuntimeError, ValueError) as error:
             raise ValueError(f"the network does not take images of shape {tuple(shape)}: {error}") from error
-        finally:
-            self.network.train(training)
 
     def training_step(self, batch: Tensor, batch_idx: int) -> None:
         optimizer = cast(LightningOptimizer, self.optimizers())
@@ -142,7 +149,7 @@ class RobustClassifier(SteppedModule):
         self.classifier_step += 1
         if self.linear_decay:
             cast(Any, self.lr_schedulers()).step()
-        if self.classifier_step % self.log_every == 0:
+        if self.classifier_step % self.log_every == 0 or self.classifier_step == self.steps:
             self._log_loss(loss)
         self.stop_when_done()
 
@@ -163,11 +170,8 @@ class RobustClassifier(SteppedModule):
 
     def _attacked(self, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
         # Judged as it will be: dropout off.
-        self.network.eval()
-        try:
+        with evaluating(self.network):
             return cast(Attack, self.adversary)(self.network, x, y, generator)
-        finally:
-            self.network.train()
 
     def _log_loss(self, share: Tensor) -> None:
         loss = float(self.ranks.total(share))
@@ -177,6 +181,10 @@ class RobustClassifier(SteppedModule):
                 "learning rate"
             )
         self.log_metrics({"train/loss": loss})
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_save_checkpoint(checkpoint)
+        checkpoint[CHECKPOINT_KEY]["classes"] = list(self.class_names)
 
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
         """Nothing by itself: ``CertifiedAccuracy`` evaluates when the loop ends."""

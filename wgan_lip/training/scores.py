@@ -1,13 +1,12 @@
 """A critic's values in float64, and what its certificate proves of them."""
 
-import copy
 import math
 
 import torch
 from torch import Tensor, nn
 
 from wgan_lip.lipschitz import LipschitzCertificate, certify
-from wgan_lip.lipschitz.rounding import rounding_of_values, values_and_largest
+from wgan_lip.lipschitz.rounding import Magnitudes, rounding_of_values, values_and_magnitudes
 from wgan_lip.transport import Norm
 from wgan_lip.transport.norm import box_diameter
 
@@ -21,25 +20,7 @@ class BrokenBoundError(RuntimeError):
     """A critic's estimate exceeds the exact distance of the same samples: a bug, here or in the certificate."""
 
 
-def float64_copy(critic: nn.Module) -> nn.Module:
-    """The same function on the CPU in float64, in evaluation mode.
-
-    Parameters are exact in float64: the copy is the function that is trained, and what is certified and what is
-    scored are one and the same.
-
-    Args:
-        critic: it is not changed.
-
-    Raises:
-        ValueError: a network that cannot be copied.
-    """
-    try:
-        return copy.deepcopy(critic).to("cpu", torch.float64).eval()
-    except RuntimeError as error:
-        raise ValueError(f"the critic cannot be copied, so neither certified: {error}") from error
-
-
-def score(critic: nn.Module, samples: Tensor) -> tuple[Tensor, float]:
+def score(critic: nn.Module, samples: Tensor) -> tuple[Tensor, Magnitudes]:
     """The critic's values.
 
     Args:
@@ -47,15 +28,15 @@ def score(critic: nn.Module, samples: Tensor) -> tuple[Tensor, float]:
         samples: shape (n, *shape).
 
     Returns:
-        The values, shape (n,), and a bound of the largest number in any layer, for ``rounding``.
+        The values, shape (n,), and how large the numbers were on the way, for ``rounding``.
 
     Raises:
         ValueError: not one value a sample.
     """
-    result, largest = values_and_largest(critic, samples, _CHUNK)
+    result, magnitudes = values_and_magnitudes(critic, samples, _CHUNK)
     if result.numel() != len(samples):
         raise ValueError(f"the critic must return one value a sample; got shape {tuple(result.shape)}")
-    return result.flatten(), largest
+    return result.flatten(), magnitudes
 
 
 def certificate_of(critic: nn.Module) -> LipschitzCertificate | None:
@@ -94,14 +75,14 @@ def slope(certificate: LipschitzCertificate) -> float:
     return 1 / certificate.bound if certificate.bound > 0 else 0.0
 
 
-def rounding(certificate: LipschitzCertificate, largest: float) -> float:
+def rounding(certificate: LipschitzCertificate, magnitudes: Magnitudes) -> float:
     """What rounding in float64 may do to a mean of values that were multiplied by ``slope``.
 
     Args:
         certificate: the critic's.
-        largest: as ``score`` found it.
+        magnitudes: as ``score`` found them.
     """
-    return rounding_of_values(certificate, largest) * slope(certificate)
+    return rounding_of_values(certificate, magnitudes) * slope(certificate)
 
 
 def check_bound(exact: float, estimate: float, certificate: LipschitzCertificate, tolerance: float) -> None:
