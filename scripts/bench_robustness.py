@@ -82,7 +82,7 @@ def ours_l2(steps: int, seed: int) -> RobustClassifier:
     """Orthogonal layers, MaxMin."""
     return RobustClassifier(
         MLPClassifier(SHAPE, hidden=HIDDEN),
-        loss=MarginCrossEntropy(1.4, 0.17),
+        loss=MarginCrossEntropy(1.4, 0.25),
         optimizer=partial(StiefelMuon, lr=0.01),
         steps=steps,
         seed=seed,
