@@ -298,7 +298,7 @@ def markdown(results: dict[str, Any]) -> str:
     cells = results["cells"]
     made = cells[0]["options"]
     seeds = len({cell["seed"] for cell in cells})
-    longest = max(cell["seconds"] for cell in cells)
+    seconds = [cell["seconds"] for cell in cells]
     attacked = sum(cell[norm]["attacked"] for cell in cells for norm in EPS if norm in cell)
     # An image that is certified at a radius was attacked there by FGSM and by PGD.
     within = sum(
@@ -312,12 +312,12 @@ def markdown(results: dict[str, Any]) -> str:
     how = f"PGD: {made['attack_steps']} steps, {made['restarts']} starts"
     return f"""Accuracy in %, mean ± standard deviation over {seeds} seeds, on {made["images"]} held-out images of
 Fashion-MNIST, whose own sampling error is up to ± {sampling:.1f} (95 %). {how}.
-Hidden widths {", ".join(map(str, HIDDEN))}; every training had one core, the longest took {longest:.0f} s.
+Hidden widths {", ".join(map(str, HIDDEN))}; every training had one core and took {min(seconds):.0f} to {max(seconds):.0f} s.
 
 {table(results)}
 
-{attacked:,} attacks on an image in all, {within:,} of them within its certified radius: none of these changed a class, or
-there would be an error in place of this table.
+{attacked:,} attacks on an image in all, {within:,} of them within its certified radius: none of these changed a class,
+or there would be an error in place of this table.
 """
 
 
