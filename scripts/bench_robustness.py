@@ -312,7 +312,7 @@ def markdown(results: dict[str, Any]) -> str:
     how = f"PGD: {made['attack_steps']} steps, {made['restarts']} starts"
     return f"""Accuracy in %, mean ± standard deviation over {seeds} seeds, on {made["images"]} held-out images of
 Fashion-MNIST, whose own sampling error is up to ± {sampling:.1f} (95 %). {how}.
-Hidden widths {", ".join(map(str, HIDDEN))}; every training had one core and took {min(seconds):.0f} to {max(seconds):.0f} s.
+Hidden widths {", ".join(map(str, HIDDEN))}; every training took {min(seconds):.0f} to {max(seconds):.0f} s of one core.
 
 {table(results)}
 
