@@ -135,6 +135,7 @@ def wait_for_step(folder: Path, step: int, process: subprocess.Popen[bytes]) -> 
     pytest.fail(f"the run did not reach step {step}")
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_equals_uninterrupted(monkeypatch, tmp_path):
     # Long enough that the kill, which comes when it comes, finds it running.
     long = ["--model.init_args.generator_steps=600", "--exact_w1.every=20", "--checkpoint.every=30"]

@@ -62,7 +62,9 @@ def test_guarantee_holds_after_optimiser_steps(case, learning_rate):
     before = layer.weight.detach().clone()
     # Long steps make Parseval's iteration diverge to infinity, as it says.
     train(layer, steps=10, learning_rate=min(learning_rate, 0.01) if case.constraint == "parseval" else learning_rate)
-    assert before.shape == (1, 1) or not torch.equal(before, layer.weight)
+    # Of a row of norm 1 with one entry nothing can change.
+    fixed = before.shape == (1, 1) or (case.constraint == "l-infinity-normalised" and before.shape[1] == 1)
+    assert fixed or not torch.equal(before, layer.weight)
     check_guarantee(layer, case.tolerance)
 
 

@@ -198,8 +198,12 @@ def test_bad_counts_are_named():
 
 def test_a_norm_that_is_not_the_certificate_s_is_refused(monkeypatch):
     x = torch.randn(20, 3)
-    with pytest.raises(ValueError, match="the critic is certified in the l2 norm, so it bounds no W1 in norm='l1'"):
-        evaluate(LinearCritic(3), x, x + 1, x, norm="l1")
+    with pytest.raises(ValueError, match="the critic is certified in the l2 norm, so it bounds no W1 in norm='linf'"):
+        evaluate(LinearCritic(3), x, x + 1, x, norm="linf")
+    # |x|_2 <= |x|_1: a bound in l2 is one in l1.
+    evaluation, _ = evaluate(LinearCritic(3), x, x - 1, x, norm="l1")
+    assert evaluation.exact == pytest.approx(3, rel=1e-6)
+    assert evaluation.critic <= 3**0.5 * (1 + 1e-6)
     certify = scores_module.certify
     monkeypatch.setattr(scores_module, "certify", lambda network: replace(certify(network), norm="linf"))
     # |f(x) - f(y)| <= |x - y|_2 only, so this certificate is a lie, but the norm is taken from it.

@@ -95,6 +95,7 @@ def test_dropout_differs_among_ranks_and_a_resumed_run_goes_on_with_its_own(two_
         assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_with_another_number_of_ranks(two_ranks, tmp_path):
     done = launch("interrupt", 3, tmp_path, "orthogonal")
     assert done.returncode == 0, done.stderr[-3000:]
