@@ -21,8 +21,14 @@ from wgan_lip.lipschitz import (
 )
 from wgan_lip.lipschitz.evaluating import float64_copy
 from wgan_lip.lipschitz.rounding import Magnitudes, rounding_of_values, values_and_magnitudes
-from wgan_lip.robustness import BrokenCertificateError, certify_classifier
-from wgan_lip.robustness.certified import check_unbroken, distances, logits_of, radii_of
+from wgan_lip.robustness import BrokenCertificateError, RobustnessCertificate, certify_classifier
+from wgan_lip.robustness.certified import check_unbroken, distances, logits_of
+
+
+def radii_of(network: nn.Module, certificate: RobustnessCertificate, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """Logits, and radii less what rounding may have done to the logits."""
+    logits, magnitudes = values_and_magnitudes(network, x, 7)
+    return logits, certificate.radii(logits, 2 * rounding_of_values(certificate.lipschitz, magnitudes))
 
 
 def linear(weight: list[list[float]]) -> nn.Linear:

@@ -151,7 +151,7 @@ def test_data_without_labels_are_refused(tmp_path):
     ("network", "message"),
     [
         (MLPClassifier((1, 28, 28), classes=5, hidden=(16,)), "the network must give 10 logits for each image"),
-        (MLPClassifier((1, 8, 8), hidden=(16,)), r"the network does not take images of shape \(1, 28, 28\)"),
+        (MLPClassifier((1, 8, 8), hidden=(16,)), r"the network does not take inputs of shape \(2, 1, 28, 28\)"),
     ],
 )
 def test_networks_for_other_images_are_refused(network, message, tmp_path):

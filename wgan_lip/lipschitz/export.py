@@ -1,8 +1,7 @@
 """Networks of constrained layers as ordinary ones: the same function, with nothing left of how it was trained."""
 
 import copy
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +9,7 @@ from torch.nn import functional as F
 
 from wgan_lip.lipschitz.absolute import Abs
 from wgan_lip.lipschitz.affine import convolution, linear, options
+from wgan_lip.lipschitz.evaluating import evaluating
 from wgan_lip.lipschitz.groupsort import FullSort, GroupSort, MaxMin
 from wgan_lip.lipschitz.householder import Householder
 from wgan_lip.lipschitz.kernel_convolution import KernelConv2d, KernelConvolution, KernelConvTranspose2d
@@ -49,7 +49,7 @@ def plain(network: nn.Module, relu: bool = False) -> nn.Sequential:
         ValueError: a layer that cannot be expressed so (it is named, with its class).
     """
     layers = PlainLayers()
-    with _evaluating(network):
+    with evaluating(network):
         for name, module in leaves(network):
             try:
                 _add(layers, module, relu)
@@ -206,16 +206,3 @@ def _tensor(weight: object) -> Tensor:
 
 def _bias(module: nn.Module) -> Tensor | None:
     return None if module.bias is None else _tensor(module.bias)
-
-
-@contextmanager
-def _evaluating(network: nn.Module) -> Iterator[None]:
-    """Weights may be computed, and otherwise in training mode."""
-    modes = [(part, part.training) for part in network.modules()]
-    try:
-        for part, _ in modes:
-            part.training = False
-        yield
-    finally:
-        for part, training in modes:
-            part.training = training

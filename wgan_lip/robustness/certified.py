@@ -10,7 +10,6 @@ from wgan_lip.lipschitz import LipschitzCertificate, Norm, Scale, certify, norm_
 from wgan_lip.lipschitz.bounds import dense, gamma, product_upper_bound
 from wgan_lip.lipschitz.evaluating import evaluating
 from wgan_lip.lipschitz.leaves import inherits_forward, leaves
-from wgan_lip.lipschitz.rounding import rounding_of_values, values_and_magnitudes
 from wgan_lip.robustness.ball import check_norm
 
 # Images that are classified at once.
@@ -135,21 +134,6 @@ def _certify_in(network: nn.Module, classes: int, norm: Norm) -> RobustnessCerti
             nan=math.inf, posinf=math.inf
         )
     return RobustnessCertificate(lipschitz, constants.fill_diagonal_(0))
-
-
-def radii_of(network64: nn.Module, certificate: RobustnessCertificate, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Logits in float64, and the radius of each image, less what rounding may have done to it.
-
-    Args:
-        network64: a ``float64_copy``.
-        certificate: of it.
-        x: shape (N, ...).
-
-    Returns:
-        Shapes (N, classes) and (N,).
-    """
-    logits, magnitudes = values_and_magnitudes(network64, x, _CHUNK)
-    return logits, certificate.radii(logits, 2 * rounding_of_values(certificate.lipschitz, magnitudes))
 
 
 @torch.no_grad()

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from wgan_lip.lipschitz import Norm
 from wgan_lip.lipschitz.evaluating import float64_copy
+from wgan_lip.lipschitz.rounding import rounding_of_values, values_and_magnitudes
 from wgan_lip.robustness.attacks import FGSM, PGD, Attack
 from wgan_lip.robustness.ball import check_norm
 from wgan_lip.robustness.certified import (
@@ -17,9 +18,11 @@ from wgan_lip.robustness.certified import (
     check_unbroken,
     distances,
     logits_of,
-    radii_of,
 )
 from wgan_lip.robustness.robust_accuracy import Accuracy, accuracy, attacked
+
+# Images that are classified at once.
+_CHUNK = 1000
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,7 @@ def measure_robustness(
     network64 = float64_copy(network)
     # Certified, attacked and measured are the very same images, in the network's own precision.
     x, y = x.to(dtype=next(network.parameters(), x).dtype).cpu(), y.cpu()
-    logits = logits_of(network64, x)
+    logits, magnitudes = values_and_magnitudes(network64, x, _CHUNK)
     if logits.shape[1:] != (classes,) or not bool(torch.isfinite(logits).all()):
         raise ValueError(
             f"the network must give {classes} finite logits for each image; got shape {tuple(logits.shape)}"
@@ -121,7 +124,8 @@ def measure_robustness(
     except ValueError as error:
         unproven = str(error)
     else:
-        certified = radii_of(network64, certificate, x)[1]
+        # Of a difference of two logits.
+        certified = certificate.radii(logits, 2 * rounding_of_values(certificate.lipschitz, magnitudes))
     predicted = _classes(logits)
     clean = predicted == y
     radii = torch.where(clean, certified, 0.0)

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from wgan_lip.lipschitz.evaluating import evaluating
+
 
 @torch.no_grad()
 def try_network(network: nn.Module, name: str, inputs: Tensor) -> Tensor:
@@ -16,10 +18,8 @@ def try_network(network: nn.Module, name: str, inputs: Tensor) -> Tensor:
     Raises:
         ValueError: the network does not take them.
     """
-    training = network.training
     try:
-        return network.eval()(inputs)
-    except RuntimeError as error:
+        with evaluating(network):
+            return network(inputs)
+    except (RuntimeError, ValueError) as error:
         raise ValueError(f"the {name} does not take inputs of shape {tuple(inputs.shape)}: {error}") from error
-    finally:
-        network.train(training)

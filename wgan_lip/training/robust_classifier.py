@@ -19,6 +19,7 @@ from wgan_lip.randomness import keyed_generator
 from wgan_lip.robustness import Attack, ClassificationLoss, MarginCrossEntropy
 from wgan_lip.robustness.ball import check_norm
 from wgan_lip.training.augmentation import RandomShift
+from wgan_lip.training.probe import try_network
 from wgan_lip.training.stepped import CHECKPOINT_KEY, SteppedModule
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
@@ -29,8 +30,8 @@ class RobustClassifier(SteppedModule):
 
     After each step, constrained weights are brought back into their sets (``lipschitz.project_``). What is proven of
     the classifier then is up to its layers: with those of one norm, ``robustness.certify_classifier`` turns the margin
-    of each image into a radius within which its class cannot change; ``RobustAccuracy`` logs what share of the held-out
-    images is correct and certified, and ``wgan-lip certify`` attacks them as well.
+    of each image into a radius within which its class cannot change; ``CertifiedAccuracy`` logs what share of the
+    held-out images is correct and certified, and ``wgan-lip certify`` attacks them as well.
 
     The data are an ``ImageDataModule`` with ``labels: true``; its pixels in [-1, 1] are brought to [0, 1], the units
     in which attacks and radii are given.
@@ -124,21 +125,13 @@ class RobustClassifier(SteppedModule):
                 "set data.init_args.labels to true"
             )
         self.class_names = data.classes
-        logits = self._try(data.image_shape)
+        like = next(self.network.parameters(), torch.empty(0))
+        logits = try_network(self.network, "network", like.new_zeros(2, *data.image_shape))
         if logits.shape != (2, self.classes):
             raise ValueError(
                 f"the network must give {self.classes} logits for each image, one for each class; got shape "
                 f"{tuple(logits.shape)} for 2 images"
             )
-
-    @torch.no_grad()
-    def _try(self, shape: tuple[int, ...]) -> Tensor:
-        like = next(self.network.parameters(), torch.empty(0))
-        try:
-            with evaluating(self.network):
-                return cast(Tensor, self.network(like.new_zeros(2, *shape)))
-        except (RuntimeError, ValueError) as error:
-            raise ValueError(f"the network does not take images of shape {tuple(shape)}: {error}") from error
 
     def training_step(self, batch: Tensor, batch_idx: int) -> None:
         optimizer = cast(LightningOptimizer, self.optimizers())
