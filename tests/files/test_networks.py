@@ -54,7 +54,12 @@ NETWORKS = {
     ),
 }
 # An ONNX file takes seconds to write.
-SLOW = [pytest.param(name, marks=() if name in ("mlp", "conv") else pytest.mark.slow) for name in NETWORKS]
+QUICK = (("mlp", False), ("mlp", True), ("conv", False))
+ONNX = [
+    pytest.param(name, relu, marks=() if (name, relu) in QUICK else pytest.mark.slow)
+    for name in NETWORKS
+    for relu in (False, True)
+]
 ALONE = """
 import sys
 # An import of it fails.
@@ -103,14 +108,11 @@ def test_a_program_runs_where_this_package_is_not(tmp_path):
     torch.testing.assert_close(first, outputs[:1], atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", SLOW)
-@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize(("name", "relu"), ONNX)
 def test_onnx_runtime_says_the_same(name, relu, tmp_path):
     import onnx
     import onnxruntime
 
-    if relu and name == "conv":
-        pytest.skip("as the MLP, and slower")
     build, shape = NETWORKS[name]
     network = build().eval()
     written = write_network(plain(network, relu), tmp_path / "n.onnx", drawn(shape, 3), network)
