@@ -29,10 +29,13 @@ def test_a_gan_is_looked_at_on_real_generated_and_intermediate_points(tmp_path):
     # Without Flatten, which rearranges, and the output.
     places = {"4_GroupSort", "3_Linear", "2_GroupSort", "1_Linear", "input"}
     places = {place.replace("_Linear", "_OrthogonalLinear") for place in places}
+    places |= {f"{place}_standard_error" for place in places}
     assert names == {f"{points}/{place}" for points in ("real", "generated", "between") for place in places}
     for kind, x in gan_points(gan, Digits(), 100, 0).items():
         norms = gradient_norms(gan.critic.double(), x.double())
         assert float(rows[-1][f"gradient_norm/{kind}/input"]) == pytest.approx(float(norms.mean()), rel=1e-6)
+        error = float(norms.std() / 100**0.5)
+        assert float(rows[-1][f"gradient_norm/{kind}/input_standard_error"]) == pytest.approx(error, rel=1e-4)
         gan.critic.float()
         profile = gradient_profile(gan.critic, x)
         assert float(rows[-1][f"gradient_norm/{kind}/2_GroupSort"]) == pytest.approx(profile.layers[3].mean, rel=1e-6)

@@ -47,6 +47,10 @@ def main(args: list[str] | None = None) -> None:
         from wgan_lip.cli.certify import run_certification
 
         run_certification(words[1:])
+    elif first == "report":
+        from wgan_lip.cli.report import run_report
+
+        run_report(words[1:])
     elif first == "submit":
         from wgan_lip.cli.submit import run_submission
 

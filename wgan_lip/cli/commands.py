@@ -12,6 +12,7 @@ TRAINING_COMMANDS = {
 COMMANDS = {
     **TRAINING_COMMANDS,
     "compare": "Critics on pairs with known W1: wgan-lip compare -c configs/compare/absolute_value.yaml",
+    "report": "One HTML page of what there is to see of runs: wgan-lip report runs/digits/RUN",
     "certify": "What is proven of a classifier, and attacks on it: wgan-lip certify runs/fashion_mnist_linf/RUN",
     "diagnose": "Where critics lose gradient norm, layer by layer: wgan-lip diagnose last.ckpt -o gradients.png",
     "export": "A trained network as ordinary layers: wgan-lip export last.ckpt -o critic.pt2",

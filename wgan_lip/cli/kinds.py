@@ -3,10 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from matplotlib.figure import Figure
 from pytorch_lightning import Callback, LightningModule
 from rich.table import Table
+from torch import nn
 
 from wgan_lip.report import (
     DrawCritic,
@@ -44,6 +46,7 @@ class Kind:
 
     Attributes:
         module: the Lightning module's class.
+        network: what is certified of a module: its critic, or its classifier.
         takes_data: whether it trains on a data module; otherwise it draws its own samples.
         callbacks: those that only this kind has.
         figure: the name of the report's figure.
@@ -52,6 +55,7 @@ class Kind:
     """
 
     module: type[SteppedModule]
+    network: Callable[[Any], nn.Module]
     takes_data: bool
     callbacks: Callbacks
     figure: str
@@ -79,6 +83,7 @@ COMMON: Callbacks = {"gradient_norms": GradientNorms, "checkpoint": SaveCheckpoi
 KINDS = (
     Kind(
         module=WassersteinGAN,
+        network=lambda gan: gan.critic,
         takes_data=True,
         callbacks={"exact_w1": ExactW1, "sample_grid": SampleGrid, "feature_quality": FeatureQuality},
         figure="w1",
@@ -87,6 +92,7 @@ KINDS = (
     ),
     Kind(
         module=W1Estimator,
+        network=lambda estimator: estimator.final_critic(),
         takes_data=False,
         callbacks={"heldout_w1": HeldOutW1, "draw_critic": DrawCritic},
         figure="w1",
@@ -95,6 +101,7 @@ KINDS = (
     ),
     Kind(
         module=RobustClassifier,
+        network=lambda classifier: classifier.network,
         takes_data=True,
         callbacks={"certified_accuracy": CertifiedAccuracy},
         figure="accuracy",
@@ -118,3 +125,18 @@ def kind_of(model: LightningModule) -> Kind:
             return kind
     known = " or a ".join(kind.module.__name__ for kind in KINDS)
     raise ValueError(f"model must be a {known}; got {type(model).__name__}")
+
+
+def kind_of_steps(step_name: str) -> Kind:
+    """The kind whose figures are drawn over a counter.
+
+    Args:
+        step_name: of the counter, as it stands in metrics.csv.
+
+    Raises:
+        ValueError: of none.
+    """
+    for kind in KINDS:
+        if kind.module.counters[0] == step_name:
+            return kind
+    raise ValueError(f"step_name must be a counter of a kind of training; got {step_name}")

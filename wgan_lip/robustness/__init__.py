@@ -6,6 +6,7 @@ from wgan_lip.robustness.certified import BrokenCertificateError, RobustnessCert
 from wgan_lip.robustness.directions import margins
 from wgan_lip.robustness.losses import ClassificationLoss, CrossEntropy, MarginCrossEntropy, MulticlassHinge
 from wgan_lip.robustness.measure import RobustAccuracy, Robustness, measure_robustness
+from wgan_lip.robustness.median import median_interval
 from wgan_lip.robustness.robust_accuracy import Accuracy, Attacked, accuracy, attacked
 
 __all__ = [
@@ -29,4 +30,5 @@ __all__ = [
     "certify_classifier",
     "margins",
     "measure_robustness",
+    "median_interval",
 ]

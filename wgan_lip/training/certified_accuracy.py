@@ -8,7 +8,7 @@ from torch import Tensor
 
 from wgan_lip.data import ImageDataModule
 from wgan_lip.randomness import keyed_generator
-from wgan_lip.robustness import Robustness, measure_robustness
+from wgan_lip.robustness import Robustness, measure_robustness, median_interval
 from wgan_lip.training.every_steps import EvaluateEverySteps
 from wgan_lip.training.robust_classifier import RobustClassifier, images_and_labels
 from wgan_lip.training.stepped import SteppedModule
@@ -44,7 +44,12 @@ class CertifiedFigures:
         if r.certificate is not None:
             values["lipschitz/certified"] = r.certificate.lipschitz.bound
             if r.certificate.lipschitz.bound > 0:
-                values["accuracy/median_radius"] = float(r.radii.median())
+                low, high = median_interval(r.radii, r.clean.confidence)
+                values |= {
+                    "accuracy/median_radius": float(r.radii.median()),
+                    "accuracy/median_radius_low": low,
+                    "accuracy/median_radius_high": high,
+                }
         return values
 
     def describe(self) -> str:

@@ -16,14 +16,15 @@ from wgan_lip.training.wgan import WassersteinGAN
 class GradientNorms(EverySteps):
     """Logs the mean norm of the critic's gradient after every layer, as ``gradient_norm/POINTS/PLACE``.
 
+    Beside each stands its standard error, as ``gradient_norm/POINTS/PLACE_standard_error``.
+
     PLACE is ``input``, or a layer by name and class, such as ``3_GroupSort``: the gradient is that with respect to what
     the layer gives (:func:`wgan_lip.lipschitz.gradient_profile`). The output is left out, and layers that only reshape.
     POINTS are ``real`` (held-out), ``generated`` and ``between`` of a GAN; ``x``, ``y`` and ``between`` of an
     estimator, whose ``gradient_norm/x/input`` is the ``gradient/norm`` of ``HeldOutW1`` on as many samples. "between"
     are points on the segments from one to the other, those of an optimal plan where it is known.
 
-    The points are the same throughout the training, but for what the generator makes of the same noise. The standard
-    error of the means is about the spread over ``sqrt(n)``; ``wgan-lip diagnose`` tells it.
+    The points are the same throughout the training, but for what the generator makes of the same noise.
 
     Args:
         every: steps between two.
@@ -79,8 +80,9 @@ class GradientNorms(EverySteps):
 
 
 def _named(kind: str, profile: GradientProfile) -> list[tuple[str, float]]:
-    places = profile.shown[1:]
-    return [
-        (f"gradient_norm/{kind}/{place.name if place.name == place.kind else f'{place.name}_{place.kind}'}", place.mean)
-        for place in places
-    ]
+    named = []
+    for place in profile.shown[1:]:
+        where = place.name if place.name == place.kind else f"{place.name}_{place.kind}"
+        name = f"gradient_norm/{kind}/{where}"
+        named += [(name, place.mean), (f"{name}_standard_error", place.standard_error)]
+    return named

@@ -1,0 +1,43 @@
+"""The interval of a median: by order statistics, and as often right as it says."""
+
+import pytest
+import torch
+from scipy.stats import binom
+
+from wgan_lip.robustness import median_interval
+
+
+@pytest.mark.parametrize(("n", "confidence"), [(6, 0.95), (10, 0.9), (101, 0.95), (1000, 0.99)])
+def test_it_is_the_narrowest_pair_of_order_statistics_that_holds(n, confidence):
+    low, high = median_interval(torch.randperm(n).double(), confidence)
+    # Of 0, 1, ..., n - 1 the k-th is k - 1, so the ends say which order statistics they are.
+    below, above = int(low), n - 1 - int(high)
+    assert below == above
+    assert 1 - 2 * binom.cdf(below, n, 0.5) >= confidence
+    assert 1 - 2 * binom.cdf(below + 1, n, 0.5) < confidence
+
+
+def test_of_very_few_values_it_is_all_of_them():
+    assert median_interval(torch.tensor([3.0, 1.0, 2.0])) == (1.0, 3.0)
+
+
+def test_it_holds_the_median_as_often_as_it_says():
+    generator = torch.Generator().manual_seed(0)
+    # The median of an exponential is log 2; most of its draws lie on one side.
+    draws = torch.empty(2000, 51, dtype=torch.float64).exponential_(generator=generator)
+    ends = [median_interval(row, 0.9) for row in draws]
+    held = sum(low <= 0.6931471805599453 <= high for low, high in ends)
+    # Five standard deviations of a count of 2,000 that should be at least 1,800.
+    assert held >= 1800 - 5 * (2000 * 0.9 * 0.1) ** 0.5
+
+
+@pytest.mark.parametrize("values", [torch.zeros(0), torch.zeros(2, 2)])
+def test_what_is_no_sample_is_refused(values):
+    with pytest.raises(ValueError, match="values must have shape"):
+        median_interval(values)
+
+
+@pytest.mark.parametrize("confidence", [0.0, 1.0, -1.0])
+def test_what_is_no_confidence_is_refused(confidence):
+    with pytest.raises(ValueError, match="confidence must lie between 0 and 1"):
+        median_interval(torch.zeros(3), confidence)

@@ -1,0 +1,116 @@
+"""``wgan-lip report``: what there is to see of runs, as one HTML page."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from wgan_lip.cli.command_parser import CommandParser
+from wgan_lip.cli.errors import in_one_line
+from wgan_lip.cli.kinds import kind_of, kind_of_steps
+from wgan_lip.cli.rebuild import load_module
+from wgan_lip.lipschitz import certify
+from wgan_lip.report import save_figure
+from wgan_lip.report.page import CheckpointCertificate, RunRecord, read_run, serve_page, write_page
+from wgan_lip.training.run_folder import find_checkpoint
+
+_DESCRIPTION = """\
+Make one HTML page of one or several runs: estimated against exact W1 (or accuracy) with what sampling does to it, the
+certificate, gradient norms, pictures over time, times, and the config; of several runs also their curves together, and
+where their configs differ. The page holds all that it needs: it opens by a double click, and asks no network for
+anything. A run is a folder that wgan-lip fit made.
+
+--serve watches runs, also while they train, and shows them in a browser on this machine.
+"""
+_EPILOG = """\
+examples:
+  wgan-lip report runs/digits/mine                            writes runs/digits/mine/report.html
+  wgan-lip report runs/digits/a runs/digits/b -o both.html    two runs together
+  wgan-lip report runs/digits/mine --figures figures/         the main figure as PNG and SVG, for a paper
+  wgan-lip report runs/digits/mine --serve                    a running training, in the browser
+"""
+
+
+def run_report(words: Sequence[str]) -> None:
+    """Run the command.
+
+    Args:
+        words: its arguments.
+    """
+    options = _parser().parse_args(words)
+    console = Console()
+    with in_one_line():
+        folders = [Path(run) for run in options.runs]
+        for folder in folders:
+            if not folder.is_dir():
+                raise ValueError(f"there is no run {folder}: name the folder of a run, such as runs/digits/mine")
+        if options.serve:
+            _serve(folders, options, console)
+            return
+        runs = [read_run(folder) for folder in folders]
+        written = []
+        if options.figures is not None:
+            written += _write_figures(runs, Path(options.figures))
+        path = Path(options.output) if options.output else _default_output(runs)
+        if path.suffix != ".html" or not path.absolute().parent.is_dir():
+            raise ValueError(f"--output must be a .html file in a folder that exists; got {path}")
+        write_page(path, runs, {run.folder: _certificate(run.folder, options.trust) for run in runs})
+        console.print("Written:")
+        for one in (*written, path):
+            console.print(f"  {one}", soft_wrap=True, highlight=False)
+
+
+def _serve(folders: Sequence[Path], options: argparse.Namespace, console: Console) -> None:
+    if options.output is not None or options.figures is not None:
+        raise ValueError("--serve writes nothing: leave --output and --figures out")
+    if not 0 <= options.port < 65536:
+        raise ValueError(f"--port must lie between 0 and 65535; got {options.port}")
+    serve_page(
+        [folder.absolute() for folder in folders],
+        options.host,
+        options.port,
+        lambda url: console.print(f"Serving on {url} (Ctrl-C ends it)", soft_wrap=True, highlight=False),
+    )
+
+
+def _default_output(runs: Sequence[RunRecord]) -> Path:
+    return runs[0].folder / "report.html" if len(runs) == 1 else Path("report.html")
+
+
+def _write_figures(runs: Sequence[RunRecord], folder: Path) -> list[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for run in runs:
+        kind = kind_of_steps(run.metrics.step_name)
+        figure, _ = kind.report(run.folder / "metrics.csv", run.label)
+        for suffix in (".png", ".svg"):
+            written.append(folder / f"{run.label.replace('/', '-')}-{kind.figure}{suffix}")
+            save_figure(figure, written[-1])
+    return written
+
+
+def _certificate(folder: Path, trust: bool) -> CheckpointCertificate:
+    """What is proven of a run's last checkpoint; a page is made even where that cannot be told."""
+    try:
+        module = load_module(find_checkpoint(str(folder), "runs", "run"), trust=trust)
+        certificate = certify(kind_of(module).network(module))
+    except (ValueError, OSError) as error:
+        return CheckpointCertificate(None, None, str(error))
+    return CheckpointCertificate(module.step, certificate, "")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = CommandParser("wgan-lip report", _DESCRIPTION, _EPILOG)
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="folders of runs")
+    parser.add_argument(
+        "-o", "--output", help="the .html file (default: report.html in the run's folder; of several runs, in this one)"
+    )
+    parser.add_argument("--figures", metavar="DIR", help="also write the main figure of each run there, as PNG and SVG")
+    parser.add_argument("--serve", action="store_true", help="serve the page instead, and keep it up to date")
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="address to serve on (default: 127.0.0.1, this machine only)"
+    )
+    parser.add_argument("--port", type=int, default=8765, help="port to serve on; 0 takes any free one (default: 8765)")
+    parser.add_argument("--trust", action="store_true", help="build classes of other packages that a config names")
+    return parser

@@ -1,0 +1,159 @@
+"""The story of one pair's estimator: what the critic proves, against the truth."""
+
+from collections.abc import Sequence
+
+from wgan_lip.report.estimate_history import EstimateRow, read_estimates
+from wgan_lip.report.page.common_panels import certificate_panel, gradient_panels, times_panel, training_panel
+from wgan_lip.report.page.panel import BLUE, BROWN, GREEN, GREY, ORANGE, PURPLE, Panel, two_errors
+from wgan_lip.report.page.run import RunRecord
+from wgan_lip.report.page.story import Card, Story
+from wgan_lip.report.page.words import bound, number, shown_bound, with_error
+
+
+def estimator_story(run: RunRecord) -> Story:
+    """What is told of a run that estimates W1 of a pair.
+
+    Args:
+        run: whose metrics hold evaluations of ``HeldOutW1``.
+
+    Raises:
+        ValueError: there is none yet.
+    """
+    rows = read_estimates(run.folder / "metrics.csv")
+    steps = [row.critic_step for row in rows]
+    metrics = run.metrics
+    panels = [
+        _gap_panel(rows),
+        _gradients_panel(rows),
+        certificate_panel(metrics),
+        *gradient_panels(metrics, run.setting("gradient_norms", "n")),
+        training_panel(metrics),
+        times_panel(metrics),
+    ]
+    return Story(
+        kind="W1 estimator of a pair",
+        step=rows[-1].critic_step,
+        cards=_cards(rows[-1]),
+        sentences=_sentences(rows[-1], run.setting("heldout_w1", "exact_n")),
+        main=_main_panel(rows),
+        panels=[panel for panel in panels if not panel.is_empty],
+        curves={
+            "critic's proven estimate": (steps, [row.critic for row in rows]),
+            "truth": (steps, [row.truth for row in rows]),
+            "exact W1 of samples": (steps, [row.exact for row in rows]),
+        },
+    )
+
+
+def _main_panel(rows: Sequence[EstimateRow]) -> Panel:
+    steps = [row.critic_step for row in rows]
+    errors = [row.truth_standard_error for row in rows]
+    panel = Panel(
+        "w1",
+        "Estimated Wasserstein-1 distance against the truth",
+        "The critic's estimate on held-out samples is, but for its sampling error (shaded: two standard errors), below "
+        "the truth: its Lipschitz constant is proven. The exact W1 of a part of the samples is biased upwards.",
+        "critic step",
+        "Wasserstein-1 distance",
+    )
+    panel.line(
+        "truth: W1 of the distributions",
+        steps,
+        [row.truth for row in rows],
+        GREEN,
+        "dash",
+        markers=False,
+        spread=two_errors([row.truth for row in rows], errors) if any(errors) else None,
+    )
+    panel.line("exact W1 of a part of the samples", steps, [row.exact for row in rows], BLUE, "dashdot", markers=False)
+    panel.line("noise floor: P against P", steps, [row.noise_floor for row in rows], GREY, "dash", markers=False)
+    panel.line(
+        "critic's proven estimate",
+        steps,
+        [row.critic for row in rows],
+        ORANGE,
+        spread=two_errors([row.critic for row in rows], [row.standard_error for row in rows]),
+    )
+    panel.line(
+        "critic's estimate, which proves nothing",
+        steps,
+        [row.uncertified for row in rows],
+        PURPLE,
+        "dot",
+        spread=two_errors([row.uncertified for row in rows], [row.uncertified_standard_error for row in rows]),
+    )
+    return panel
+
+
+def _gap_panel(rows: Sequence[EstimateRow]) -> Panel:
+    panel = Panel(
+        "gap",
+        "Gap: exact W1 less the critic's bound",
+        "On the very same samples, so without sampling error; never negative beyond rounding.",
+        "critic step",
+        "gap, in W1",
+    )
+    panel.line("gap", [row.critic_step for row in rows], [row.gap for row in rows], BLUE)
+    panel.figure.update_yaxes(rangemode="tozero")
+    return panel
+
+
+def _gradients_panel(rows: Sequence[EstimateRow]) -> Panel:
+    panel = Panel(
+        "gradients",
+        "The critic's gradient against an optimal potential's",
+        "Cosine 1 and squared distance 0 would be the gradient of an optimal potential.",
+        "critic step",
+        "mean over held-out samples",
+    )
+    steps = [row.critic_step for row in rows]
+    panel.line("cosine", steps, [row.cosine for row in rows], BROWN)
+    panel.line("squared distance", steps, [row.l2 for row in rows], PURPLE, "dot")
+    return panel
+
+
+def _cards(row: EstimateRow) -> list[Card]:
+    cards = []
+    if row.critic is not None:
+        note = "" if row.error is None else f"{row.error:+.4g} from the truth"
+        cards.append(Card("critic's estimate", f"≥ {with_error(row.critic, row.standard_error)}", note, proven=True))
+    if row.uncertified is not None:
+        value = with_error(row.uncertified, row.uncertified_standard_error)
+        cards.append(Card("critic's estimate", value, "proves nothing", proven=False))
+    if row.truth is not None:
+        note = "with its standard error" if row.truth_standard_error else "closed form"
+        cards.append(Card("truth", with_error(row.truth, row.truth_standard_error), note, proven=True))
+    if row.exact is not None:
+        cards.append(
+            Card("exact W1 of samples", number(row.exact), f"noise floor {number(row.noise_floor)}", proven=True)
+        )
+    if row.certified is not None:
+        cards.append(Card("Lipschitz constant", f"≤ {shown_bound(row.certified)}", "of the critic", proven=True))
+    return cards
+
+
+def _sentences(row: EstimateRow, exact_n: int | None) -> list[str]:
+    found = []
+    if row.critic is not None and row.certified is not None:
+        found.append(
+            f"Critic's estimate, {with_error(row.critic, row.standard_error)}: its expectation is at most the W1 of "
+            "the distributions, because the critic's Lipschitz constant is certified to be at most "
+            f"{bound(row.certified)}; ± is the standard error of drawing the held-out samples."
+        )
+    if row.uncertified is not None:
+        found.append(
+            f"Critic's estimate, {with_error(row.uncertified, row.uncertified_standard_error)}: it proves nothing, "
+            "because this critic is not proven to be 1-Lipschitz; it may lie above the truth."
+        )
+    if row.truth is not None:
+        origin = (
+            "estimated on samples along a plan that is known to be optimal" if row.truth_standard_error else "known"
+        )
+        found.append(f"Truth, {with_error(row.truth, row.truth_standard_error)}: the W1 of this pair is {origin}.")
+    if row.exact is not None:
+        samples = "a part of the held-out samples" if not exact_n else f"{exact_n} held-out samples of each side"
+        found.append(
+            f"Exact W1, {number(row.exact)}: of {samples}, with a checked proof; in expectation it exceeds the W1 of "
+            f"the distributions, as P against itself scores {number(row.noise_floor)} at that size."
+        )
+    return found

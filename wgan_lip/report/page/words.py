@@ -1,0 +1,85 @@
+"""Numbers as the page shows them."""
+
+import math
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+
+
+def number(value: float | None) -> str:
+    """A value to four significant digits.
+
+    Args:
+        value: None is shown as unknown.
+    """
+    return "unknown" if value is None else f"{value:.4g}"
+
+
+def with_error(value: float, standard_error: float | None) -> str:
+    """A value with its standard error, to the digits that it leaves.
+
+    Args:
+        value: the estimate.
+        standard_error: None where it is not known, 0 for a closed form.
+    """
+    if not standard_error:
+        return number(value)
+    digits = max(0, 1 - math.floor(math.log10(standard_error)))
+    return f"{value:.{digits}f} ± {standard_error:.{digits}f}"
+
+
+def at_least(value: float) -> str:
+    """A lower bound to four significant digits, rounded down, as it is a bound.
+
+    Args:
+        value: the bound.
+    """
+    return f"{float(_rounded(value, ROUND_FLOOR)):.4g}"
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """Two ends, rounded away from each other.
+
+    Args:
+        low: the lower one.
+        high: the upper one.
+    """
+    ends = ("unknown" if low is None else at_least(low)), ("unknown" if high is None else _at_most(high))
+    return " to ".join(ends)
+
+
+def _at_most(value: float) -> str:
+    return f"{float(_rounded(value, ROUND_CEILING)):.4g}"
+
+
+def _rounded(value: float, way: str) -> Decimal:
+    exactly = Decimal(value)
+    return exactly if not value else exactly.quantize(Decimal(1).scaleb(exactly.adjusted() - 3), way)
+
+
+def bound(value: float) -> str:
+    """An upper bound, rounded up.
+
+    Args:
+        value: the bound.
+    """
+    digits = 7 if value < 100 else 0
+    return f"{math.ceil(value * 10**digits) / 10**digits:.{digits}f}"
+
+
+def shown_bound(value: float) -> str:
+    """An upper bound for a card: shorter where it is large.
+
+    Args:
+        value: the bound.
+    """
+    return bound(value) if value < 100 else f"{value * 1.001:.3g}"
+
+
+def share(value: float, low: float, high: float) -> str:
+    """An accuracy in percent with half its interval's width.
+
+    Args:
+        value: between 0 and 1.
+        low: of its confidence interval.
+        high: of its confidence interval.
+    """
+    return f"{100 * value:.1f} ± {50 * (high - low):.1f} %"
