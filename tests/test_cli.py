@@ -1,6 +1,5 @@
 """The command line as a user meets it: a run's folder, its overrides, and every kind of bad input."""
 
-import csv
 import os
 import signal
 import subprocess
@@ -17,13 +16,8 @@ from sklearn.datasets import load_digits
 
 from tests.cli import CONFIGS, DIGITS, SMALL, TWO_STEPS, failure, fit, run
 from tests.data.made import write_folder, write_idx
+from tests.metrics import rows
 from wgan_lip.data import digits
-
-
-def rows(folder: Path) -> list[dict[str, str]]:
-    """metrics.csv without what depends on the clock."""
-    with (folder / "metrics.csv").open(newline="") as file:
-        return [{k: v for k, v in row.items() if k != "w1/seconds"} for row in csv.DictReader(file)]
 
 
 def test_a_run_writes_its_folder_and_prints_its_table(monkeypatch, tmp_path, capsys):

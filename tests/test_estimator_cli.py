@@ -1,6 +1,5 @@
 """``wgan-lip fit`` and ``validate`` on one pair of distributions."""
 
-import csv
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +8,7 @@ import yaml
 from matplotlib.image import imread
 
 from tests.cli import ABSOLUTE, CONFIGS, DIGITS, SMALL_ESTIMATOR, failure, run
+from tests.metrics import rows
 
 SMALL_FILES = [*("--heldout_w1.n=64", "--heldout_w1.exact_n=8", "--model.init_args.steps=5", "--wandb.mode=disabled")]
 
@@ -17,12 +17,6 @@ def fit(monkeypatch: pytest.MonkeyPatch, runs: Path, *arguments: object) -> Path
     """A small run of the absolute value's config; returns its folder, the newest there is."""
     run(monkeypatch, "fit", "-c", ABSOLUTE, *SMALL_ESTIMATOR, "--wandb.mode=disabled", f"--runs_dir={runs}", *arguments)
     return max((runs / "absolute_value").iterdir())
-
-
-def rows(folder: Path) -> list[dict[str, str]]:
-    """metrics.csv without what depends on the clock."""
-    with (folder / "metrics.csv").open(newline="") as file:
-        return [{k: v for k, v in row.items() if k != "w1/seconds"} for row in csv.DictReader(file)]
 
 
 def test_a_run_writes_its_folder_and_prints_its_table(monkeypatch, tmp_path, capsys):

@@ -1,6 +1,5 @@
 """Real signals to a real training: it stops at the step that it is at; the run that goes on ends with its numbers."""
 
-import csv
 import json
 import os
 import signal
@@ -13,6 +12,7 @@ import pytest
 import torch
 
 from tests.cli import DIGITS, SMALL, fit
+from tests.metrics import rows
 
 # Evaluations fall on other steps than checkpoints and grids, and the end on none of them.
 LONG = [
@@ -23,12 +23,6 @@ LONG = [
     "--sample_grid.every=150",
     "--checkpoint.every=125",
 ]
-
-
-def rows(folder: Path) -> list[dict[str, str]]:
-    """metrics.csv without what depends on the clock."""
-    with (folder / "metrics.csv").open(newline="") as file:
-        return [{k: v for k, v in row.items() if k != "w1/seconds"} for row in csv.DictReader(file)]
 
 
 def signalled(

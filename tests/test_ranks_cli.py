@@ -1,6 +1,5 @@
 """The command line on two ranks, as Lightning starts them: what is shown, written, and said when something fails."""
 
-import csv
 import os
 import resource
 import signal
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli import DIGITS, SMALL
+from tests.metrics import rows
 
 WGAN_LIP = Path(sys.executable).with_name("wgan-lip")
 SMALL_ON_TWO = [*SMALL, "--trainer.precision=64-true", "--wandb.mode=disabled"]
@@ -28,12 +28,6 @@ def start(runs: Path, *arguments: str, ranks: int = 2, largest_file: int | None 
         env={**os.environ, "GLOO_SOCKET_IFNAME": "lo"},
         preexec_fn=lambda: largest_file and resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file)),
     )
-
-
-def rows(folder: Path) -> list[dict[str, str]]:
-    """metrics.csv without what depends on the clock."""
-    with (folder / "metrics.csv").open(newline="") as file:
-        return [{k: v for k, v in row.items() if k != "w1/seconds"} for row in csv.DictReader(file)]
 
 
 def assert_close(ours: list[dict[str, str]], theirs: list[dict[str, str]]) -> None:

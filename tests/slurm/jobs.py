@@ -1,6 +1,5 @@
 """Small runs of the digits config as jobs of a test's Slurm, and what becomes of them."""
 
-import csv
 import os
 import re
 import signal
@@ -13,6 +12,7 @@ from pathlib import Path
 import torch
 
 from tests.cli import DIGITS, SMALL
+from tests.metrics import rows
 from tests.slurm.cluster import Cluster
 
 ROOT = Path(__file__).parent.parent.parent
@@ -145,12 +145,6 @@ def submit_script(
     command = ["sbatch", "--parsable", *options, str(ROOT / "scripts" / f"{script}.sbatch")]
     number = client(cluster, *command, *LONG, f"--runs_dir={folder}/runs", *arguments, cwd=folder).strip()
     return Job(cluster, number, folder / f"{number}.log")
-
-
-def rows(folder: Path) -> list[dict[str, str]]:
-    """metrics.csv without what depends on the clock."""
-    with (folder / "metrics.csv").open(newline="") as file:
-        return [{k: v for k, v in row.items() if k != "w1/seconds"} for row in csv.DictReader(file)]
 
 
 def same_end(folder: Path, expected: Path) -> None:

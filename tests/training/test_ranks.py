@@ -1,6 +1,5 @@
 """Several ranks train what one trains: the same losses, the same weights on all, and no rank waits for a dead one."""
 
-import csv
 import datetime
 import os
 import subprocess
@@ -13,6 +12,7 @@ import pytest
 import torch
 from pytorch_lightning.strategies import DDPStrategy, DeepSpeedStrategy, FSDPStrategy
 
+from tests.metrics import rows
 from tests.training.family import FAMILY
 from tests.training.ranked import STEPS, train
 from wgan_lip.parts import Part, share_of
@@ -36,12 +36,6 @@ def launch(program: str, ranks: int, folder: Path, *arguments: str) -> subproces
     return subprocess.run(
         command, capture_output=True, text=True, timeout=280, env={**os.environ, "GLOO_SOCKET_IFNAME": "lo"}
     )
-
-
-def rows(folder: Path) -> list[dict[str, str]]:
-    """metrics.csv without what depends on the clock."""
-    with (folder / "metrics.csv").open(newline="") as file:
-        return [{k: v for k, v in row.items() if not k.endswith("/seconds")} for row in csv.DictReader(file)]
 
 
 def assert_close(ours: list[dict[str, str]], theirs: list[dict[str, str]]) -> None:

@@ -1,14 +1,13 @@
 """A run that was cut off anywhere ends with exactly the numbers of one that was not."""
 
-import csv
 from contextlib import nullcontext
-from pathlib import Path
 from typing import Any
 
 import pytest
 import pytorch_lightning as pl
 import torch
 
+from tests.metrics import rows
 from tests.training.builders import DropoutGenerator, fit, tiny_gan
 from wgan_lip.lipschitz import FullSort
 from wgan_lip.networks import MLPCritic
@@ -42,12 +41,6 @@ class SaveAndCutOff(SaveCheckpoint):
         if pl_module.critic_step == self.critic_step:
             self.act(trainer, pl_module)
             raise CutOffError
-
-
-def rows(folder: Path) -> list[dict[str, str]]:
-    """metrics.csv without what depends on the clock."""
-    with (folder / "metrics.csv").open(newline="") as file:
-        return [{k: v for k, v in row.items() if k != "w1/seconds"} for row in csv.DictReader(file)]
 
 
 def same_state(a: Any, b: Any) -> bool:

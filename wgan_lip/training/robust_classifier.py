@@ -173,7 +173,7 @@ class RobustClassifier(SteppedModule):
                 f"the training diverged: the loss at step {self.classifier_step} is {loss}: lower the optimiser's "
                 "learning rate"
             )
-        self.log_metrics({"train/loss": loss})
+        self.log_training({"train/loss": loss})
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_save_checkpoint(checkpoint)

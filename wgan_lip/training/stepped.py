@@ -12,6 +12,7 @@ from torch import Tensor
 from wgan_lip import __version__
 from wgan_lip.parts import Part
 from wgan_lip.training.ranks import Ranks
+from wgan_lip.training.stopwatch import Stopwatch
 
 # What this package keeps in a checkpoint, beside Lightning's own state.
 CHECKPOINT_KEY = "wgan_lip"
@@ -33,6 +34,7 @@ class SteppedModule(LightningModule):
     counters: ClassVar[tuple[str, ...]]
     _checkpoint_optimizers: list[str] | None = None
     _ranks: Ranks | None = None
+    _stopwatch: Stopwatch | None = None
 
     @property
     def step_name(self) -> str:
@@ -108,6 +110,15 @@ class SteppedModule(LightningModule):
         for logger in self.loggers:
             logger.log_metrics({**counters, **metrics}, step=self.trainer.global_step)
 
+    def log_training(self, metrics: dict[str, float]) -> None:
+        """Log figures of training batches, with ``step/seconds``: the mean time of the steps since the last ones.
+
+        Args:
+            metrics: by name.
+        """
+        seconds = None if self._stopwatch is None else self._stopwatch.mean()
+        self.log_metrics(metrics if seconds is None else {**metrics, "step/seconds": seconds})
+
     def log_estimate(self, share: Tensor, steps_taken: int) -> None:
         """Log a batch's estimate of W1 as ``train/w1_critic``.
 
@@ -124,13 +135,20 @@ class SteppedModule(LightningModule):
                 f"the training diverged: the critic's estimate at step {steps_taken} is {estimate}: "
                 "lower the optimiser's learning rate"
             )
-        self.log_metrics({"train/w1_critic": estimate})
+        self.log_training({"train/w1_critic": estimate})
 
     def on_train_start(self) -> None:
+        self._stopwatch = Stopwatch()
         self.stop_when_done()
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        if self._stopwatch is not None:
+            self._stopwatch.begin()
 
     def stop_when_done(self) -> None:
         """Have the trainer stop once all steps were taken; for the end of each training step."""
+        if self._stopwatch is not None:
+            self._stopwatch.end()
         if self.step >= self.total_steps:
             self.trainer.should_stop = True
 

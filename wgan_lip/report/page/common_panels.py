@@ -137,13 +137,13 @@ def times_panel(metrics: Metrics) -> Panel:
         "times",
         "Time",
         "Wall time on the machine of the training: of one evaluation with its exact W1 and certificate, and of a "
-        "hundred training steps between two evaluations.",
+        "hundred training steps, evaluations left out.",
         steps_title(metrics),
         "seconds",
     )
     draw_series(panel, "an evaluation", metrics.series.get("w1/seconds"), BLUE)
     draw_series(panel, "an evaluation, averaged generator", metrics.series.get("w1_averaged/seconds"), GREY)
-    steps = metrics.series.get("time/step_seconds")
+    steps = metrics.series.get("step/seconds")
     if steps is not None:
         hundred = Series(steps.steps, tuple(100 * value for value in steps.values))
         draw_series(panel, "a hundred steps", hundred, ORANGE)
