@@ -1,0 +1,55 @@
+"""What Weights & Biases gets of a run at its end, beside the series and pictures: a table, and files to keep."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import wandb
+from pytorch_lightning.loggers import Logger, WandbLogger
+
+from wgan_lip.training.loggers import wandb_may_end
+from wgan_lip.training.stepped import SteppedModule
+
+
+def log_table(loggers: Iterable[Logger], key: str, rows: Sequence[Mapping[str, Any]], module: SteppedModule) -> None:
+    """Send rows as a table, online and offline.
+
+    Args:
+        loggers: the trainer's.
+        key: the table's name.
+        rows: by column; what a row lacks is an empty cell.
+        module: whose step says when it was made.
+    """
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    for run in _runs(loggers):
+        with wandb_may_end():
+            table = wandb.Table(columns=columns, data=[[row.get(name) for name in columns] for row in rows])
+            run.log({key: table, module.step_name: module.step})
+
+
+def upload(loggers: Iterable[Logger], kind: str, files: Mapping[str, Path]) -> None:
+    """Send files as an artifact of the run, a new version each time; offline runs leave them in the run's folder.
+
+    Args:
+        loggers: the trainer's.
+        kind: what they are, such as "model": the artifact's type, and the end of its name.
+        files: files and folders by their names in the artifact; those that do not exist are left out.
+    """
+    there = {name: path for name, path in files.items() if path.exists()}
+    for run in _runs(loggers):
+        if run.offline or not there:
+            continue
+        artifact = wandb.Artifact(f"{run.id}-{kind}", type=kind)
+        for name, path in there.items():
+            if path.is_dir():
+                artifact.add_dir(str(path), name=name)
+            else:
+                artifact.add_file(str(path), name=name)
+        with wandb_may_end():
+            run.log_artifact(artifact)
+
+
+def _runs(loggers: Iterable[Logger]) -> Iterator[Any]:
+    for logger in loggers:
+        if isinstance(logger, WandbLogger):
+            yield logger.experiment
