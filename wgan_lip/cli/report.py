@@ -6,14 +6,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from wgan_lip.cli.command_parser import CommandParser
+from wgan_lip.cli.command_parser import CommandParser, number, output
 from wgan_lip.cli.errors import in_one_line
 from wgan_lip.cli.kinds import kind_of, kind_of_steps
 from wgan_lip.cli.rebuild import load_module
 from wgan_lip.lipschitz import certify
 from wgan_lip.report import save_figure
 from wgan_lip.report.page import CheckpointCertificate, RunRecord, read_run, serve_page, write_page
-from wgan_lip.training.run_folder import find_checkpoint
+from wgan_lip.training.run_folder import checkpoint_at
 
 _DESCRIPTION = """\
 Make one HTML page of one or several runs: estimated against exact W1 (or accuracy) with what sampling does to it, the
@@ -38,36 +38,28 @@ def run_report(words: Sequence[str]) -> None:
     Args:
         words: its arguments.
     """
-    options = _parser().parse_args(words)
+    options = make_parser().parse_args(words)
     console = Console()
     with in_one_line():
-        folders = [Path(run) for run in options.runs]
-        for folder in folders:
-            if not folder.is_dir():
-                raise ValueError(f"there is no run {folder}: name the folder of a run, such as runs/digits/mine")
         if options.serve:
-            _serve(folders, options, console)
+            _serve(options, console)
             return
-        runs = [read_run(folder) for folder in folders]
+        runs = [read_run(folder) for folder in options.runs]
         written = []
         if options.figures is not None:
-            written += _write_figures(runs, Path(options.figures))
-        path = Path(options.output) if options.output else _default_output(runs)
-        if path.suffix != ".html" or not path.absolute().parent.is_dir():
-            raise ValueError(f"--output must be a .html file in a folder that exists; got {path}")
+            written += _write_figures(runs, options.figures)
+        path = options.output or _default_output(runs)
         write_page(path, runs, {run.folder: _certificate(run.folder, options.trust) for run in runs})
         console.print("Written:")
         for one in (*written, path):
             console.print(f"  {one}", soft_wrap=True, highlight=False)
 
 
-def _serve(folders: Sequence[Path], options: argparse.Namespace, console: Console) -> None:
+def _serve(options: argparse.Namespace, console: Console) -> None:
     if options.output is not None or options.figures is not None:
         raise ValueError("--serve writes nothing: leave --output and --figures out")
-    if not 0 <= options.port < 65536:
-        raise ValueError(f"--port must lie between 0 and 65535; got {options.port}")
     serve_page(
-        [folder.absolute() for folder in folders],
+        [folder.absolute() for folder in options.runs],
         options.host,
         options.port,
         lambda url: console.print(f"Serving on {url} (Ctrl-C ends it)", soft_wrap=True, highlight=False),
@@ -93,24 +85,43 @@ def _write_figures(runs: Sequence[RunRecord], folder: Path) -> list[Path]:
 def _certificate(folder: Path, trust: bool) -> CheckpointCertificate:
     """What is proven of a run's last checkpoint; a page is made even where that cannot be told."""
     try:
-        module = load_module(find_checkpoint(str(folder), "runs", "run"), trust=trust)
+        module = load_module(checkpoint_at(str(folder)), trust=trust)
         certificate = certify(kind_of(module).network(module))
     except (ValueError, OSError) as error:
         return CheckpointCertificate(None, None, str(error))
     return CheckpointCertificate(module.step, certificate, "")
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> CommandParser:
+    """The parser of the command's arguments."""
     parser = CommandParser("wgan-lip report", _DESCRIPTION, _EPILOG)
-    parser.add_argument("runs", nargs="+", metavar="RUN", help="folders of runs")
+    parser.add_argument("runs", nargs="+", type=_folder, metavar="RUN", help="folders of runs")
     parser.add_argument(
-        "-o", "--output", help="the .html file (default: report.html in the run's folder; of several runs, in this one)"
+        "-o",
+        "--output",
+        type=output(".html"),
+        metavar="FILE",
+        help="the .html file (default: report.html in the run's folder; of several runs, in this one)",
     )
-    parser.add_argument("--figures", metavar="DIR", help="also write the main figure of each run there, as PNG and SVG")
+    parser.add_argument(
+        "--figures", type=Path, metavar="DIR", help="also write each run's main figure there, as PNG and SVG"
+    )
     parser.add_argument("--serve", action="store_true", help="serve the page instead, and keep it up to date")
     parser.add_argument(
         "--host", default="127.0.0.1", help="address to serve on (default: 127.0.0.1, this machine only)"
     )
-    parser.add_argument("--port", type=int, default=8765, help="port to serve on; 0 takes any free one (default: 8765)")
-    parser.add_argument("--trust", action="store_true", help="build classes of other packages that a config names")
+    parser.add_argument(
+        "--port", type=_port, default=8765, help="port to serve on; 0 takes any free one (default: 8765)"
+    )
+    parser.add_argument("--trust", action="store_true", help="build what a config names in other packages, too")
     return parser
+
+
+def _folder(text: str) -> Path:
+    path = Path(text)
+    if not path.is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder {text}: name that of a run, such as runs/digits/mine")
+    return path
+
+
+_port = number(int, "between 0 and 65535", lambda port: 0 <= port < 65536)

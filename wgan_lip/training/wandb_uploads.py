@@ -20,10 +20,10 @@ def log_table(loggers: Iterable[Logger], key: str, rows: Sequence[Mapping[str, A
         rows: by column; what a row lacks is an empty cell.
         module: whose step says when it was made.
     """
-    columns = list(dict.fromkeys(name for row in rows for name in row))
+    columns: list[str | int] = list(dict.fromkeys(name for row in rows for name in row))
     for run in _runs(loggers):
         with wandb_may_end():
-            table = wandb.Table(columns=columns, data=[[row.get(name) for name in columns] for row in rows])
+            table = wandb.Table(columns=columns, data=[[row.get(str(name)) for name in columns] for row in rows])
             run.log({key: table, module.step_name: module.step})
 
 
