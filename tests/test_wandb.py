@@ -5,11 +5,16 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pytorch_lightning.loggers import WandbLogger
 
 from tests.cli import ABSOLUTE, SMALL_ESTIMATOR, fit, run
+from tests.training.test_wandb_uploads import Run
+from wgan_lip.cli.kinds import KINDS
+from wgan_lip.cli.wandb_end import give_to_wandb
 from wgan_lip.training import wandb_logger
 from wgan_lip.training.loggers import _auto_mode
 
@@ -75,6 +80,36 @@ def test_the_pictures_are_there(recorded):
     ]
     (media,) = folder.glob("wandb/offline-run-*/files/media/images")
     assert len(list(media.rglob("*.png"))) == 9
+
+
+def test_the_evaluations_are_there_as_a_table(recorded):
+    folder, records = recorded
+    history = [record["history"]["item"] for record in records if record["type"] == "history"]
+    (path,) = [item["report/evaluations.path"] for item in history if "report/evaluations.path" in item]
+    (files,) = folder.glob("wandb/offline-run-*/files")
+    table = json.loads((files / path).read_text())
+    with (folder / "metrics.csv").open(newline="") as file:
+        evaluated = [row for row in csv.DictReader(file) if row["w1/seconds"]]
+    assert len(evaluated) == 5
+    for name in ("generator_step", "w1/exact", "w1/critic", "w1/noise_floor"):
+        column = table["columns"].index(name)
+        assert [row[column] for row in table["data"]] == [float(row[name]) for row in evaluated]
+
+
+def test_online_the_files_are_kept_and_offline_they_are_not(recorded):
+    folder, _ = recorded
+    logger = WandbLogger(offline=True)
+    module: Any = SimpleNamespace(step_name="generator_step", step=20)
+    for offline, artifacts in ((True, True), (False, False), (False, True)):
+        logger._experiment = (run := Run(offline))
+        give_to_wandb([logger], folder, KINDS[0], module, artifacts)
+        assert len(run.logged) == 1
+        if offline or not artifacts:
+            assert run.artifacts == []
+    kept = {one.type: set(one.manifest.entries) for one in run.artifacts}
+    assert kept["model"] == {"last.ckpt"}
+    assert kept["report"] == {"report.html", "w1.png", "metrics.csv", "config.yaml"}
+    assert {"samples/real.png", "samples/0000020.png"} < kept["samples"]
 
 
 def test_the_run_has_the_folder_s_id_and_ended_well(recorded):

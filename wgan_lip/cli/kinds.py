@@ -49,6 +49,7 @@ class Kind:
         network: what is certified of a module: its critic, or its classifier.
         takes_data: whether it trains on a data module; otherwise it draws its own samples.
         callbacks: those that only this kind has.
+        evaluation: a metric that every evaluation has, and nothing else.
         figure: the name of the report's figure.
         report: that figure and a table of a run, from its metrics.csv and its name.
         pictures: patterns of further files in the run folder; of each, the last is shown at the end.
@@ -58,6 +59,7 @@ class Kind:
     network: Callable[[Any], nn.Module]
     takes_data: bool
     callbacks: Callbacks
+    evaluation: str
     figure: str
     report: Callable[[Path, str], tuple[Figure, Table]]
     pictures: tuple[str, ...]
@@ -86,6 +88,7 @@ KINDS = (
         network=lambda gan: gan.critic,
         takes_data=True,
         callbacks={"exact_w1": ExactW1, "sample_grid": SampleGrid, "feature_quality": FeatureQuality},
+        evaluation="w1/seconds",
         figure="w1",
         report=_gan_report,
         pictures=("samples/[0-9]*.png", "samples/averaged-*.png"),
@@ -95,6 +98,7 @@ KINDS = (
         network=lambda estimator: estimator.final_critic(),
         takes_data=False,
         callbacks={"heldout_w1": HeldOutW1, "draw_critic": DrawCritic},
+        evaluation="gradient/norm",
         figure="w1",
         report=_estimator_report,
         pictures=("critic/*.png",),
@@ -104,6 +108,7 @@ KINDS = (
         network=lambda classifier: classifier.network,
         takes_data=True,
         callbacks={"certified_accuracy": CertifiedAccuracy},
+        evaluation="accuracy/clean",
         figure="accuracy",
         report=_classifier_report,
         pictures=(),

@@ -26,6 +26,7 @@ from wgan_lip.cli.commands import COMMANDS, DESCRIPTION
 from wgan_lip.cli.config import OneLineParser, SaveConfig, changed_keys, config_text
 from wgan_lip.cli.errors import in_one_line
 from wgan_lip.cli.kinds import COMMON, KINDS, Kind, kind_of
+from wgan_lip.cli.wandb_end import give_to_wandb
 from wgan_lip.report import save_figure
 from wgan_lip.training import EvaluateEverySteps, MetricsCSV, SteppedModule, StepProgress, log_picture, wandb_logger
 from wgan_lip.training.launched import HANDED_START, Start, hand_start, is_first
@@ -144,6 +145,12 @@ class WganLipCLI(LightningCLI):
         parser.add_argument("--wandb.project", type=str, default="wgan-lip", help="Project in W&B.")
         parser.add_argument("--wandb.entity", type=str | None, default=None, help="User or team in W&B.")
         parser.add_argument("--wandb.group", type=str | None, default=None, help="Group of runs in W&B.")
+        parser.add_argument(
+            "--wandb.artifacts",
+            type=bool,
+            default=True,
+            help="Keep checkpoint, pictures and report in W&B, where online.",
+        )
         for callbacks in (*(kind.callbacks for kind in KINDS), COMMON):
             for key, callback in callbacks.items():
                 parser.add_class_arguments(callback, key)
@@ -256,7 +263,7 @@ class WganLipCLI(LightningCLI):
         loggers: list[Logger] = [MetricsCSV(folder / "metrics.csv", resume=self._start.checkpoint is not None)]
         if chosen is True:
             name = f"{self._get(self.config_init, 'name')}-{folder.name}"
-            init = self._get(self.config_init, "wandb")
+            init = {k: v for k, v in self._get(self.config_init, "wandb").items() if k != "artifacts"}
             step_name = cast(SteppedModule, self.model).step_name
             rows = self._resumed_rows
             return loggers + _listed(wandb_logger(folder, name, name, step_name=step_name, resumed_rows=rows, **init))
@@ -330,12 +337,15 @@ class WganLipCLI(LightningCLI):
         name = self._kind.figure
         save_figure(figure, folder / f"{name}.png")
         log_picture(self.trainer.loggers, f"report/{name}", folder / f"{name}.png", cast(SteppedModule, self.model))
+        artifacts = self._get(self.config_init, "wandb").artifacts
+        give_to_wandb(self.trainer.loggers, folder, self._kind, cast(SteppedModule, self.model), artifacts)
         self.console.print(table)
         self.console.print("Written:")
         for pattern in (f"{name}.png", *self._kind.pictures, *_WRITTEN):
             found = sorted(folder.glob(pattern))
             if found:
                 self.console.print(f"  {found[-1]}", soft_wrap=True, highlight=False)
+        self.console.print(f"All of it on one page: wgan-lip report {_shown(folder)}", soft_wrap=True, highlight=False)
 
     def before_validate(self) -> None:
         self._say_if_untrained("validate")
@@ -357,6 +367,11 @@ class WganLipCLI(LightningCLI):
         for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, EvaluateEverySteps) and callback.last is not None:
                 self.console.print(callback.last.describe(), highlight=False)
+
+
+def _shown(folder: Path) -> Path:
+    """As it is reached from here, if it lies below."""
+    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
 
 
 def _listed(value: Any) -> list[Any]:

@@ -12,6 +12,7 @@ from wgan_lip.report.gradient_figure import GradientPanel, gradient_figure, pane
 from wgan_lip.report.gradient_summary import NetworkSummary, PointsSummary, WeightRange, summarize_gradients
 from wgan_lip.report.gradient_table import gradient_tables
 from wgan_lip.report.history import Row, read_history
+from wgan_lip.report.records import read_records
 from wgan_lip.report.search_table import Found, read_found, search_table
 from wgan_lip.report.table import estimate_table, shown_rows, w1_table
 
@@ -40,6 +41,7 @@ __all__ = [
     "read_estimates",
     "read_found",
     "read_history",
+    "read_records",
     "save_figure",
     "search_table",
     "shown_rows",

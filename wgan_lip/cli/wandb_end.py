@@ -1,0 +1,37 @@
+"""What Weights & Biases gets when a training ends: its evaluations, and where it is online its files."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pytorch_lightning.loggers import Logger, WandbLogger
+
+from wgan_lip.cli.kinds import Kind
+from wgan_lip.report import read_records
+from wgan_lip.report.page import read_run, write_page
+from wgan_lip.training import SteppedModule
+from wgan_lip.training.wandb_uploads import log_table, upload
+
+
+def give_to_wandb(loggers: Sequence[Logger], folder: Path, kind: Kind, module: SteppedModule, artifacts: bool) -> None:
+    """Log the evaluations as a table; where W&B is online, also keep checkpoint, pictures and report as artifacts.
+
+    Args:
+        loggers: the trainer's.
+        folder: of the run.
+        kind: of the training.
+        module: as it was trained.
+        artifacts: whether there shall be any.
+    """
+    if not any(isinstance(logger, WandbLogger) for logger in loggers):
+        return
+    records = read_records(folder / "metrics.csv", kind.evaluation)
+    rows = [{name: float(value) for name, value in record.items()} for record in records]
+    log_table(loggers, "report/evaluations", rows, module)
+    if not artifacts or not any(isinstance(one, WandbLogger) and not one.experiment.offline for one in loggers):
+        return
+    page = folder / "report.html"
+    write_page(page, [read_run(folder)])
+    upload(loggers, "model", {"last.ckpt": folder / "checkpoints" / "last.ckpt"})
+    upload(loggers, "samples", {name: folder / name for name in ("samples", "critic")})
+    named = (page.name, f"{kind.figure}.png", "metrics.csv", "config.yaml")
+    upload(loggers, "report", {name: folder / name for name in named})
