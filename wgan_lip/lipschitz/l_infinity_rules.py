@@ -1,6 +1,7 @@
 """What is proven of each class of layer in the l_inf norm: its largest row sum, for all that is linear."""
 
 import math
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -46,9 +47,9 @@ def _kernel(module: KernelConv2d) -> float:
 
 
 L_INFINITY_RULES: dict[type[nn.Module], Rule] = {
-    nn.Linear: in_evaluation(_weight),
-    nn.Conv2d: in_evaluation(_weight),
-    KernelConv2d: in_evaluation(_kernel),
+    nn.Linear: partial(in_evaluation, _weight),
+    nn.Conv2d: partial(in_evaluation, _weight),
+    KernelConv2d: partial(in_evaluation, _kernel),
     # What sorts, moves, picks or changes coordinates one by one is no steeper in one norm than in another.
     **{
         kind: RULES[kind]

@@ -23,12 +23,8 @@ from wgan_lip.lipschitz.scale import Scale
 Rule = Callable[[Any], float]
 
 
-def in_evaluation(rule: Rule) -> Rule:
-    """The rule of a layer whose weight may be parametrised: applied to it in evaluation mode."""
-    return partial(_in_evaluation, rule)
-
-
-def _in_evaluation(rule: Rule, module: nn.Module) -> float:
+def in_evaluation(rule: Rule, module: nn.Module) -> float:
+    """The bound of a layer whose weight may be parametrised: by its rule, in evaluation mode."""
     with evaluating(module):
         return rule(module)
 
@@ -72,11 +68,11 @@ def _finite(value: float) -> float:
 
 RULES: dict[type[nn.Module], Rule] = {
     # Layers under any constraint are linear layers: what counts is their weight as it is.
-    nn.Linear: in_evaluation(_linear),
-    nn.Conv2d: in_evaluation(convolution_rule),
-    nn.ConvTranspose2d: in_evaluation(convolution_rule),
-    KernelConv2d: in_evaluation(kernel_convolution_rule),
-    KernelConvTranspose2d: in_evaluation(kernel_convolution_rule),
+    nn.Linear: partial(in_evaluation, _linear),
+    nn.Conv2d: partial(in_evaluation, convolution_rule),
+    nn.ConvTranspose2d: partial(in_evaluation, convolution_rule),
+    KernelConv2d: partial(in_evaluation, kernel_convolution_rule),
+    KernelConvTranspose2d: partial(in_evaluation, kernel_convolution_rule),
     ScaledAvgPool2d: _at_most_one,
     NormPool2d: _at_most_one,
     # Permutations of the pixels.
