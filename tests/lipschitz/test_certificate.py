@@ -223,6 +223,10 @@ def test_the_bound_of_a_residual_connection_is_above_exact_arithmetic_and_close(
     assert certificate.norm == norm
 
 
+def test_a_residual_connection_that_is_its_branch_has_four_roundings_more():
+    assert certify(residual(1.0, 1.0)).bound == 1 + 4 * 2.0**-52
+
+
 @pytest.mark.parametrize("weight", [math.nan, math.inf])
 def test_a_residual_connection_needs_a_finite_weight(weight):
     with pytest.raises(ValueError, match=rf"^cannot certify the network \(ConvexResidual\): its weight is {weight}$"):

@@ -48,8 +48,9 @@ def test_reduced_costs_and_the_matrix():
 
 
 def test_shortest_steps_are_those_over_all_arcs_with_the_others_infinitely_long():
-    pairs = [(0, 1), (2, 1), (3, 1), (1, 3), (3, 4), (0, 4), (1, 0)]
-    arcs, x_path = arcs_of(*pairs), np.random.default_rng(2).normal(size=4)
-    dense = np.full(SHAPE, np.inf)
-    dense[arcs.rows, arcs.columns] = arcs.cost
-    assert np.array_equal(arcs.shortest()(x_path), (x_path[:, None] + dense).min(axis=0))
+    some = [(0, 1), (2, 1), (3, 1), (1, 3), (3, 4), (0, 4)]
+    for pairs in (some, [*some, (1, 0)], [(1, 0)]):
+        arcs, x_path = arcs_of(*pairs), np.random.default_rng(2).normal(size=4)
+        dense = np.full(SHAPE, np.inf)
+        dense[arcs.rows, arcs.columns] = arcs.cost
+        assert np.array_equal(arcs.shortest()(x_path), (x_path[:, None] + dense).min(axis=0))

@@ -68,6 +68,12 @@ def test_is_a_function_of_the_generator():
     assert first.std == pytest.approx(np.std(first.values, ddof=1))
 
 
+def test_two_splits_have_a_spread():
+    floor = noise_floor(np.array([0.0, 1, 3, 9, 20, 40]), splits=2, generator=generator())
+    assert floor.values[0] != floor.values[1]
+    assert floor.std == pytest.approx(abs(floor.values[0] - floor.values[1]) / math.sqrt(2))
+
+
 def test_a_single_split_has_no_spread():
     assert math.isnan(noise_floor(torch.randn(8, 3), splits=1, generator=generator()).std)
 
