@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: demo test test-slow test-slurm check audit format clean
+.PHONY: demo test test-slow test-slurm coverage mutation check audit format clean
 
 demo: .venv/installed  ## train the digits WGAN and draw estimated against exact W1
 	$(BIN)/wgan-lip fit -c configs/gan/digits.yaml
@@ -15,6 +15,20 @@ test-slow: .venv/test  ## the tests that take minutes
 
 test-slurm: .venv/test  ## on a Slurm of two nodes that they start: wants root, slurm-wlm and munge
 	$(BIN)/python -m pytest -m slurm -n 0
+
+coverage: export COVERAGE_FILE := $(CURDIR)/.coverage
+coverage: .venv/test  ## all tests, and which lines of the package they run: fails below 95 %
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -m "not slurm"
+	$(BIN)/coverage run -m pytest -m slurm -n 0
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --fail-under=95
+
+mutation: export PATH := $(CURDIR)/$(BIN):$(PATH)
+mutation: export OMP_NUM_THREADS := 1
+mutation: .venv/mutation  ## do the tests notice each small change of the certificate and of transport/: hours
+	mutmut run --max-children 1
+	python scripts/mutation_table.py
 
 check: .venv/check  ## format, lint, types, import floors
 	$(BIN)/ruff format --check .
@@ -39,6 +53,6 @@ clean:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
 	touch $@
 
-.venv/test .venv/check: .venv/%: pyproject.toml .venv/installed
+.venv/test .venv/check .venv/mutation: .venv/%: pyproject.toml .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$*]'
 	touch $@

@@ -4,14 +4,28 @@ import os
 
 import pytest
 import torch
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 # Tests run side by side, one on each core.
 torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"
 
 settings.register_profile("repeatable", deadline=None, derandomize=True, print_blob=True)
+# Of a mutant only that it fails is wanted, soon, and not the smallest example.
+settings.register_profile(
+    "mutation", settings.get_profile("repeatable"), phases=[Phase.explicit, Phase.generate], max_examples=8
+)
 settings.load_profile("repeatable")
+
+
+def pytest_collection_modifyitems(items):
+    """Under the profile of mutation tests none has more examples than the profile, whatever it asks for."""
+    if settings.get_current_profile_name() == "mutation":
+        for item in items:
+            own = getattr(item.obj, "_hypothesis_internal_use_settings", None)
+            if own is not None:
+                most = min(own.max_examples, settings.default.max_examples)
+                item.obj._hypothesis_internal_use_settings = settings(own, max_examples=most)
 
 
 @pytest.fixture(autouse=True)

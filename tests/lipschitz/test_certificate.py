@@ -3,6 +3,7 @@
 import copy
 import itertools
 import math
+from fractions import Fraction
 
 import pytest
 import torch
@@ -10,7 +11,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from wgan_lip.lipschitz import Cayley, FullSort, GroupSort, MaxMin, OrthogonalLinear, Scale, certify
+from wgan_lip.lipschitz import (
+    Cayley,
+    ConstrainedLinear,
+    ConvexResidual,
+    FullSort,
+    GroupSort,
+    LInfProjection,
+    MaxMin,
+    OrthogonalLinear,
+    Scale,
+    Unconstrained,
+    certify,
+    norm_of,
+)
 from wgan_lip.networks import MLPCritic
 
 
@@ -189,3 +203,125 @@ def test_hooks_on_everything_are_refused():
     finally:
         handle.remove()
     assert certify(nn.Linear(2, 2)).bound > 0
+
+
+def residual(weight: float, branch: float) -> ConvexResidual:
+    """A residual connection whose branch has a known constant."""
+    layer = ConvexResidual(Scale(branch))
+    layer.weight = weight
+    return layer
+
+
+@pytest.mark.parametrize("weight", [0.1, 0.3, 0.7, 1.0, 1.5, -0.5])
+@pytest.mark.parametrize("branch", [0.3, 1.0, 7.7])
+@pytest.mark.parametrize("norm", ["l2", "linf"])
+def test_the_bound_of_a_residual_connection_is_above_exact_arithmetic_and_close(weight, branch, norm):
+    certificate = certify(residual(weight, branch), norm)
+    exact = abs(1 - Fraction(weight)) + abs(Fraction(weight)) * Fraction(branch)
+    u = Fraction(1, 2**53)
+    assert exact <= Fraction(certificate.bound) <= exact * (1 + 12 * u)
+    assert certificate.norm == norm
+
+
+def test_a_residual_connection_that_is_its_branch_has_four_roundings_more():
+    assert certify(residual(1.0, 1.0)).bound == 1 + 4 * 2.0**-52
+
+
+@pytest.mark.parametrize("weight", [math.nan, math.inf])
+def test_a_residual_connection_needs_a_finite_weight(weight):
+    with pytest.raises(ValueError, match=rf"^cannot certify the network \(ConvexResidual\): its weight is {weight}$"):
+        certify(residual(weight, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("layer", "why"),
+    [
+        (nn.Flatten(0), "it must act on axis 1 or higher, or -1, not on the batch; got start_dim=0"),
+        (nn.Flatten(-2), "it must act on axis 1 or higher, or -1, not on the batch; got start_dim=-2"),
+        (GroupSort(3, dim=0), "it must act on axis 1 or higher, or -1, not on the batch; got dim=0"),
+        (nn.LeakyReLU(-math.inf), "its slope is inf"),
+        (hooked(), "it has forward hooks, or a forward of its own instance, that may change its output"),
+        (DoublingLinear(3, 3), "its forward is not that of Linear"),
+        (nn.Linear(3, 3, dtype=torch.complex64), "its weight is not a dense tensor of floating-point numbers"),
+    ],
+)
+def test_why_a_layer_cannot_be_bounded_is_said(layer, why):
+    with pytest.raises(ValueError) as error:  # noqa: PT011
+        certify(layer)
+    assert str(error.value) == f"cannot certify the network ({type(layer).__name__}): {why}"
+
+
+def test_classes_of_which_a_bound_is_known_are_listed_in_order():
+    with pytest.raises(ValueError, match=r": no bound is known for this class; known are Abs, Conv2d, Conv") as error:
+        certify(nn.Bilinear(1, 1, 1))
+    listed = str(error.value).split("known are ")[1].split(", ")
+    assert listed == sorted(listed)
+    assert {"Linear", "ConvexResidual", "MaxMin", "Dropout"} <= set(listed)
+
+
+@pytest.mark.parametrize(
+    ("layer", "bound"),
+    [
+        (nn.Sigmoid(), 0.25),
+        (nn.Tanh(), 1),
+        (nn.LeakyReLU(0.2), 1),
+        (nn.LeakyReLU(-1.5), 1.5),
+        (Scale(-0.5), 0.5),
+        (MaxMin(dim=-1), 1),
+        (nn.Flatten(1), 1),
+        (nn.Flatten(2), 1),
+        (nn.Unflatten(1, (3, 1)), 1),
+    ],
+)
+def test_bounds_of_layers_without_weights_are_exact(layer, bound):
+    for norm in ("l2", "linf"):
+        assert certify(layer, norm).bound == bound
+
+
+def test_a_layer_is_bounded_as_it_is_in_evaluation_mode_and_left_in_its_own():
+    seen = []
+
+    class Mode(nn.Module):
+        def __init__(self, layer):
+            super().__init__()
+            # Not as a child, which would be one of its own.
+            self.layer = [layer]
+
+        def forward(self, weight):
+            seen.append(self.layer[0].training)
+            return weight
+
+    for norm in ("l2", "linf"):
+        layer = nn.Linear(2, 2).train()
+        nn.utils.parametrize.register_parametrization(layer, "weight", Mode(layer))
+        seen.clear()
+        certify(layer, norm)
+        assert seen
+        assert not any(seen)
+        assert layer.training
+
+
+def test_norms_that_are_held_are_named_each_by_its_first_layer():
+    network = nn.Sequential(
+        ConstrainedLinear(2, 2, Unconstrained()),
+        OrthogonalLinear(2, 2),
+        OrthogonalLinear(2, 2),
+        ConstrainedLinear(2, 2, LInfProjection()),
+    )
+    with pytest.raises(ValueError) as error:  # noqa: PT011
+        norm_of(network)
+    assert str(error.value) == (
+        "layers are held 1-Lipschitz in different norms, layer '1' (StiefelRetraction) in l2 and layer '3' "
+        "(LInfProjection) in linf: their constants cannot be multiplied; use layers of one norm, or name the norm in "
+        "which all are to be bounded as they are"
+    )
+    assert certify(network[0]).norm == "l2"
+
+
+def test_a_buffer_that_is_not_finite_is_named_and_integers_are_no_harm():
+    layer = nn.Linear(3, 3)
+    layer.register_buffer("counts", torch.tensor([1, 2]))
+    assert certify(layer).bound > 0
+    layer.register_buffer("scale", torch.tensor([1.0, math.inf]))
+    with pytest.raises(ValueError, match=r"\(Linear\): a parameter or buffer holds NaN or infinity$"):
+        certify(layer)

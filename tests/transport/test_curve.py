@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from wgan_lip.transport import wasserstein1
 from wgan_lip.transport.curve import _power_law, w1_curve
+from wgan_lip.transport.subsets import disjoint_subsets
 
 
 def generator(seed=0):
@@ -46,6 +47,25 @@ def test_points_are_used_once_and_the_whole_is_the_whole():
     assert math.isnan(curve.stds[2])
 
 
+def test_each_size_is_the_mean_of_disjoint_pairs_and_their_spread():
+    x, y = np.random.default_rng(0).normal(size=(2, 14, 3))
+    curve, drawn = w1_curve(x, y, norm="l1", generator=generator(5)), generator(5)
+    x_parts, y_parts = (disjoint_subsets(points, [3] * 4, drawn) for points in (x, y))
+    for place, joined in enumerate((1, 2, 4)):
+        values = [
+            wasserstein1(
+                *(np.concatenate(parts[start : start + joined]) for parts in (x_parts, y_parts)), norm="l1"
+            ).value
+            for start in range(0, 4, joined)
+        ]
+        assert curve.values[place] == pytest.approx(np.mean(values), rel=1e-12)
+        if joined < 4:
+            assert curve.stds[place] == pytest.approx(np.std(values, ddof=1), rel=1e-9)
+    assert (curve.x_sizes, curve.y_sizes) == ((3, 6, 12), (3, 6, 12))
+    law = _power_law(*curve.values, 12)
+    assert (curve.extrapolated_w1, curve.extrapolated_exponent, curve.extrapolated_constant) == law
+
+
 def test_leaves_out_at_most_three_points():
     assert w1_curve(torch.randn(43, 3), torch.randn(4, 3), generator=generator()).x_sizes == (10, 20, 40)
 
@@ -79,11 +99,11 @@ def test_is_a_function_of_the_generator():
     ("x", "norm", "message"),
     [
         (np.ones((3, 2)), "l2", "x and y must hold at least 4 points; got 3 and 8"),
-        (np.ones((8, 3)), "l2", "same dimension"),
+        (np.ones((8, 3)), "l2", "x and y must have the same dimension"),
         (np.full((8, 2), np.nan), "l2", "x holds NaN"),
         (np.ones((8, 2)), "l7", "norm must be one of"),
     ],
 )
 def test_bad_input_is_named(x, norm, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=f"^{message}"):
         w1_curve(x, np.ones((8, 2)), norm=norm, generator=generator())

@@ -389,6 +389,18 @@ def test_a_shift_costs_its_length_in_every_norm(norm, dimension):
         assert wasserstein1(x, x + shift, norm=norm, method=method).value == pytest.approx(length, rel=1e-12)
 
 
+@pytest.mark.parametrize("swapped", [False, True])
+def test_an_assignment_is_of_single_points_to_single_points(swapped):
+    # The masses of the four are one, those of the two are two.
+    x, y = np.random.default_rng(0).normal(size=(4, 3)), np.random.default_rng(1).normal(size=(2, 3))
+    message = (
+        "method='assignment' needs as many points in x as in y, all of one weight; got "
+        f"{'2 and 4' if swapped else '4 and 2'} points: use method='auto'"
+    )
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        wasserstein1(*((y, x) if swapped else (x, y)), method="assignment")
+
+
 def test_norms_are_ordered():
     x, y = np.random.default_rng(0).normal(size=(2, 60, 5))
     values = [wasserstein1(x, y, norm=norm).value for norm in ("linf", "l2", "l1")]

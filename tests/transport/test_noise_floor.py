@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.transport.problems import problems
+from wgan_lip.transport import wasserstein1
 from wgan_lip.transport.noise_floor import noise_floor
 from wgan_lip.transport.subsets import disjoint_subsets
 
@@ -23,6 +24,16 @@ def test_two_points_are_their_distance_apart():
     assert floor.mean == pytest.approx(5)
     assert floor.std == pytest.approx(0, abs=1e-15)
     assert floor.size == 1
+
+
+def test_half_the_points_are_compared_with_the_other_half_five_times_by_default():
+    floor = noise_floor(np.arange(11.0)[:, None], generator=generator())
+    assert (len(floor.values), floor.size) == (5, 5)
+    assert noise_floor(np.zeros((2, 1)), size=1, generator=generator()).values == (0, 0, 0, 0, 0)
+    x = np.random.default_rng(0).normal(size=(9, 2))
+    drawn = generator(3)
+    first, second = disjoint_subsets(x, (4, 4), drawn)
+    assert noise_floor(x, splits=1, generator=generator(3)).values == (wasserstein1(first, second).value,)
 
 
 def test_a_dirac_has_no_noise():
@@ -57,22 +68,22 @@ def test_is_a_function_of_the_generator():
     assert first.std == pytest.approx(np.std(first.values, ddof=1))
 
 
+def test_two_splits_have_a_spread():
+    floor = noise_floor(np.array([0.0, 1, 3, 9, 20, 40]), splits=2, generator=generator())
+    assert floor.values[0] != floor.values[1]
+    assert floor.std == pytest.approx(abs(floor.values[0] - floor.values[1]) / math.sqrt(2))
+
+
 def test_a_single_split_has_no_spread():
     assert math.isnan(noise_floor(torch.randn(8, 3), splits=1, generator=generator()).std)
-
-
-def test_subsets_are_disjoint():
-    points = np.arange(10.0)[:, None]
-    subsets = disjoint_subsets(points, (3, 4, 3), generator())
-    assert [len(subset) for subset in subsets] == [3, 4, 3]
-    np.testing.assert_array_equal(np.sort(np.concatenate(subsets), axis=0), points)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"size": 6}, "size must be between 1 and half the sample, 5 of 11; got size=6"),
-        ({"size": 0}, "got size=0"),
+        ({"size": 0}, "size must be between 1 and half the sample, 5 of 11; got size=0$"),
+        ({"size": 6, "x": np.ones((12, 2)), "splits": -1}, "splits must be at least 1; got splits=-1"),
         ({"splits": 0}, "splits must be at least 1; got splits=0"),
         ({"norm": "max"}, "norm must be one of"),
         ({"x": np.ones((1, 2))}, "x must hold at least two points to be split; got 1"),
@@ -80,5 +91,5 @@ def test_subsets_are_disjoint():
     ],
 )
 def test_bad_input_is_named(arguments, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=f"^{message}"):
         noise_floor(**{"x": np.ones((11, 2)), "generator": generator(), **arguments})

@@ -82,6 +82,34 @@ def test_is_a_function_of_the_generator_and_blocks_change_nothing(monkeypatch):
     assert first.directions == 256
 
 
+@pytest.mark.parametrize("block", [1, 5, 12, 2**22])
+def test_the_maximum_is_of_the_direction_that_is_named_and_two_have_a_standard_error(block, monkeypatch):
+    monkeypatch.setattr(sliced, "_BLOCK", block)
+    x, y = np.random.default_rng(0).normal(size=(2, 4, 3))
+    y = y[:3]
+    result = sliced_wasserstein1(x, y, directions=7, norm="l1", generator=generator(2))
+    directions = draw_directions(7, 3, norm="l1", generator=generator(2))
+    values = [wasserstein1(x @ u, y @ u).value for u in directions]
+    assert result.maximum == pytest.approx(max(values), rel=1e-12)
+    assert result.mean == pytest.approx(np.mean(values), rel=1e-12)
+    assert result.standard_error == pytest.approx(np.std(values, ddof=1) / math.sqrt(7), rel=1e-9)
+    assert np.array_equal(result.direction, directions[np.argmax(values)])
+    two = sliced_wasserstein1(x, y, directions=2, generator=generator(2))
+    assert two.standard_error >= 0
+
+
+@pytest.mark.parametrize("block", [5, 20, 21, 50])
+def test_as_many_directions_are_held_as_their_projections_may_take_room(block, monkeypatch):
+    sizes, sort = [], np.sort
+    monkeypatch.setattr(sliced, "_BLOCK", block)
+    monkeypatch.setattr(
+        np, "sort", lambda values, **options: (sizes.append(values.shape[1]), sort(values, **options))[1]
+    )
+    sliced_wasserstein1(np.ones((6, 2)), np.zeros((4, 2)), directions=5, generator=generator())
+    assert max(sizes) == max(1, block // 10)
+    assert sum(sizes) == 2 * 5
+
+
 def test_one_direction_has_no_standard_error():
     assert math.isnan(
         sliced_wasserstein1(np.ones((2, 3)), np.zeros((2, 3)), directions=1, generator=generator()).standard_error
@@ -91,13 +119,25 @@ def test_one_direction_has_no_standard_error():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"directions": 0}, "must be at least 1; got directions=0"),
+        ({"directions": 0}, "directions and dimension must be at least 1; got directions=0, dimension=3$"),
         ({"norm": "l3"}, "norm must be one of"),
-        ({"y": np.ones((2, 4))}, "same dimension"),
+        ({"y": np.ones((2, 4))}, "x and y must have the same dimension"),
         ({"x": np.full((2, 3), np.inf)}, "x holds NaN or infinity"),
-        ({"x": np.full((2, 3), 1e308), "y": np.full((2, 3), -1e308), "norm": "l1"}, "overflow float64"),
+        (
+            {"x": np.full((2, 3), 1e308), "y": np.full((2, 3), -1e308), "norm": "l1"},
+            "projections of x and y overflow float64: scale both down$",
+        ),
     ],
 )
 def test_bad_input_is_named(arguments, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=f"^{message}"):
         sliced_wasserstein1(**{"x": np.ones((2, 3)), "y": np.zeros((2, 3)), "generator": generator(), **arguments})
+
+
+def test_directions_are_drawn_in_one_dimension_too():
+    assert np.abs(draw_directions(3, 1, generator=generator())).tolist() == [[1], [1], [1]]
+    assert draw_directions(1, 5, generator=generator()).shape == (1, 5)
+    with pytest.raises(
+        ValueError, match=r"^directions and dimension must be at least 1; got directions=1, dimension=0$"
+    ):
+        draw_directions(1, 0, generator=generator())

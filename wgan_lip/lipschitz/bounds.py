@@ -29,8 +29,8 @@ def product_upper_bound(factors: list[float]) -> float:
     product = 1.0
     for factor in factors:
         rounded = product * factor
-        # Products with 0 and 1 are exact.
-        product = rounded if product in (0.0, 1.0) or factor in (0.0, 1.0) else math.nextafter(rounded, math.inf)
+        # Products with 1 are exact.
+        product = rounded if 1.0 in (product, factor) else math.nextafter(rounded, math.inf)
     return product
 
 
@@ -84,9 +84,9 @@ def largest_squared_norm(w: Tensor) -> float:
     if n == 1:
         return frobenius_squared
     gram = w @ w.mT
-    # |fl(G) - G| <= gamma_length |W| |W^T| entrywise, whose spectral norm is at most |W|_F^2.
-    # Underflow adds less than the smallest normal number a term.
-    rounding = gamma(length + 2) * frobenius_squared + length * n * 2.0**-1022
+    # |fl(G) - G| <= gamma_length |W| |W^T| entrywise, whose spectral norm is at most |W|_F^2. What underflows is less
+    # than the smallest normal number a term: beside entries of order 1, nothing to what the last factor adds.
+    rounding = gamma(length + 2) * frobenius_squared
     estimate = float(torch.linalg.eigvalsh(gram)[:, -1].max())
     slack = max(estimate, 0.0) * n * 4 * _U
     for _ in range(60):
@@ -95,7 +95,7 @@ def largest_squared_norm(w: Tensor) -> float:
         shifted.diagonal(dim1=1, dim2=2).add_(t)
         if not bool(torch.linalg.cholesky_ex(shifted).info.any()):
             trace = float(shifted.diagonal(dim1=1, dim2=2).abs().sum(1).max()) * (1 + gamma(n))
-            cholesky_error = gamma(n + 1) / (1 - gamma(n + 1)) * trace + n * n * 2.0**-1022
+            cholesky_error = gamma(n + 1) / (1 - gamma(n + 1)) * trace
             subtraction = 2 * _U * (abs(t) + float(gram.diagonal(dim1=1, dim2=2).abs().max()))
             # Not worse than |W|_2 <= |W|_F, which holds whatever the factorisation says.
             return min(frobenius_squared, (t + cholesky_error + subtraction + rounding) * (1 + 8 * _U))

@@ -104,9 +104,7 @@ def norm_of(network: nn.Module) -> Norm | None:
     return next(iter(held), None)
 
 
-def _convex_residual(module: nn.Module, norm: Norm) -> float:
-    if not isinstance(module, ConvexResidual):
-        raise ValueError(f"it is no residual connection but a {type(module).__name__}")
+def _convex_residual(module: ConvexResidual, norm: Norm) -> float:
     weight, branch = float(module.weight), certify(module.branch, norm).bound
     if not math.isfinite(weight):
         raise ValueError(f"its weight is {weight}")

@@ -1,6 +1,7 @@
 """What is proven of each class of layer in the l_inf norm: its largest row sum, for all that is linear."""
 
 import math
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -35,22 +36,20 @@ def row_sum_upper_bound(rows: Tensor) -> float:
     return largest if largest == 0 else math.nextafter(largest * (1 + 2 * gamma(sizes.shape[1])), math.inf)
 
 
-def _weight(module: nn.Module) -> float:
+def _weight(module: nn.Linear | nn.Conv2d) -> float:
     """A convolution too: a pixel of the output is one row of the kernel times one patch, whatever the padding."""
     return row_sum_upper_bound(dense(module.weight))
 
 
-def _kernel(module: nn.Module) -> float:
-    if not isinstance(module, KernelConv2d):
-        raise ValueError(f"it is no convolution with a kernel but a {type(module).__name__}")
+def _kernel(module: KernelConv2d) -> float:
     with torch.no_grad():
         return row_sum_upper_bound(module.kernel())
 
 
 L_INFINITY_RULES: dict[type[nn.Module], Rule] = {
-    nn.Linear: in_evaluation(_weight),
-    nn.Conv2d: in_evaluation(_weight),
-    KernelConv2d: in_evaluation(_kernel),
+    nn.Linear: partial(in_evaluation, _weight),
+    nn.Conv2d: partial(in_evaluation, _weight),
+    KernelConv2d: partial(in_evaluation, _kernel),
     # What sorts, moves, picks or changes coordinates one by one is no steeper in one norm than in another.
     **{
         kind: RULES[kind]

@@ -27,7 +27,6 @@ class Magnitudes:
         return Magnitudes(max(self.norm, other.norm), max(self.width, other.width))
 
 
-@torch.no_grad()
 def values_and_magnitudes(network64: nn.Module, x: Tensor, chunk: int) -> tuple[Tensor, Magnitudes]:
     """A network's values, and how large the numbers were on the way.
 
@@ -43,10 +42,11 @@ def values_and_magnitudes(network64: nn.Module, x: Tensor, chunk: int) -> tuple[
     hooks = [module.register_forward_hook(seen) for module in network64.modules()]
     try:
         values = []
-        for part in x.split(chunk):
-            part64 = part.to("cpu", torch.float64)
-            seen.note(part64)
-            values.append(network64(part64))
+        with torch.no_grad():
+            for part in x.split(chunk):
+                part64 = part.to("cpu", torch.float64)
+                seen.note(part64)
+                values.append(network64(part64))
     finally:
         for hook in hooks:
             hook.remove()

@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import torch
 from torch import nn
@@ -17,21 +19,17 @@ from wgan_lip.lipschitz.maxout import Maxout
 from wgan_lip.lipschitz.pooling import NormPool2d, ScaledAvgPool2d
 from wgan_lip.lipschitz.scale import Scale
 
-# A rule bounds one layer, or raises ValueError saying why it cannot.
-Rule = Callable[[nn.Module], float]
+# A rule bounds one layer of the classes that it is for, or raises ValueError saying why it cannot.
+Rule = Callable[[Any], float]
 
 
-def in_evaluation(rule: Rule) -> Rule:
-    """The rule of a layer whose weight may be parametrised: applied to it in evaluation mode."""
-
-    def applied(module: nn.Module) -> float:
-        with evaluating(module):
-            return rule(module)
-
-    return applied
+def in_evaluation(rule: Rule, module: nn.Module) -> float:
+    """The bound of a layer whose weight may be parametrised: by its rule, in evaluation mode."""
+    with evaluating(module):
+        return rule(module)
 
 
-def _linear(module: nn.Module) -> float:
+def _linear(module: nn.Linear) -> float:
     return spectral_norm_upper_bound(dense(module.weight))
 
 
@@ -39,34 +37,27 @@ def _at_most_one(module: nn.Module) -> float:
     return 1.0
 
 
-def _within_a_sample(axis: str) -> Rule:
+def _within_a_sample(module: nn.Module, axis: str = "dim") -> float:
     """A bound of 1 for layers that must not act on axis 0, which would mix the samples of a batch."""
-
-    def rule(module: nn.Module) -> float:
-        dim = getattr(module, axis)
-        if not isinstance(dim, int) or not (dim >= 1 or dim == -1):
-            raise ValueError(f"it must act on axis 1 or higher, or -1, not on the batch; got {axis}={dim}")
-        return 1.0
-
-    return rule
+    dim = getattr(module, axis)
+    if not isinstance(dim, int) or not (dim >= 1 or dim == -1):
+        raise ValueError(f"it must act on axis 1 or higher, or -1, not on the batch; got {axis}={dim}")
+    return 1.0
 
 
-def _householder(module: nn.Module) -> float:
+def _householder(module: Householder) -> float:
     """On each pair the identity or ``I - 2 v v^T``, of norm ``max(1, 2 |v|^2 - 1)``: v is a rounded unit vector."""
-    _within_a_sample("dim")(module)
-    normals = module.normals
-    if not isinstance(normals, torch.Tensor):
-        raise ValueError("its normals are no tensor")
-    squared = float(normals.detach().to("cpu", torch.float64).square().sum(1).max()) * (1 + gamma(4))
+    _within_a_sample(module)
+    squared = float(module.normals.detach().to("cpu", torch.float64).square().sum(1).max()) * (1 + gamma(4))
     return max(1.0, math.nextafter(2 * squared - 1, math.inf))
 
 
-def _scale(module: nn.Module) -> float:
-    return _finite(abs(float(module.factor)))  # type: ignore[arg-type]
+def _scale(module: Scale) -> float:
+    return _finite(abs(float(module.factor)))
 
 
-def _leaky_relu(module: nn.Module) -> float:
-    return max(1.0, _finite(abs(float(module.negative_slope))))  # type: ignore[arg-type]
+def _leaky_relu(module: nn.LeakyReLU) -> float:
+    return max(1.0, _finite(abs(float(module.negative_slope))))
 
 
 def _finite(value: float) -> float:
@@ -77,26 +68,26 @@ def _finite(value: float) -> float:
 
 RULES: dict[type[nn.Module], Rule] = {
     # Layers under any constraint are linear layers: what counts is their weight as it is.
-    nn.Linear: in_evaluation(_linear),
-    nn.Conv2d: in_evaluation(convolution_rule),
-    nn.ConvTranspose2d: in_evaluation(convolution_rule),
-    KernelConv2d: in_evaluation(kernel_convolution_rule),
-    KernelConvTranspose2d: in_evaluation(kernel_convolution_rule),
+    nn.Linear: partial(in_evaluation, _linear),
+    nn.Conv2d: partial(in_evaluation, convolution_rule),
+    nn.ConvTranspose2d: partial(in_evaluation, convolution_rule),
+    KernelConv2d: partial(in_evaluation, kernel_convolution_rule),
+    KernelConvTranspose2d: partial(in_evaluation, kernel_convolution_rule),
     ScaledAvgPool2d: _at_most_one,
     NormPool2d: _at_most_one,
     # Permutations of the pixels.
     nn.PixelUnshuffle: _at_most_one,
     nn.PixelShuffle: _at_most_one,
-    GroupSort: _within_a_sample("dim"),
-    MaxMin: _within_a_sample("dim"),
-    FullSort: _within_a_sample("dim"),
-    Maxout: _within_a_sample("dim"),
+    GroupSort: _within_a_sample,
+    MaxMin: _within_a_sample,
+    FullSort: _within_a_sample,
+    Maxout: _within_a_sample,
     Householder: _householder,
     Abs: _at_most_one,
     Scale: _scale,
     nn.Identity: _at_most_one,
-    nn.Flatten: _within_a_sample("start_dim"),
-    nn.Unflatten: _within_a_sample("dim"),
+    nn.Flatten: partial(_within_a_sample, axis="start_dim"),
+    nn.Unflatten: _within_a_sample,
     # In evaluation mode the identity.
     nn.Dropout: _at_most_one,
     nn.ReLU: _at_most_one,

@@ -64,13 +64,13 @@ class Arcs:
 
     def shortest(self) -> Callable[[FloatArray], FloatArray]:
         """The step of ``potentials_of_plan`` over these arcs; infinity where no arc ends."""
-        order = np.argsort(self.columns, kind="stable")
-        rows, columns, cost = self.rows[order], self.columns[order], self.cost[order]
-        starts = np.flatnonzero(np.diff(columns, prepend=-1))
+        order = np.argsort(self.columns)
+        rows, cost = self.rows[order], self.cost[order]
+        ends, starts = np.unique(self.columns[order], return_index=True)
 
         def step(x_path: FloatArray) -> FloatArray:
             out = np.full(self.shape[1], np.inf)
-            out[columns[starts]] = np.minimum.reduceat(x_path[rows] + cost, starts)
+            out[ends] = np.minimum.reduceat(x_path[rows] + cost, starts)
             return out
 
         return step

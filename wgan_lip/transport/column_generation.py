@@ -6,17 +6,18 @@ import numpy as np
 import torch
 
 from wgan_lip.transport.arcs import Arcs, IndexArray
+from wgan_lip.transport.both_sides import BothSides
 from wgan_lip.transport.bracket import Bracket
 from wgan_lip.transport.norm import paired
 from wgan_lip.transport.plan import Plan, monotone_plan
 from wgan_lip.transport.potentials import potentials_of_plan
-from wgan_lip.transport.pricing import FEW_COORDINATES, Level, Pricer, Transform, levels
+from wgan_lip.transport.pricing import FEW_COORDINATES, Level, Pricer, Transform
 from wgan_lip.transport.problem import Problem, integer_masses
 from wgan_lip.transport.progress import Budget, BudgetSpentError, Progress, Watcher
 from wgan_lip.transport.rounding import shrink
 from wgan_lip.transport.samples import FloatArray
 from wgan_lip.transport.simplex import CLOSE, network_simplex
-from wgan_lip.transport.team import SharedPricer, Team
+from wgan_lip.transport.team import Team
 
 # Note [column generation]
 # Of the n m arcs an optimal plan uses n + m - 1. The simplex solves the problem on a few arcs; its potentials price all
@@ -95,14 +96,8 @@ class _Generation:
     ) -> None:
         self.problem, self.bracket = problem, Bracket(problem)
         self._budget, self._report, self._max_iterations, self._device = budget, report, max_iterations, device
-        self._levels = levels(problem.norm, problem.dimension)
-        self._center = (problem.x.mean(axis=0) + problem.y.mean(axis=0)) / 2
+        self._sides = BothSides(problem, budget, device, team)
         self._cap = np.inf
-        self._pricers: dict[tuple[bool, Level], Pricer | SharedPricer] = {}
-        # A GPU is faster than any team of CPUs.
-        shares = team is not None and torch.device(device).type == "cpu" and team.is_worth(problem.x, problem.y)
-        self._team = team if shares else None
-        self._is_known = False
         self._apart = problem.x.mean(axis=0) - problem.y.mean(axis=0)
         axis = self._apart if self._is_apart() else np.eye(problem.dimension)[np.ptp(problem.x, axis=0).argmax()]
         x_order, y_order = (np.argsort(points @ axis, kind="stable") for points in (problem.x, problem.y))
@@ -130,7 +125,7 @@ class _Generation:
             return
         # See the note on capped distances in simplex.py.
         self._cap = 4 * float(self._cost(self.bracket.plan).max())
-        self._pricers.clear()
+        self._sides.cut(self._cap)
         self._generate(Arcs(arcs.shape, arcs.keys, np.minimum(arcs.cost, self._cap)), None)
 
     def _coarse(self) -> tuple[FloatArray, FloatArray] | None:
@@ -147,9 +142,8 @@ class _Generation:
         coarser = _Generation(part, self._budget, self._report, self._max_iterations, self._device)
         coarser.run(None)
         # From here on the whole problem has a lower bound that is nearly its own.
-        pricer = Pricer(
-            problem.y, part.x, problem.norm, self._levels[0], self._center, self._device, check=self._budget.check
-        )
+        level, center = self._sides.levels[0], self._sides.center
+        pricer = Pricer(problem.y, part.x, problem.norm, level, center, self._device, check=self._budget.check)
         y_potential = pricer.transform(shrink(coarser.bracket.x_potential, problem.dimension), 1).potential
         return np.zeros(len(problem.x)), y_potential
 
@@ -165,7 +159,7 @@ class _Generation:
         x_potential, y_potential = (np.zeros(n), np.zeros(m)) if start is None else start
         for swapped in sides:
             self._budget.check(_BYTES_AN_ARC * (len(arcs) + k * (m if swapped else n)))
-            priced = self._price(swapped, self._levels[0], x_potential if swapped else y_potential, k)
+            priced = self._price(swapped, self._sides.levels[0], x_potential if swapped else y_potential, k)
             arcs = self._with(arcs, *self._endpoints(swapped, priced))
             if start is not None and not swapped:
                 x_potential = priced.potential
@@ -177,7 +171,7 @@ class _Generation:
 
     def _generate(self, arcs: Arcs, start: tuple[FloatArray, FloatArray] | None) -> None:
         """Solve and price in turn until nothing pays at any level of precision."""
-        remaining, swapped = list(self._levels), False
+        remaining, swapped = list(self._sides.levels), False
         for round_ in range(_ROUNDS):
             self._budget.check(_BYTES_AN_ARC * len(arcs))
             basis = network_simplex(self.problem, arcs.matrix(), self._max_iterations, start)
@@ -224,7 +218,7 @@ class _Generation:
         if not self.bracket.is_closed(_CLOSE_ENOUGH):
             moved = np.minimum(self._cost(plan), self._cap)
             path = potentials_of_plan(arcs.shortest(), plan, moved, arcs.shape)
-            self._price(False, self._levels[-1], path, _LOOKED_AT)
+            self._price(False, self._sides.levels[-1], path, _LOOKED_AT)
 
     def _without_the_dearest(
         self, arcs: Arcs, more: Arcs, plan: Plan, x_potential: FloatArray, y_potential: FloatArray
@@ -244,25 +238,11 @@ class _Generation:
 
     def _price(self, swapped: bool, level: Level, potential: FloatArray, k: int) -> Transform:
         """Price all arcs against a potential on y, or on x if swapped, and tighten the bracket by its c-transform."""
-        if (swapped, level) not in self._pricers:
-            # One pricer at a time: each holds copies of the points.
-            self._pricers = {key: pricer for key, pricer in self._pricers.items() if key[1] == level}
-            self._pricers[swapped, level] = self._pricer(swapped, level)
         potential = shrink(potential, self.problem.dimension)
-        priced = self._pricers[swapped, level].transform(potential, k)
+        priced = self._sides.transform(swapped, level, potential, k)
         pair = (potential, priced.potential) if swapped else (priced.potential, potential)
         self.bracket.add_potentials(*pair)
         return priced
-
-    def _pricer(self, swapped: bool, level: Level) -> Pricer | SharedPricer:
-        problem, budget = self.problem, self._budget
-        points, others = (problem.y, problem.x) if swapped else (problem.x, problem.y)
-        if self._team is None:
-            return Pricer(points, others, problem.norm, level, self._center, self._device, self._cap, budget.check)
-        if not self._is_known:
-            self._team.begin(problem.x, problem.y, problem.norm, self._center)
-            self._is_known = True
-        return self._team.pricer(swapped, points, others, problem.norm, level, self._center, self._cap, budget)
 
     def _endpoints(self, swapped: bool, priced: Transform) -> tuple[IndexArray, IndexArray]:
         """Indices of points of x and of y of the priced arcs, each of shape (n k,)."""

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+_MEMINFO = "/proc/meminfo"
 _CGROUPS = (
     ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
     ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
@@ -15,7 +16,7 @@ def available_memory() -> float:
         Infinity where the system does not tell.
     """
     available = float("inf")
-    meminfo = Path("/proc/meminfo")
+    meminfo = Path(_MEMINFO)
     if meminfo.exists():
         fields = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
         if "MemAvailable" in fields:

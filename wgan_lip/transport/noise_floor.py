@@ -61,7 +61,7 @@ def noise_floor(
         raise ValueError(f"x must hold at least two points to be split; got {n}")
     if size is None:
         size = n // 2
-    if not 1 <= size <= n // 2:
+    if size < 1 or 2 * size > n:
         raise ValueError(f"size must be between 1 and half the sample, {n // 2} of {n}; got size={size}")
     if splits < 1:
         raise ValueError(f"splits must be at least 1; got splits={splits}")

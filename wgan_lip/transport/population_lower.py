@@ -122,12 +122,12 @@ def sub_gaussian_margin(sides: tuple[Spread, Spread], sizes: tuple[int, int], de
 
 
 def _empirical_bernstein(sides: tuple[Spread, Spread], scores: tuple[FloatArray, FloatArray], delta: float) -> float:
-    random = [(side, values) for side, values in zip(sides, scores, strict=True) if not side.is_dirac]
+    random = [(side.diameter, values) for side, values in zip(sides, scores, strict=True) if side.diameter]
     margin = 0.0
-    for side, values in random:
+    for diameter, values in random:
         log = math.log(2 * len(random) / delta)
         margin += math.sqrt(2 * _variance_of_mean(values) * log)
-        margin += 7 * (side.diameter or 0.0) * log / (3 * (len(values) - 1))
+        margin += 7 * diameter * log / (3 * (len(values) - 1))
     return margin
 
 

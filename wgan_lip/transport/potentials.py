@@ -69,7 +69,7 @@ def potentials_of_plan(
         np.minimum.at(x_next, plan.rows, y_next[plan.columns] - moved)
         change = max(np.abs(x_next - x_path).max(), np.abs(y_next - y_path).max())
         x_path, y_path = x_next, y_next
-        if change <= roundoff(8) * max(np.abs(x_path).max(), moved.max()):
+        if change <= roundoff(8) * np.abs(x_path).max():
             break
     return y_path
 

@@ -1,0 +1,78 @@
+"""What rounding may do to a network's values: the formula, and the magnitudes that go into it."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from wgan_lip.lipschitz.certificate import LayerBound, LipschitzCertificate
+from wgan_lip.lipschitz.rounding import Magnitudes, rounding_of_values, values_and_magnitudes
+
+
+def test_magnitudes_are_joined_by_the_larger_of_each():
+    first, second = Magnitudes(3.0, 5), Magnitudes(2.0, 7)
+    assert first.joined(second) == second.joined(first) == Magnitudes(3.0, 7)
+    assert Magnitudes(4.0, 8).joined(first) == first.joined(Magnitudes(4.0, 8)) == Magnitudes(4.0, 8)
+
+
+@pytest.mark.parametrize("bounds", [[0.5], [1.0, 3.0, 0.25], [1.5, 2.0]])
+@pytest.mark.parametrize("width", [1, 2, 784])
+def test_each_layers_error_is_carried_through_those_after_it(bounds, width):
+    certificate = LipschitzCertificate(1.0, "l2", tuple(LayerBound("", "Linear", bound) for bound in bounds))
+    u = 2.0**-53
+    each = (width + 2) * u / (1 - (width + 2) * u) * (math.sqrt(width) + 2) * 7.0
+    expected = len(bounds) * each * math.prod(max(1.0, bound) for bound in bounds)
+    assert expected <= rounding_of_values(certificate, Magnitudes(7.0, width)) <= expected * (1 + 2e-6)
+
+
+def doubling(features: int) -> nn.Linear:
+    layer = nn.Linear(features, features, bias=False).double()
+    with torch.no_grad():
+        layer.weight.copy_(2 * torch.eye(features))
+    return layer.requires_grad_(True)
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 3, 100])
+def test_the_largest_sample_of_any_layer_and_the_widest_count(chunk):
+    x = torch.tensor([[3.0, 4.0], [0.0, 0.0], [0.0, 1.0]])
+    narrowing = nn.Linear(2, 1, bias=False).double()
+    with torch.no_grad():
+        narrowing.weight.copy_(torch.tensor([[0.1, 0.0]]))
+    network = nn.Sequential(doubling(2), narrowing)
+    values, magnitudes = values_and_magnitudes(network, x, chunk)
+    assert values.dtype == torch.float64
+    assert not values.requires_grad
+    torch.testing.assert_close(values, torch.tensor([[0.6], [0.0], [0.0]], dtype=torch.float64))
+    assert magnitudes == Magnitudes(10.0, 2)
+    # What was hooked is so no more, also after an error.
+    assert not any(module._forward_hooks for module in network.modules())
+    with pytest.raises(RuntimeError, match="shapes"):
+        values_and_magnitudes(network, torch.zeros(3, 5), chunk)
+    assert not any(module._forward_hooks for module in network.modules())
+
+
+def test_the_samples_themselves_count_and_so_do_axes_after_the_first():
+    x = torch.ones(2, 3, 3)
+    shrinking = nn.Sequential(nn.Flatten(), nn.Linear(9, 2, bias=False).double())
+    with torch.no_grad():
+        shrinking[1].weight.fill_(1e-3)
+    assert values_and_magnitudes(shrinking, x, 1)[1] == Magnitudes(3.0, 9)
+
+
+def test_small_numbers_are_no_larger_than_they_are():
+    identity = nn.Identity()
+    assert values_and_magnitudes(identity, torch.tensor([[0.25]]), 1)[1] == Magnitudes(0.25, 1)
+    assert values_and_magnitudes(identity, torch.zeros(0, 3), 1)[1] == Magnitudes(0.0, 3)
+
+
+def test_a_value_a_sample_is_one_coordinate():
+    values, magnitudes = values_and_magnitudes(nn.Flatten(0), torch.tensor([[0.5], [-2.0], [1.0]]), 2)
+    assert values.tolist() == [0.5, -2, 1]
+    assert magnitudes == Magnitudes(2.0, 1)
+
+
+def test_a_nan_of_a_layer_in_the_middle_is_infinitely_large():
+    network = nn.Sequential(nn.Hardshrink(math.nan), nn.Identity(), nn.ReLU())
+    network[1].register_forward_hook(lambda module, args, output: output + math.nan)
+    assert values_and_magnitudes(network, torch.ones(2, 3), 2)[1] == Magnitudes(math.inf, 3)

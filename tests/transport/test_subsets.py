@@ -1,0 +1,14 @@
+"""Random disjoint subsets."""
+
+import numpy as np
+import torch
+
+from wgan_lip.transport.subsets import disjoint_subsets
+
+
+def test_subsets_are_disjoint_in_a_random_order_and_may_leave_some_out():
+    points = np.arange(30.0)[:, None]
+    subsets = disjoint_subsets(points, (3, 4, 0, 20), torch.Generator().manual_seed(0))
+    assert [len(subset) for subset in subsets] == [3, 4, 0, 20]
+    order = torch.randperm(30, generator=torch.Generator().manual_seed(0))
+    assert np.concatenate(subsets)[:, 0].tolist() == order[:27].tolist()
