@@ -20,6 +20,7 @@ from typing import Any
 import yaml
 from rich.console import Console
 
+from wgan_lip.cli.configs import config_path
 from wgan_lip.report import read_found, search_table
 from wgan_lip.training.run_folder import finished_step
 from wgan_lip.training.search_space import Sweep, as_arguments, load_sweep
@@ -37,13 +38,13 @@ def experiment(arguments: list[str]) -> tuple[str, Path]:
         arguments: of ``fit``.
     """
     parser = argparse.ArgumentParser(allow_abbrev=False)
-    parser.add_argument("-c", "--config", action="append", default=[], type=Path)
+    parser.add_argument("-c", "--config", action="append", default=[], type=config_path)
     parser.add_argument("--name")
     parser.add_argument("--runs_dir")
     given, _ = parser.parse_known_args(arguments)
     merged = {"name": "run", "runs_dir": "runs"}
     for path in given.config:
-        merged |= {key: value for key, value in yaml.safe_load(path.read_text()).items() if key in merged}
+        merged |= {key: value for key, value in yaml.safe_load(Path(path).read_text()).items() if key in merged}
     return given.name or merged["name"], Path(given.runs_dir or merged["runs_dir"])
 
 

@@ -75,12 +75,12 @@ def test_other_data_of_the_same_kind(monkeypatch, trained, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--n", "0"), "n must be at least 1; got n=0"),
+        (("--n", "0"), "argument -n/--n: must be a whole number from 1; got '0'"),
         (("--eps", "-1", "--no-attacks"), "eps must hold positive and finite radii"),
         (("--confidence", "2"), "no such confidence|between 0 and 1"),
         (("--norm", "l1"), "invalid choice"),
-        (("--seed", "-1"), "seed must be at least 0"),
-        (("-o", "curve.pdf"), "--output must be a .png file in a folder that exists; got curve.pdf"),
+        (("--seed", "-1"), "argument --seed: must be a whole number from 0; got '-1'"),
+        (("-o", "curve.pdf"), "argument -o/--output: must end in .png; got curve.pdf"),
     ],
 )
 def test_bad_options_are_named(monkeypatch, trained, capsys, arguments, message):

@@ -119,11 +119,11 @@ def test_a_classifier_on_held_out_images(monkeypatch, capsys, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["-n", 1], "n must be at least 2; got n=1"),
-        (["--seed", -1], "seed must be at least 0; got seed=-1"),
-        (["-o", "figure.pdf"], "--output must end in .png; got figure.pdf"),
-        (["-o", "/nowhere/figure.png"], "--output: there is no folder /nowhere"),
-        (["nothing.ckpt"], "nothing.ckpt: there is no such file"),
+        (["-n", 1], "argument -n/--n: must be a whole number from 2; got '1'"),
+        (["--seed", -1], "argument --seed: must be a whole number from 0; got '-1'"),
+        (["-o", "figure.pdf"], "argument -o/--output: must end in .png; got figure.pdf"),
+        (["-o", "/nowhere/figure.png"], "argument -o/--output: there is no folder /nowhere"),
+        (["nothing.ckpt"], "CKPT nothing.ckpt: there is no such file"),
         (["--what"], "unrecognized arguments: --what"),
     ],
 )

@@ -70,11 +70,11 @@ def test_w1_reads_what_sample_writes(monkeypatch, tmp_path, checkpoint, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["-n", 0], "n must be at least 1; got n=0"),
-        (["--seed", -1], "seed must be at least 0; got seed=-1"),
-        (["-o", "s.txt"], "--output must end in .npz or .npy; got s.txt"),
-        (["-o", "/nowhere/s.npz"], "--output: there is no folder /nowhere"),
-        (["-n", "many"], "invalid int value: 'many'"),
+        (["-n", 0], "argument -n/--n: must be a whole number from 1; got '0'"),
+        (["--seed", -1], "argument --seed: must be a whole number from 0; got '-1'"),
+        (["-o", "s.txt"], "argument -o/--output: must end in .npz or .npy; got s.txt"),
+        (["-o", "/nowhere/s.npz"], "argument -o/--output: there is no folder /nowhere"),
+        (["-n", "many"], "got 'many'"),
         (["--what"], "unrecognized arguments: --what"),
     ],
 )
@@ -95,7 +95,7 @@ def test_bad_checkpoints_are_named(monkeypatch, capsys, checkpoint, tmp_path):
         lambda c: c["wgan_lip"].update(config=c["wgan_lip"]["config"].replace("torch.optim.Adam", "os.system")),
     )
     cases = {
-        tmp_path / "none.ckpt": "there is no such file",
+        tmp_path / "none.ckpt": f"CKPT {tmp_path / 'none.ckpt'}: there is no such file",
         tmp_path / "cut.ckpt": "is truncated, damaged, or not a checkpoint of wgan-lip",
         changed("bare.ckpt", lambda c: c["wgan_lip"].pop("config")): "holds no config of a model",
         changed("fewer.ckpt", lambda c: c["state_dict"].popitem()): "is of another network: its averaged",

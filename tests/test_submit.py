@@ -98,7 +98,7 @@ def test_one_process_for_each_gpu():
         (["--gpus=4", "--tasks-per-node=2"], "got --gpus 4 --tasks-per-node 2: leave the latter out"),
         (["--time=2"], "--time must be longer than --signal-delay, 120 seconds; got 2 minutes"),
         (["--time=soon"], "--time must be minutes, HOURS:MINUTES:SECONDS or DAYS-HOURS:MINUTES:SECONDS; got 'soon'"),
-        (["--max-parallel=0"], "--max-parallel must be at least 1"),
+        (["--max-parallel=0"], "--max-parallel: must be a whole number from 1; got '0'"),
         (["--trainer.devices=2"], "--trainer.devices follows from --nodes, --gpus and --tasks-per-node: leave it out"),
         (["--gpus=1"], "--gpus 1, but trainer.accelerator is cpu: pass --trainer.accelerator=gpu"),
         (["--trainer.accelerator=gpu"], "trainer.accelerator is gpu, but no --gpus are asked for"),

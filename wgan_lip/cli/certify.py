@@ -1,6 +1,5 @@
 """``wgan-lip certify``: what is proven of a trained classifier, and attacks that try to break it."""
 
-import argparse
 import json
 import math
 import sys
@@ -12,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from wgan_lip.cli.command_parser import CommandParser
+from wgan_lip.cli.command_parser import CommandParser, output, share, whole
 from wgan_lip.cli.errors import in_one_line
 from wgan_lip.cli.rebuild import load_data, load_module
 from wgan_lip.data import ImageDataModule
@@ -21,7 +20,7 @@ from wgan_lip.randomness import keyed_generator
 from wgan_lip.report import certified_curve, save_figure
 from wgan_lip.robustness import PGD, Accuracy, Robustness, measure_robustness
 from wgan_lip.training import RobustClassifier, default_eps, draw_images
-from wgan_lip.training.run_folder import find_checkpoint, load_checkpoint
+from wgan_lip.training.run_folder import checkpoint_at, load_checkpoint
 from wgan_lip.training.stepped import CHECKPOINT_KEY
 
 _DESCRIPTION = """\
@@ -45,17 +44,10 @@ def run_certification(words: Sequence[str]) -> None:
     Args:
         words: its arguments.
     """
-    options = _parser().parse_args(words)
+    options = make_parser().parse_args(words)
     with in_one_line():
-        for name in ("n", "steps", "restarts"):
-            if getattr(options, name) < 1:
-                raise ValueError(f"{name} must be at least 1; got {name}={getattr(options, name)}")
-        if options.seed < 0:
-            raise ValueError(f"seed must be at least 0; got seed={options.seed}")
-        out = None if options.output is None else Path(options.output)
-        if out is not None and (out.suffix != ".png" or not out.absolute().parent.is_dir()):
-            raise ValueError(f"--output must be a .png file in a folder that exists; got {out}")
-        path = find_checkpoint(options.checkpoint, "runs", "run")
+        out: Path | None = options.output
+        path = checkpoint_at(options.checkpoint)
         classifier = load_module(path, trust=options.trust)
         if not isinstance(classifier, RobustClassifier):
             raise ValueError(f"{path} is of a {type(classifier).__name__}, which is no classifier")
@@ -190,19 +182,20 @@ def _percent(share: Accuracy | None) -> str:
     return "-" if share is None else f"{100 * share.value:.2f} ± {50 * (share.high - share.low):.2f}"
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> CommandParser:
+    """The command's parser."""
     parser = CommandParser("wgan-lip certify", _DESCRIPTION, _EPILOG)
-    parser.add_argument("checkpoint", help="a checkpoint, or the folder of a run")
-    parser.add_argument("--data", help="folder of the same kind of data (default: the one of the training)")
-    parser.add_argument("--eps", type=float, nargs="+", help="radii, pixels in [0, 1] (default: of the norm)")
-    parser.add_argument("--norm", choices=("l2", "linf"), help="of the radii (default: the classifier's)")
-    parser.add_argument("-n", "--n", type=int, default=10_000, help="held-out images (default: 10000, or all)")
-    parser.add_argument("--steps", type=int, default=40, help="of PGD, each restart (default: 40)")
-    parser.add_argument("--restarts", type=int, default=5, help="of PGD (default: 5)")
-    parser.add_argument("--no-attacks", action="store_true", help="certify only")
-    parser.add_argument("--confidence", type=float, default=0.95, help="of the intervals (default: 0.95)")
-    parser.add_argument("--seed", type=int, default=0, help="of the images and the attacks (default: 0)")
-    parser.add_argument("-o", "--output", help="a .png file: certified accuracy over all radii, and the attacks'")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--trust", action="store_true", help="build classes of other packages that the config names")
+    add = parser.add_argument
+    parser.add_checkpoint()
+    add("--data", metavar="FOLDER", help="of the same kind of data (default: the one of the training)")
+    add("--norm", choices=("l2", "linf"), help="of the radii (default: the classifier's)")
+    add("--eps", type=float, nargs="+", help="radii, pixels in [0, 1] (default: of the norm)")
+    add("-n", "--n", type=whole(1), default=10_000, metavar="N", help="held-out images (default: 10000, or all)")
+    add("--steps", type=whole(1), default=40, metavar="N", help="of PGD, each restart (default: 40)")
+    add("--restarts", type=whole(1), default=5, metavar="N", help="of PGD (default: 5)")
+    add("--no-attacks", action="store_true", help="certify only")
+    add("--confidence", type=share, default=0.95, metavar="P", help="of the intervals (default: 0.95)")
+    add("-o", "--output", type=output(".png"), metavar="FILE", help="a .png file: certified accuracy over all radii")
+    parser.add_seed("the images and the attacks")
+    parser.add_json("tables")
     return parser

@@ -1,22 +1,59 @@
-"""The commands there are, and a line for each."""
+"""The commands there are, in the order of their use, and where each is found."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
 
 DESCRIPTION = (
     "Train Wasserstein GANs and estimators of the Wasserstein-1 distance with certified 1-Lipschitz critics, set "
     "against its exact value; and classifiers whose robustness is proven."
 )
-TRAINING_COMMANDS = {
-    "fit": "Train a GAN, a critic on one pair, or a classifier: wgan-lip fit -c configs/gan/digits.yaml",
-    "validate": "Evaluate a checkpoint on held-out samples: a critic's estimate against the exact W1.",
-    "test": "The same as validate: nothing was chosen on the held-out samples.",
-}
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command.
+
+    Attributes:
+        group: the heading under which it is listed.
+        line: what it is for.
+        function: ``module:function`` within ``wgan_lip.cli``, of the arguments after the command's name. The module's
+            ``make_parser()`` makes the parser that completion is told of.
+        is_lightning: whether it is one of Lightning's, whose function is given the command's name as well.
+    """
+
+    group: str
+    line: str
+    function: str
+    is_lightning: bool = False
+
+    def load(self) -> Callable[[list[str]], None]:
+        """The function; only now is imported what the command needs, which may be Lightning."""
+        module, _, function = self.function.partition(":")
+        return _found(module, function)
+
+    def make_parser(self) -> Any:
+        """The command's parser; of all of Lightning's commands together, where it is one of those."""
+        return _found("parsed" if self.is_lightning else self.function.partition(":")[0], "make_parser")()
+
+
+def _found(module: str, function: str) -> Callable[..., Any]:
+    return getattr(import_module(f"wgan_lip.cli.{module}"), function)
+
+
+_BEGIN, _TRAIN, _LOOK, _COMPARE = "begin", "train", "look at what was trained", "compare"
 COMMANDS = {
-    **TRAINING_COMMANDS,
-    "compare": "Critics on pairs with known W1: wgan-lip compare -c configs/compare/absolute_value.yaml",
-    "report": "One HTML page of what there is to see of runs: wgan-lip report runs/digits/RUN",
-    "certify": "What is proven of a classifier, and attacks on it: wgan-lip certify runs/fashion_mnist_linf/RUN",
-    "diagnose": "Where critics lose gradient norm, layer by layer: wgan-lip diagnose last.ckpt -o gradients.png",
-    "export": "A trained network as ordinary layers: wgan-lip export last.ckpt -o critic.pt2",
-    "sample": "Draw samples from a checkpoint's generator: wgan-lip sample last.ckpt -n 10000 -o samples.npz",
-    "submit": "Train as a job of Slurm: wgan-lip submit -c configs/gan/digits.yaml --nodes 2 --time 30",
-    "w1": "Exact W1 between two sample sets: wgan-lip w1 real.npy fake.npy",
+    "configs": Command(_BEGIN, "list the configs that come along", "configs:run_configs"),
+    "fit": Command(_TRAIN, "train a GAN, a critic on one pair, or a classifier", "train:run_training", True),
+    "validate": Command(_TRAIN, "evaluate a checkpoint on held-out samples", "train:run_training", True),
+    "test": Command(_TRAIN, "the same: nothing was chosen on the held-out samples", "train:run_training", True),
+    "submit": Command(_TRAIN, "fit as a job of Slurm, or as an array of jobs", "submit:run_submission"),
+    "report": Command(_LOOK, "one HTML page of runs; of a running one, in the browser", "report:run_report"),
+    "sample": Command(_LOOK, "draw samples from a checkpoint's generator", "sample:run_sampling"),
+    "diagnose": Command(_LOOK, "where critics lose gradient norm, layer by layer", "diagnose:run_diagnosis"),
+    "certify": Command(_LOOK, "what is proven of a classifier, and attacks on it", "certify:run_certification"),
+    "export": Command(_LOOK, "a trained network as ordinary layers", "export:run_export"),
+    "w1": Command(_COMPARE, "exact W1 between two sample sets", "w1:run"),
+    "compare": Command(_COMPARE, "critics on pairs with known W1, seed by seed", "compare:run_comparison"),
 }

@@ -13,7 +13,6 @@ from pytorch_lightning.loggers import WandbLogger
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 from rich.console import Console
 
-from wgan_lip.cli.commands import COMMANDS
 from wgan_lip.cli.compare_launcher import add_launcher_arguments, launcher_of
 from wgan_lip.cli.config import OneLineParser
 from wgan_lip.cli.errors import in_one_line
@@ -23,6 +22,9 @@ from wgan_lip.training import wandb_logger
 from wgan_lip.training.loggers import WandbMode
 from wgan_lip.training.run_folder import check_name
 
+_DESCRIPTION = "Train critics on pairs with known W1, seed by seed, and set their estimates against the truth."
+_EPILOG = "wgan-lip compare -c configs/compare/cones.yaml; run again, it goes on where it stopped."
+
 
 def run_comparison(args: list[str]) -> None:
     """Run the command; exit status 1 if a cell failed, 128 and the signal's number if it was interrupted.
@@ -30,7 +32,7 @@ def run_comparison(args: list[str]) -> None:
     Args:
         args: the arguments after the command's name.
     """
-    options = _parser().parse_args(args)
+    options = make_parser().parse_args(args)
     console = Console()
 
     def say(line: str) -> None:
@@ -72,8 +74,9 @@ def run_comparison(args: list[str]) -> None:
         raise SystemExit(1)
 
 
-def _parser() -> OneLineParser:
-    parser = OneLineParser(prog="wgan-lip compare", description=COMMANDS["compare"])
+def make_parser() -> OneLineParser:
+    """The command's parser."""
+    parser = OneLineParser(prog="wgan-lip compare", description=_DESCRIPTION, epilog=_EPILOG)
     parser.add_argument("-c", "--config", action=ActionConfigFile, help="A YAML file with any of the options below.")
     parser.add_argument("--name", type=str, required=True, help="Name of the comparison.")
     parser.add_argument(

@@ -6,16 +6,34 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import yaml
+from jsonargparse import ActionConfigFile  # type: ignore[attr-defined]
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.cli import LightningArgumentParser, SaveConfigCallback
 from pytorch_lightning.loggers import WandbLogger
 
+from wgan_lip.cli.configs import config_path
 from wgan_lip.cli.errors import TRACEBACK, essence, fail
 from wgan_lip.training.stepped import CHECKPOINT_KEY
 
 
+class ConfigFile(ActionConfigFile):
+    """``-c`` of a file, or of one of the configs that come along."""
+
+    def __call__(self, parser: Any, cfg: Any, values: Any, option_string: str | None = None) -> None:
+        try:
+            path = config_path(values)
+        except ValueError as error:
+            parser.error(str(error), error)
+        super().__call__(parser, cfg, path, option_string)
+
+
 class OneLineParser(LightningArgumentParser):
-    """A parser whose errors are one line, without the usage."""
+    """A parser whose errors are one line, without the usage, and which knows the configs that come along."""
+
+    def add_argument(self, *args: Any, **kwargs: Any) -> Any:
+        if kwargs.get("action") is ActionConfigFile:
+            kwargs["action"] = ConfigFile
+        return super().add_argument(*args, **kwargs)
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         if os.environ.get(TRACEBACK) and ex is not None:

@@ -1,6 +1,5 @@
 """``wgan-lip diagnose``: where a trained network loses gradient norm, layer by layer."""
 
-import argparse
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,7 +8,7 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from wgan_lip import __version__
-from wgan_lip.cli.command_parser import CommandParser
+from wgan_lip.cli.command_parser import CommandParser, output, whole
 from wgan_lip.cli.errors import in_one_line
 from wgan_lip.cli.rebuild import load_data, load_module
 from wgan_lip.data import ImageDataModule
@@ -31,7 +30,7 @@ from wgan_lip.training import (
     gan_points,
     pair_points,
 )
-from wgan_lip.training.run_folder import find_checkpoint
+from wgan_lip.training.run_folder import checkpoint_at
 
 _DESCRIPTION = """\
 Say where the critics of checkpoints lose gradient norm: the norm of the gradient with respect to what each layer
@@ -59,18 +58,11 @@ def run_diagnosis(words: Sequence[str]) -> None:
     Args:
         words: its arguments.
     """
-    options = _parser().parse_args(words)
+    options = make_parser().parse_args(words)
     console = Console()
     with in_one_line():
-        for name, least in (("n", 2), ("seed", 0)):
-            if getattr(options, name) < least:
-                raise ValueError(f"{name} must be at least {least}; got {name}={getattr(options, name)}")
-        out = None if options.output is None else Path(options.output)
-        if out is not None and out.suffix != ".png":
-            raise ValueError(f"--output must end in .png; got {out}")
-        if out is not None and not out.absolute().parent.is_dir():
-            raise ValueError(f"--output: there is no folder {out.absolute().parent}")
-        paths = [find_checkpoint(checkpoint, "runs", "run") for checkpoint in options.checkpoints]
+        out: Path | None = options.output
+        paths = [checkpoint_at(checkpoint) for checkpoint in options.checkpoints]
         labels = _labels(paths)
         networks = [
             _diagnose(path, label, options.n, options.seed, options.trust)
@@ -124,14 +116,19 @@ def _labels(paths: Sequence[Path]) -> list[str]:
     ]
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> CommandParser:
+    """The command's parser."""
     parser = CommandParser("wgan-lip diagnose", _DESCRIPTION, _EPILOG)
-    parser.add_argument("checkpoints", nargs="+", metavar="CKPT", help="checkpoints, or folders of runs")
+    parser.add_checkpoint(several=True)
     parser.add_argument(
-        "-n", "--n", type=int, default=1024, help="points of each kind (default: 1024; at most what is held out)"
+        "-n",
+        "--n",
+        type=whole(2),
+        default=1024,
+        metavar="N",
+        help="points of each kind (default: 1024; at most what is held out)",
     )
-    parser.add_argument("-o", "--output", default=None, help="a .png file for the figure (default: none)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
-    parser.add_argument("--seed", type=int, default=0, help="of the points (default: 0)")
-    parser.add_argument("--trust", action="store_true", help="build classes of other packages that the config names")
+    parser.add_argument("-o", "--output", type=output(".png"), metavar="FILE", help="a .png file for the figure")
+    parser.add_seed("the points")
+    parser.add_json("tables")
     return parser

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -32,9 +33,19 @@ def _rank() -> int:
     return next((int(os.environ[name]) for name in names if name in os.environ), 0)
 
 
+def interrupted(message: str = "") -> NoReturn:
+    """End with the exit status of Ctrl-C, and one line.
+
+    Args:
+        message: what there is all the same.
+    """
+    sys.stderr.write("wgan-lip: interrupted" + (f": {message}" if message else "") + "\n")
+    raise SystemExit(128 + signal.SIGINT)
+
+
 @contextmanager
 def in_one_line(*errors: type[Exception]) -> Iterator[None]:
-    """Turn errors of these kinds into one line, and an interruption into its exit status.
+    """Turn errors of these kinds into one line.
 
     Args:
         errors: beside ValueError, OSError and MemoryError.
@@ -42,9 +53,6 @@ def in_one_line(*errors: type[Exception]) -> Iterator[None]:
     mended: tuple[type[Exception], ...] = (ValueError, OSError, MemoryError, *errors)
     try:
         yield
-    except KeyboardInterrupt:
-        sys.stderr.write("wgan-lip: interrupted\n")
-        raise SystemExit(130) from None
     except mended as error:
         if os.environ.get(TRACEBACK):
             raise

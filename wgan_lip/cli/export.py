@@ -1,6 +1,5 @@
 """``wgan-lip export``: a trained network as ordinary layers, for those who do not have this package."""
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from wgan_lip.files import check_suffix, write_network
 from wgan_lip.lipschitz import plain
 from wgan_lip.randomness import keyed_generator
 from wgan_lip.training import RobustClassifier, SteppedModule, W1Estimator, WassersteinGAN
-from wgan_lip.training.run_folder import find_checkpoint
+from wgan_lip.training.run_folder import checkpoint_at
 
 _DESCRIPTION = """\
 Write a checkpoint's network to a file, as ordinary layers without parametrisations, constraints and dropout:
@@ -58,11 +57,11 @@ def run_export(words: Sequence[str]) -> None:
     Args:
         words: its arguments.
     """
-    options = _parser().parse_args(words)
+    options = make_parser().parse_args(words)
     with in_one_line():
         out = Path(options.output)
         check_suffix(out)
-        path = find_checkpoint(options.checkpoint, "runs", "run")
+        path = checkpoint_at(options.checkpoint)
         module = load_module(path, options.trust)
         part = part_of(module, options.part, options.raw)
         shape = _shape(options.shape) if options.shape else part.shape
@@ -135,13 +134,13 @@ def _shape(text: str) -> tuple[int, ...]:
     return tuple(int(size) for size in sizes)
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> CommandParser:
+    """The command's parser."""
     parser = CommandParser("wgan-lip export", _DESCRIPTION, _EPILOG)
-    parser.add_argument("checkpoint", help="a checkpoint, or the folder of a run")
-    parser.add_argument("-o", "--output", required=True, help="a .pt2, .onnx or .pt file")
+    parser.add_checkpoint()
+    parser.add_argument("-o", "--output", required=True, metavar="FILE", help="a .pt2, .onnx or .pt file")
     parser.add_argument("--part", choices=("critic", "generator"), help="of a GAN (default: critic)")
     parser.add_argument("--relu", action="store_true", help="make sorting of linear maps and ReLUs, for verifiers")
     parser.add_argument("--shape", help="of one input, as in 1,28,28, where the network does not say")
     parser.add_argument("--raw", action="store_true", help="the generator itself where an average of it is kept")
-    parser.add_argument("--trust", action="store_true", help="build classes of other packages that the config names")
     return parser

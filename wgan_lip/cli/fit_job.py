@@ -21,7 +21,7 @@ class FitJob:
     def __call__(self) -> None:
         from wgan_lip.cli import main
 
-        # As if it were from a shell, for Lightning warns of arguments that are not.
+        # As if it were from a shell: Lightning and W&B look there for what was run.
         sys.argv = ["wgan-lip", "fit", *self.arguments]
         main()
 

@@ -38,10 +38,7 @@ class FitReader:
     """Reads arguments of ``wgan-lip fit``; making it takes a second, each reading less."""
 
     def __init__(self) -> None:
-        try:
-            _ParserOnly(["fit"])
-        except _MadeError as made:
-            self._cli = made.cli
+        self._cli = _made()
 
     def read(self, args: Sequence[str]) -> FitArguments:
         """Read and check them as far as that is possible on a machine without the job's devices.
@@ -69,6 +66,18 @@ class FitReader:
             accelerator=str(config.trainer.accelerator),
             config=config_text(self._cli.fit_parser, config),
         )
+
+
+def make_parser() -> LightningArgumentParser:
+    """The parser of the training commands, all together."""
+    return _made().parser
+
+
+def _made() -> "_ParserOnly":
+    try:
+        return _ParserOnly(["fit"])
+    except _MadeError as made:
+        return made.cli
 
 
 class _MadeError(Exception):

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from wgan_lip.cli.command_parser import CommandParser
+from wgan_lip.cli.command_parser import CommandParser, output
 from wgan_lip.cli.errors import in_one_line
 from wgan_lip.cli.kinds import kind_of, kind_of_steps
 from wgan_lip.cli.rebuild import load_module
 from wgan_lip.lipschitz import certify
 from wgan_lip.report import save_figure
 from wgan_lip.report.page import CheckpointCertificate, RunRecord, read_run, serve_page, write_page
-from wgan_lip.training.run_folder import find_checkpoint
+from wgan_lip.training.run_folder import checkpoint_at
 
 _DESCRIPTION = """\
 Make one HTML page of one or several runs: estimated against exact W1 (or accuracy) with what sampling does to it, the
@@ -38,7 +38,7 @@ def run_report(words: Sequence[str]) -> None:
     Args:
         words: its arguments.
     """
-    options = _parser().parse_args(words)
+    options = make_parser().parse_args(words)
     console = Console()
     with in_one_line():
         folders = [Path(run) for run in options.runs]
@@ -52,9 +52,7 @@ def run_report(words: Sequence[str]) -> None:
         written = []
         if options.figures is not None:
             written += _write_figures(runs, Path(options.figures))
-        path = Path(options.output) if options.output else _default_output(runs)
-        if path.suffix != ".html" or not path.absolute().parent.is_dir():
-            raise ValueError(f"--output must be a .html file in a folder that exists; got {path}")
+        path = options.output or _default_output(runs)
         write_page(path, runs, {run.folder: _certificate(run.folder, options.trust) for run in runs})
         console.print("Written:")
         for one in (*written, path):
@@ -93,24 +91,31 @@ def _write_figures(runs: Sequence[RunRecord], folder: Path) -> list[Path]:
 def _certificate(folder: Path, trust: bool) -> CheckpointCertificate:
     """What is proven of a run's last checkpoint; a page is made even where that cannot be told."""
     try:
-        module = load_module(find_checkpoint(str(folder), "runs", "run"), trust=trust)
+        module = load_module(checkpoint_at(str(folder)), trust=trust)
         certificate = certify(kind_of(module).network(module))
     except (ValueError, OSError) as error:
         return CheckpointCertificate(None, None, str(error))
     return CheckpointCertificate(module.step, certificate, "")
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> CommandParser:
+    """The command's parser."""
     parser = CommandParser("wgan-lip report", _DESCRIPTION, _EPILOG)
     parser.add_argument("runs", nargs="+", metavar="RUN", help="folders of runs")
     parser.add_argument(
-        "-o", "--output", help="the .html file (default: report.html in the run's folder; of several runs, in this one)"
+        "-o",
+        "--output",
+        type=output(".html"),
+        metavar="FILE",
+        help="a .html file (default: report.html in the run's folder; of several runs, in this one)",
     )
-    parser.add_argument("--figures", metavar="DIR", help="also write the main figure of each run there, as PNG and SVG")
+    parser.add_argument("--figures", metavar="FOLDER", help="for the main figure of each run, as PNG and SVG")
     parser.add_argument("--serve", action="store_true", help="serve the page instead, and keep it up to date")
     parser.add_argument(
         "--host", default="127.0.0.1", help="address to serve on (default: 127.0.0.1, this machine only)"
     )
-    parser.add_argument("--port", type=int, default=8765, help="port to serve on; 0 takes any free one (default: 8765)")
-    parser.add_argument("--trust", action="store_true", help="build classes of other packages that a config names")
+    parser.add_argument(
+        "--port", type=int, default=8765, metavar="N", help="to serve on; 0 takes any free one (default: 8765)"
+    )
+    parser.add_trust()
     return parser

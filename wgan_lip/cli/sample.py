@@ -1,6 +1,5 @@
 """``wgan-lip sample``: images of a trained generator, from its checkpoint alone."""
 
-import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -9,11 +8,11 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from wgan_lip.cli.command_parser import CommandParser
+from wgan_lip.cli.command_parser import CommandParser, output, whole
 from wgan_lip.cli.errors import in_one_line
 from wgan_lip.cli.rebuild import load_module
 from wgan_lip.training import WassersteinGAN
-from wgan_lip.training.run_folder import find_checkpoint
+from wgan_lip.training.run_folder import checkpoint_at
 
 _DESCRIPTION = """\
 Draw samples from the generator of a checkpoint of wgan-lip fit, and write them to a file that wgan-lip w1 reads.
@@ -38,17 +37,10 @@ def run_sampling(words: Sequence[str]) -> None:
     Args:
         words: its arguments.
     """
-    options = _parser().parse_args(words)
+    options = make_parser().parse_args(words)
     with in_one_line():
-        for name in ("n", "seed"):
-            if getattr(options, name) < (least := 1 if name == "n" else 0):
-                raise ValueError(f"{name} must be at least {least}; got {name}={getattr(options, name)}")
-        out = Path(options.output)
-        if out.suffix not in (".npz", ".npy"):
-            raise ValueError(f"--output must end in .npz or .npy; got {out}")
-        if not out.absolute().parent.is_dir():
-            raise ValueError(f"--output: there is no folder {out.absolute().parent}")
-        path = find_checkpoint(options.checkpoint, "runs", "run")
+        out: Path = options.output
+        path = checkpoint_at(options.checkpoint)
         gan = load_gan(path, trust=options.trust)
         averaged = gan.averaged is not None and not options.raw
         samples = np.concatenate(list(_parts(gan, options.n, options.seed, averaged)))
@@ -99,12 +91,19 @@ def _write(path: Path, samples: NDArray[np.float32]) -> None:
         raise
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> CommandParser:
+    """The command's parser."""
     parser = CommandParser("wgan-lip sample", _DESCRIPTION, _EPILOG)
-    parser.add_argument("checkpoint", help="a checkpoint, or the folder of a run")
-    parser.add_argument("-n", type=int, default=64, help="how many samples (default: 64)")
-    parser.add_argument("-o", "--output", default="samples.npz", help="a .npz or .npy file (default: samples.npz)")
-    parser.add_argument("--seed", type=int, default=0, help="of the noise (default: 0)")
+    parser.add_checkpoint()
+    parser.add_argument("-n", "--n", type=whole(1), default=64, metavar="N", help="how many samples (default: 64)")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=output(".npz", ".npy"),
+        default="samples.npz",
+        metavar="FILE",
+        help="a .npz or .npy file (default: samples.npz)",
+    )
     parser.add_argument("--raw", action="store_true", help="of the generator itself where an average of it is kept")
-    parser.add_argument("--trust", action="store_true", help="build classes of other packages that the config names")
+    parser.add_seed("the noise")
     return parser

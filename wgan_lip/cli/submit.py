@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from wgan_lip.cli.command_parser import CommandParser
-from wgan_lip.cli.commands import COMMANDS
+from wgan_lip.cli.command_parser import CommandParser, whole
 from wgan_lip.cli.errors import fail, in_one_line
 from wgan_lip.cli.fit_job import FitJob
 from wgan_lip.cli.queue import wait_for_jobs
@@ -23,6 +22,7 @@ from wgan_lip.cli.resources import Resources, minutes
 if TYPE_CHECKING:
     from wgan_lip.cli.parsed import FitArguments
 
+_DESCRIPTION = "Train as a job of Slurm, or as an array of jobs."
 _EPILOG = """\
 All other arguments are those of wgan-lip fit. Each job is given a --run of its own, so that Slurm may requeue it; the
 config is kept as it is now, whatever becomes of the files while the job waits.
@@ -51,7 +51,7 @@ def run_submission(words: Sequence[str]) -> None:
     Args:
         words: its arguments.
     """
-    options, fit_words = _parser().parse_known_args(words)
+    options, fit_words = make_parser().parse_known_args(words)
     console = Console()
     if find_spec("submitit") is None:
         fail("submit wants submitit, which is not installed: pip install 'wgan-lip[cluster]'")
@@ -71,8 +71,6 @@ def run_submission(words: Sequence[str]) -> None:
             signal_delay=options.signal_delay,
             setup=tuple(line for text in options.setup for line in text.splitlines()),
         )
-        if options.max_parallel is not None and options.max_parallel < 1:
-            raise ValueError(f"--max-parallel must be at least 1; got --max-parallel {options.max_parallel}")
         stamp = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
         planned = _plan(fit_words, options.array, resources, stamp, options.logs)
         name = f"wgan-lip-{planned[0].fit.name}"
@@ -87,25 +85,32 @@ def run_submission(words: Sequence[str]) -> None:
             _wait(console, jobs)
 
 
-def _parser() -> CommandParser:
-    parser = CommandParser("wgan-lip submit", COMMANDS["submit"], _EPILOG)
+def make_parser() -> CommandParser:
+    """The command's parser, which leaves arguments of fit to fit."""
+    parser = CommandParser("wgan-lip submit", _DESCRIPTION, _EPILOG)
     add = parser.add_argument
-    add("--nodes", type=int, default=1, help="Nodes of each job.")
-    add("--gpus", type=int, default=0, help="GPUs of each node; each has a process of its own.")
-    add("--tasks-per-node", type=int, help="Processes on each node without GPUs: 1 unless given.")
-    add("--cpus", type=int, default=1, help="Cores for each process.")
-    add("--mem", help="Memory of each node, such as 16G.")
-    add("--time", required=True, help="Minutes, or HOURS:MINUTES:SECONDS; a longer training goes on in another job.")
-    add("--partition", help="Where to run.")
-    add("--account", help="Who pays.")
-    add("--constraint", help="Features that the nodes must have.")
-    add("--signal-delay", type=int, default=120, help="Seconds before the end at which a checkpoint is saved.")
-    add("--array", type=Path, metavar="FILE", help="A job for each line, which holds further arguments of fit.")
-    add("--max-parallel", type=int, help="So many jobs of an array at once.")
-    add("--logs", type=Path, help="Folder of logs: RUNS_DIR/submitted/TIME unless given; all nodes must see it.")
-    add("--setup", action="append", default=[], metavar="LINES", help="Shell before the start: 'module load cuda'.")
-    add("--dry-run", action="store_true", help="Print what would be submitted.")
-    add("--wait", action="store_true", help="Wait until the jobs have ended; exit status 1 if one failed.")
+    add("--nodes", type=int, default=1, metavar="N", help="nodes of each job (default: 1)")
+    add("--gpus", type=int, default=0, metavar="N", help="of each node; each has a process of its own (default: 0)")
+    add("--tasks-per-node", type=int, metavar="N", help="processes on each node without GPUs (default: 1)")
+    add("--cpus", type=int, default=1, metavar="N", help="cores for each process (default: 1)")
+    add("--mem", help="memory of each node, such as 16G (default: the cluster's)")
+    add("--time", required=True, help="minutes, or HOURS:MINUTES:SECONDS; a longer training goes on in another job")
+    add("--partition", metavar="NAME", help="where to run (default: the cluster's)")
+    add("--account", metavar="NAME", help="who pays (default: the user's)")
+    add("--constraint", metavar="FEATURES", help="that the nodes must have")
+    add(
+        "--signal-delay",
+        type=int,
+        default=120,
+        metavar="SECONDS",
+        help="before the end at which a checkpoint is saved (default: 120)",
+    )
+    add("--array", type=Path, metavar="FILE", help="a job for each line, which holds further arguments of fit")
+    add("--max-parallel", type=whole(1), metavar="N", help="so many jobs of an array at once (default: all)")
+    add("--logs", type=Path, metavar="FOLDER", help="which all nodes see (default: RUNS_DIR/submitted/TIME)")
+    add("--setup", action="append", default=[], metavar="LINES", help="shell before the start: 'module load cuda'")
+    add("--dry-run", action="store_true", help="print what would be submitted")
+    add("--wait", action="store_true", help="wait until the jobs have ended; exit status 1 if one failed")
     return parser
 
 

@@ -22,7 +22,7 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 from rich.console import Console
 
 from wgan_lip.cli.cluster import give_way, see_to_the_rest, with_slurm
-from wgan_lip.cli.commands import DESCRIPTION, TRAINING_COMMANDS
+from wgan_lip.cli.commands import COMMANDS, DESCRIPTION
 from wgan_lip.cli.config import OneLineParser, SaveConfig, changed_keys, config_text
 from wgan_lip.cli.errors import in_one_line
 from wgan_lip.cli.kinds import COMMON, KINDS, Kind, kind_of
@@ -43,14 +43,17 @@ from wgan_lip.training.run_folder import (
 )
 from wgan_lip.transport import UnprovenError
 
+_DESCRIPTIONS = {
+    name: f"{command.line[0].upper()}{command.line[1:]}." for name, command in COMMANDS.items() if command.is_lightning
+}
 _WRITTEN = ("metrics.csv", "config.yaml", "checkpoints/last.ckpt", "wandb/*run-*")
 
 
-def run_training(args: list[str] | None = None) -> None:
+def run_training(words: list[str]) -> None:
     """Run a training command.
 
     Args:
-        args: the arguments; those of the process if None.
+        words: its name and its arguments.
     """
     # Devices found and seeds set are in the config; tips are not wanted.
     for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch", "lightning.fabric"):
@@ -59,7 +62,7 @@ def run_training(args: list[str] | None = None) -> None:
     logging.getLogger(subprocess_script.__name__).setLevel(logging.INFO)
     try:
         with in_one_line(MisconfigurationException, UnprovenError, LostRankError, OtherRankError):
-            WganLipCLI(args=args)
+            WganLipCLI(args=words)
     finally:
         os.environ.pop(HANDED_START, None)
         _finish_wandb(exit_code=int(sys.exc_info()[0] is not None))
@@ -76,10 +79,10 @@ class WganLipCLI(LightningCLI):
     """LightningCLI with run folders, evaluations that follow from the model's kind, and the report at the end.
 
     Args:
-        args: the arguments; those of the process if None.
+        args: the command's name and its arguments.
     """
 
-    def __init__(self, args: list[str] | None = None) -> None:
+    def __init__(self, args: list[str]) -> None:
         # Of all processes of a run only the first speaks, and makes folders.
         self._first = is_first(os.environ, rank_zero_only.rank)  # type: ignore[attr-defined]
         self.console = Console(quiet=not self._first)
@@ -102,7 +105,7 @@ class WganLipCLI(LightningCLI):
             parser_class=OneLineParser,
             parser_kwargs={
                 "description": DESCRIPTION,
-                **{name: {"description": line} for name, line in TRAINING_COMMANDS.items()},
+                **{name: {"description": line} for name, line in _DESCRIPTIONS.items()},
             },
             auto_configure_optimizers=False,
             load_from_checkpoint_support=False,
@@ -112,7 +115,7 @@ class WganLipCLI(LightningCLI):
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
         data = {"model", "train_dataloaders", "val_dataloaders", "dataloaders", "datamodule", "weights_only"}
-        return {"fit": data, "validate": data, "test": data}
+        return dict.fromkeys(_DESCRIPTIONS, data)
 
     def add_default_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_argument(
@@ -148,7 +151,8 @@ class WganLipCLI(LightningCLI):
             parser.link_arguments("seed_everything", f"{part}.init_args.seed")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
-        super().parse_arguments(parser, args)
+        # Not as LightningCLI does it, which warns of arguments that are not the process's.
+        self.config = parser.parse_args(args)
         config = self.config[self.config.subcommand]
         if self.config.subcommand == "fit":
             self._start = find_start(

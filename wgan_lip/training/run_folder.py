@@ -212,11 +212,24 @@ def find_checkpoint(ckpt_path: str, runs_dir: str, name: str) -> Path:
                 f"--ckpt_path last: the newest run, {newest}, has no checkpoint; name an older run, or begin anew"
             )
         return newest / _CHECKPOINT
-    path = Path(ckpt_path)
+    return checkpoint_at(ckpt_path, "--ckpt_path")
+
+
+def checkpoint_at(place: str, argument: str = "CKPT") -> Path:
+    """The checkpoint at a place.
+
+    Args:
+        place: a file, or a run folder.
+        argument: what the place was given as.
+
+    Raises:
+        ValueError: there is none.
+    """
+    path = Path(place)
     if path.is_dir():
         path = path / _CHECKPOINT
     if not path.is_file():
-        raise ValueError(f"--ckpt_path {ckpt_path}: there is no such file")
+        raise ValueError(f"{argument} {place}: there is no {'such file' if path == Path(place) else path}")
     return path
 
 

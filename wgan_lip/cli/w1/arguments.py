@@ -1,12 +1,11 @@
 """The arguments of ``wgan-lip w1``."""
 
-import argparse
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar, get_args
+from typing import get_args
 
-from wgan_lip.cli.command_parser import CommandParser
+from wgan_lip.cli.command_parser import CommandParser, number, seconds, share, whole
 from wgan_lip.transport import Method, Norm
 
 _DESCRIPTION = """\
@@ -63,30 +62,26 @@ def parse(args: Sequence[str]) -> Options:
     Args:
         args: what follows ``wgan-lip w1``.
     """
-    return Options(**vars(_parser().parse_args(args)))
+    return Options(**vars(make_parser().parse_args(args)))
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> CommandParser:
+    """The command's parser."""
     parser = CommandParser("wgan-lip w1", _DESCRIPTION, _EPILOG)
     parser.add_argument("a", metavar="A", help="the one sample set")
     parser.add_argument("b", metavar="B", help="the other")
     parser.add_argument("--norm", choices=get_args(Norm), default="l2", help="ground norm (default: l2)")
     parser.add_argument(
         "--max-points",
-        type=_number(int, "a whole number from 1", lambda n: n >= 1),
+        type=whole(1),
         metavar="N",
         help="compare a random subset of at most N points of each set; the noise floors still draw on all points, so "
         "that with 2 N of them a floor is at the size of the comparison (default: all points)",
     )
-    parser.add_argument(
-        "--seed",
-        type=_number(int, "a whole number from 0", lambda n: n >= 0),
-        default=0,
-        help="of the subsets and splits: the same seed gives the same numbers (default: 0)",
-    )
+    parser.add_seed("the subsets and splits")
     parser.add_argument(
         "--time-budget",
-        type=_number(float, "seconds, at least 0", lambda x: 0 <= x < math.inf),
+        type=seconds,
         metavar="SECONDS",
         help="end the solve of A against B after so long with the bounds it has. Small problems, which take a second, "
         "are solved all the same; noise floors and population bracket add solves of their own (see "
@@ -94,20 +89,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--memory-budget",
-        type=_number(float, "MiB, more than 0", lambda x: 0 < x < math.inf),
+        type=number(float, "MiB, more than 0", lambda x: 0 < x < math.inf),
         metavar="MIB",
         help="memory that the solve of A against B may use, beyond the samples; likewise (default: what is free)",
     )
     parser.add_argument(
         "--splits",
-        type=_number(int, "a whole number from 0", lambda n: n >= 0),
+        type=whole(0),
         default=3,
         metavar="K",
         help="random splits for each noise floor; 0 for no floors (default: 3)",
     )
     parser.add_argument(
         "--floor-points",
-        type=_number(int, "a whole number from 1", lambda n: n >= 1),
+        type=whole(1),
         default=2000,
         metavar="N",
         help="points on either side of a split, at most: each split is an exact solve of that size (default: 2,000, or "
@@ -115,21 +110,21 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--confidence",
-        type=_number(float, "strictly between 0 and 1", lambda x: 0 < x < 1),
+        type=share,
         default=0.95,
         metavar="P",
         help="of the population bracket (default: 0.95)",
     )
     parser.add_argument(
         "--diameter",
-        type=_number(float, "at least 0", lambda x: 0 <= x < math.inf),
+        type=number(float, "at least 0", lambda x: 0 <= x < math.inf),
         metavar="D",
         help="of the support of each distribution, in the ground norm and in the units of the samples; that of 8-bit "
         "images is known",
     )
     parser.add_argument(
         "--sigma",
-        type=_number(float, "at least 0", lambda x: 0 <= x < math.inf),
+        type=number(float, "at least 0", lambda x: 0 <= x < math.inf),
         metavar="S",
         help="sub-Gaussian constant of every 1-Lipschitz function under each distribution, for instance the Lipschitz "
         "constant of a generator on standard normal noise",
@@ -137,23 +132,5 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--method", choices=get_args(Method), default="auto", help="solver (default: the fastest for the size)"
     )
-    parser.add_argument(
-        "--json", action="store_true", help="print one JSON object, in full precision, and show no progress"
-    )
+    parser.add_json("text, in full precision")
     return parser
-
-
-_Number = TypeVar("_Number", int, float)
-
-
-def _number(kind: type[_Number], wanted: str, is_good: Callable[[_Number], bool]) -> Callable[[str], _Number]:
-    def convert(text: str) -> _Number:
-        try:
-            value = kind(text)
-        except ValueError:
-            value = None
-        if value is None or not is_good(value):
-            raise argparse.ArgumentTypeError(f"must be {wanted}; got {text!r}")
-        return value
-
-    return convert

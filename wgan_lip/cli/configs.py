@@ -1,0 +1,80 @@
+"""The configs that come along, ``wgan_lip:gan/digits.yaml`` and so on; and ``wgan-lip configs``, which lists them."""
+
+import sys
+from collections.abc import Sequence
+from itertools import takewhile
+from pathlib import Path
+
+import wgan_lip
+from wgan_lip.cli.command_parser import CommandParser
+from wgan_lip.cli.errors import in_one_line
+
+PREFIX = "wgan_lip:"
+_DESCRIPTION = """\
+List the configs that come along, and what each is; or print one, to begin one of your own with.
+"""
+_EPILOG = """\
+examples:
+  wgan-lip configs
+  wgan-lip configs gan/digits.yaml > mine.yaml
+  wgan-lip fit -c wgan_lip:gan/digits.yaml
+  wgan-lip fit -c wgan_lip:gan/fashion_mnist.yaml -c wgan_lip:gan/family/gp.yaml    the second changes the first
+"""
+
+
+def config_path(given: str) -> str:
+    """The file that ``-c`` means: ``wgan_lip:NAME`` is one of those that come along; all else is as it was given.
+
+    Args:
+        given: a path, or ``wgan_lip:NAME``.
+
+    Raises:
+        ValueError: there is none of that name.
+    """
+    if not given.startswith(PREFIX):
+        return given
+    name = given.removeprefix(PREFIX)
+    if name not in (names := config_names()):
+        raise ValueError(f"there is no config {given}; choose from {', '.join(names)}")
+    return str(_folder() / name)
+
+
+def config_names() -> list[str]:
+    """Those that come along, such as ``gan/digits.yaml``."""
+    folder = _folder()
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.yaml"))
+
+
+def run_configs(words: Sequence[str]) -> None:
+    """Run the command.
+
+    Args:
+        words: its arguments.
+    """
+    given = make_parser().parse_args(words).name
+    with in_one_line():
+        if given is not None:
+            text = Path(config_path(PREFIX + given.removeprefix(PREFIX))).read_text()
+        else:
+            text = "\n".join(f"{PREFIX}{name}\n{_said_of(name)}" for name in config_names())
+        sys.stdout.write(text)
+
+
+def make_parser() -> CommandParser:
+    """The command's parser."""
+    parser = CommandParser("wgan-lip configs", _DESCRIPTION, _EPILOG)
+    parser.add_argument("name", nargs="?", metavar="NAME", help="of one that is to be printed")
+    return parser
+
+
+def _folder() -> Path:
+    """In the package where it was installed from a wheel, beside it in a checkout."""
+    package = Path(wgan_lip.__file__).parent
+    inside = package / "configs"
+    return inside if inside.is_dir() else package.parent / "configs"
+
+
+def _said_of(name: str) -> str:
+    """The comment at a config's beginning, without its first line, which is the command."""
+    _, *lines = Path(config_path(PREFIX + name)).read_text().splitlines()
+    return "".join(f"    {line.removeprefix('# ')}\n" for line in takewhile(lambda line: line.startswith("#"), lines))
