@@ -99,7 +99,7 @@ def test_bad_checkpoints_are_named(monkeypatch, capsys, checkpoint, tmp_path):
         tmp_path / "cut.ckpt": "is truncated, damaged, or not a checkpoint of wgan-lip",
         changed("bare.ckpt", lambda c: c["wgan_lip"].pop("config")): "holds no config of a model",
         changed("fewer.ckpt", lambda c: c["state_dict"].popitem()): "is of another network: its averaged",
-        foreign: "names the class os.system, which is not of wgan_lip or torch: --trust builds it",
+        foreign: "names os.system, which is not of wgan_lip or torch: --trust builds it",
     }
     for path, message in cases.items():
         assert message in failure(capsys, monkeypatch, "sample", path, "-o", tmp_path / "s.npz")

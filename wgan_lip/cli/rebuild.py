@@ -1,6 +1,5 @@
 """Models and data of a checkpoint, built from the config that it holds."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -8,15 +7,13 @@ import yaml
 from pytorch_lightning import LightningDataModule, LightningModule
 
 from wgan_lip.cli.config import OneLineParser
+from wgan_lip.cli.trusted import check_names
 from wgan_lip.data import SampleDataModule
 from wgan_lip.training import SteppedModule
 from wgan_lip.training.run_folder import load_checkpoint
 from wgan_lip.training.stepped import CHECKPOINT_KEY
 
 T = TypeVar("T")
-_TRUSTED = ("wgan_lip.", "torch.")
-# Arguments of this package's classes that name files: real.npy is no class.
-_FILES = ("data_dir", "fake", "path", "real")
 
 
 def load_module(path: Path, trust: bool = False) -> SteppedModule:
@@ -24,11 +21,11 @@ def load_module(path: Path, trust: bool = False) -> SteppedModule:
 
     Args:
         path: the checkpoint.
-        trust: build classes of any package that its config names.
+        trust: build whatever its config names.
 
     Raises:
         ValueError: not a checkpoint with its config, one of other networks than its config's, or one that names
-            classes of other packages.
+            what ``check_names`` refuses.
     """
     checkpoint = load_checkpoint(path)
     module = _build(path, _config(path, checkpoint), "model", LightningModule, trust)
@@ -48,10 +45,10 @@ def load_data(path: Path, trust: bool = False) -> SampleDataModule:
 
     Args:
         path: the checkpoint.
-        trust: build classes of any package that its config names.
+        trust: build whatever its config names, and download the data if it says so and they are missing.
 
     Raises:
-        ValueError: not a checkpoint with its config, one without data, one that names classes of other packages, or
+        ValueError: not a checkpoint with its config, one without data, one that names what ``check_names`` refuses, or
             data that are not a ``SampleDataModule``.
     """
     data = _build(path, load_config(path), "data", LightningDataModule, trust)
@@ -85,30 +82,14 @@ def _build(path: Path, config: dict[str, Any], part: str, kind: type[T], trust: 
     if not isinstance(described, dict):
         raise ValueError(f"{path} holds no config of {part}")
     if not trust:
-        for name in _class_paths(described):
-            if not name.startswith(_TRUSTED):
-                raise ValueError(f"{path} names the class {name}, which is not of wgan_lip or torch: --trust builds it")
+        check_names(described, str(path))
     parser = OneLineParser()
     parser.add_subclass_arguments(kind, part, required=True)
-    return parser.instantiate_classes(parser.parse_object({part: described}))[part]
-
-
-def _class_paths(value: Any) -> Iterator[str]:
-    """Every dotted name that jsonargparse may import: class_path entries, and callables given by their path."""
-    if isinstance(value, dict):
-        ours = str(value.get("class_path", "")).startswith("wgan_lip.")
-        for key, part in value.items():
-            files = _FILES if ours and key == "init_args" else ()
-            yield from _class_paths(_without(part, files))
-    elif isinstance(value, list):
-        for part in value:
-            yield from _class_paths(part)
-    elif isinstance(value, str) and "." in value and all(part.isidentifier() for part in value.split(".")):
-        yield value
-
-
-def _without(value: Any, names: tuple[str, ...]) -> Any:
-    """The mapping less the strings of these names."""
-    if not names or not isinstance(value, dict):
-        return value
-    return {key: part for key, part in value.items() if key not in names or not isinstance(part, str)}
+    resolved = parser.parse_object({part: described})
+    if not trust:
+        check_names(resolved.as_dict(), str(path))
+        for key in list(resolved.keys()):
+            if key.endswith(".download"):
+                # Nor does it make this machine download anything, or say where to.
+                resolved[key] = False
+    return parser.instantiate_classes(resolved)[part]

@@ -1,0 +1,132 @@
+"""What a checkpoint's config may name without ``--trust``: layers, networks, losses, optimisers, pairs and data."""
+
+import inspect
+import pkgutil
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from pytorch_lightning import Callback
+from pytorch_lightning.loggers import Logger
+from torch import nn
+
+# Note [what a config could do]
+# jsonargparse imports what a config names, and calls it with the arguments that the config gives. A name may lead
+# through any module: torch.os.system is os.system, and wgan_lip.__main__ runs the command line. A mapping with a
+# class_path is built wherever a parameter has no type, as torch.nn.Linear's device has none. And text is read as YAML,
+# so that a mapping may hide in it. So names are looked up only in packages that are known, what they lead to must be
+# one of few kinds of objects, whatever it was called, and text is searched as well. It is searched before jsonargparse
+# sees it, for that imports; and once more after that, when all is resolved.
+
+_OURS = tuple(
+    f"wgan_lip.{package}"
+    for package in ("data", "distributions", "lipschitz", "networks", "optim", "robustness", "training")
+)
+# Where torch defines what it offers as torch.nn.* and torch.optim.*.
+_TORCH = {"torch.nn": "torch.nn.modules.", "torch.optim": "torch.optim."}
+_FUNCTIONS = (
+    "wgan_lip.distributions.Funnels.load",
+    "wgan_lip.distributions.Funnels.random",
+    "wgan_lip.networks.default_critic",
+    "wgan_lip.training.load_pair",
+)
+# Arguments of this package's classes that name files: real.npy is no class.
+_FILES = ("data_dir", "fake", "path", "real")
+
+
+def check_names(config: Any, of: str) -> None:
+    """See that a part of a config names nothing but what may be built of a stranger's; see the note above.
+
+    Args:
+        config: as it was read, or as jsonargparse resolved it.
+        of: what holds the config.
+
+    Raises:
+        ValueError: it names something else; that is named.
+    """
+    for name in _names(config):
+        if not name.startswith(("wgan_lip.", "torch.")):
+            raise ValueError(f"{of} names {name}, which is not of wgan_lip or torch: --trust builds it")
+        if not _is_harmless(name):
+            raise ValueError(
+                f"{of} names {name}, which is none of wgan_lip's and torch's layers, networks, losses, optimisers, "
+                "pairs and data: --trust builds it"
+            )
+
+
+def _is_harmless(name: str) -> bool:
+    package = next((package for package in (*_OURS, *_TORCH) if name.startswith(f"{package}.")), None)
+    if package is None:
+        return False
+    try:
+        found = pkgutil.resolve_name(name)
+    except (ImportError, AttributeError, ValueError):
+        return False
+    if package in _OURS:
+        return _is_one_of(found, _ours())
+    is_part = inspect.isclass(found) and issubclass(found, nn.Module | torch.optim.Optimizer)
+    return is_part and f"{found.__module__}.".startswith(_TORCH[package])
+
+
+@cache
+def _ours() -> list[Any]:
+    """Public classes of the packages, but for those that write files; and functions that make pairs and critics."""
+    public = [getattr(package, name) for package in map(import_module, _OURS) for name in package.__all__]
+    classes = [one for one in public if inspect.isclass(one) and not issubclass(one, Callback | Logger)]
+    return [*classes, *map(pkgutil.resolve_name, _FUNCTIONS)]
+
+
+def _is_one_of(found: Any, known: Sequence[Any]) -> bool:
+    # A bound method is another object each time.
+    return any(found is one or (inspect.ismethod(one) and found == one) for one in known)
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):
+        # Too long for a name, or with a null in it.
+        return False
+
+
+def _names(value: Any, files: Sequence[str] = ()) -> Iterator[str]:
+    """Every name that jsonargparse may import: of a class_path, and whatever looks like a dotted name; and files.
+
+    Args:
+        value: of a config.
+        files: keys of a mapping whose text names files.
+    """
+    if isinstance(value, Mapping):
+        ours = str(value.get("class_path", "")).startswith("wgan_lip.")
+        for key, part in value.items():
+            if str(key).endswith("class_path"):
+                yield str(part)
+            elif key in files and isinstance(part, str):
+                yield from _names_in_text(part, is_file=True)
+            else:
+                yield from _names(part, _FILES if ours and key == "init_args" else ())
+    elif isinstance(value, list | tuple | set):
+        for part in value:
+            yield from _names(part)
+    elif inspect.isroutine(value) or inspect.isclass(value):
+        yield f"{value.__module__}.{value.__qualname__}"
+    elif isinstance(value, str):
+        yield from _names_in_text(value)
+
+
+def _names_in_text(value: str, is_file: bool = False) -> Iterator[str]:
+    if not is_file and (value == "-" or _is_file(value)):
+        # jsonargparse would read it as a part of the config.
+        yield value
+    if not is_file and "." in value and all(part.isidentifier() for part in value.split(".")):
+        yield value
+    try:
+        hidden = yaml.safe_load(value)
+    except yaml.YAMLError:
+        return
+    if isinstance(hidden, dict | list):
+        yield from _names(hidden)
