@@ -294,7 +294,7 @@ def save(folder: Path, points: Points) -> None:
 
 def load(folder: Path) -> Points:
     """Samples that another process has written."""
-    return np.load(folder / "x.npy"), np.load(folder / "y.npy")
+    return np.load(folder / "x.npy", allow_pickle=False), np.load(folder / "y.npy", allow_pickle=False)
 
 
 def in_process(task: Callable[..., dict[str, Any]], *arguments: Any) -> tuple[dict[str, Any] | None, int]:

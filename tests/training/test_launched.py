@@ -31,6 +31,9 @@ TORCHRUN = {"TORCHELASTIC_RUN_ID": "none", "GROUP_WORLD_SIZE": "1", "RANK": "1",
         ({**TORCHRUN, "TORCHELASTIC_RUN_ID": "my run/1"}, "torchrun-my_run_1"),
         # A sweep's agent inside a Slurm job; torchrun inside one.
         ({**SLURM, "WANDB_SWEEP_ID": "s1", "WANDB_RUN_ID": "r2"}, "sweep-s1-r2"),
+        # What a server calls a run does not lead out of the folder of all runs.
+        ({"WANDB_SWEEP_ID": "s1", "WANDB_RUN_ID": "../../r2"}, "sweep-s1-.._.._r2"),
+        ({**SLURM, "SLURM_JOB_ID": "/7/../7"}, "slurm-_7_.._7"),
         ({**SLURM, **TORCHRUN, "TORCHELASTIC_RUN_ID": "77", "GROUP_WORLD_SIZE": "2"}, "torchrun-77"),
     ],
 )

@@ -44,11 +44,11 @@ def launched_name(environ: Mapping[str, str], agent: str) -> str | None:
     """
     # An agent of W&B's starts many runs in one job, and one that was preempted again by the same id.
     if "WANDB_SWEEP_ID" in environ and "WANDB_RUN_ID" in environ:
-        return f"sweep-{environ['WANDB_SWEEP_ID']}-{environ['WANDB_RUN_ID']}"
+        return _plain(f"sweep-{environ['WANDB_SWEEP_ID']}-{environ['WANDB_RUN_ID']}")
     # As Lightning: torchrun comes first, for it may itself be started by Slurm.
     if (run_id := environ.get("TORCHELASTIC_RUN_ID")) is not None:
         if run_id != "none":
-            return f"torchrun-{re.sub('[^A-Za-z0-9._-]', '_', run_id)}"
+            return _plain(f"torchrun-{run_id}")
         if int(environ.get("GROUP_WORLD_SIZE", 1)) > 1:
             raise ValueError(
                 "torchrun on several nodes without --rdzv-id gives its processes no name in common: "
@@ -57,8 +57,13 @@ def launched_name(environ: Mapping[str, str], agent: str) -> str | None:
         return f"torchrun-{agent}"
     if in_slurm(environ):
         step = environ.get("SLURM_STEP_ID", "0")
-        return f"slurm-{environ['SLURM_JOB_ID']}" + (f"-{step}" if step != "0" else "")
+        return _plain(f"slurm-{environ['SLURM_JOB_ID']}" + (f"-{step}" if step != "0" else ""))
     return None
+
+
+def _plain(name: str) -> str:
+    """A name that is one of a folder: what a server or a scheduler calls a run does not lead out of its parent."""
+    return re.sub("[^A-Za-z0-9._-]", "_", name)
 
 
 def is_drawn(environ: Mapping[str, str]) -> bool:

@@ -42,7 +42,7 @@ def read_part(folder: Path) -> WandbPart:
     Raises:
         OSError: W&B's own reader cannot read it.
     """
-    command = [sys.executable, "-m", "wandb", "leet", "inspect", "--summary", "--json", str(folder)]
+    command = [sys.executable, "-m", "wandb", "leet", "inspect", "--summary", "--json", str(folder.absolute())]
     done = subprocess.run(command, capture_output=True, text=True)  # noqa: S603
     if done.returncode != 0:
         raise OSError(f"cannot read {folder}: {done.stderr.strip()}")
