@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: demo test test-slow test-slurm check format clean
+.PHONY: demo test test-slow test-slurm check audit format clean
 
 demo: .venv/installed  ## train the digits WGAN and draw estimated against exact W1
 	$(BIN)/wgan-lip fit -c configs/gan/digits.yaml
@@ -21,6 +21,9 @@ check: .venv/check  ## format, lint, types, import floors
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+audit: .venv/check  ## known vulnerabilities of the packages that are installed
+	$(BIN)/python scripts/audit.py
 
 format: .venv/check
 	$(BIN)/ruff format .
