@@ -59,7 +59,7 @@ def test_several_runs_make_one_page_here(trained, monkeypatch, tmp_path, capsys)
 def test_a_run_without_a_certificate_says_why(monkeypatch, tmp_path):
     folder = write_run(tmp_path / "robust" / "a", classifier_rows())
     run(monkeypatch, "report", folder, "--figures", tmp_path / "figures")
-    assert "there is no such file" in (folder / "report.html").read_text()
+    assert f"there is no {folder}/checkpoints/last.ckpt" in (folder / "report.html").read_text()
     assert (tmp_path / "figures" / "robust-a-accuracy.svg").is_file()
 
 
@@ -68,8 +68,8 @@ def test_a_run_without_a_certificate_says_why(monkeypatch, tmp_path):
     [
         (["nowhere"], "there is no run nowhere: name the folder of a run"),
         (["."], "is no run: there is no metrics.csv in it"),
-        (["run", "-o", "page.pdf"], "--output must be a .html file in a folder that exists; got page.pdf"),
-        (["run", "-o", "no/page.html"], "--output must be a .html file in a folder that exists; got no/page.html"),
+        (["run", "-o", "page.pdf"], "argument -o/--output: must end in .html; got page.pdf"),
+        (["run", "-o", "no/page.html"], "argument -o/--output: there is no folder"),
         (["run", "--serve", "-o", "page.html"], "--serve writes nothing: leave --output and --figures out"),
         (["run", "--serve", "--port", "70000"], "--port must lie between 0 and 65535; got 70000"),
     ],

@@ -22,7 +22,7 @@ examples:
   wgan-lip completion zsh > ~/.zfunc/_wgan-lip     with fpath+=~/.zfunc before compinit in ~/.zshrc
 """
 # As the commands' parsers call them.
-_FILES = ("A", "B", "CKPT", "FILE", "FOLDER")
+_FILES = ("A", "B", "CKPT", "FILE", "FOLDER", "RUN")
 
 
 def run_completion(words: Sequence[str]) -> None:

@@ -91,7 +91,7 @@ def _write_figures(runs: Sequence[RunRecord], folder: Path) -> list[Path]:
 def _certificate(folder: Path, trust: bool) -> CheckpointCertificate:
     """What is proven of a run's last checkpoint; a page is made even where that cannot be told."""
     try:
-        module = load_module(checkpoint_at(str(folder)), trust=trust)
+        module = load_module(checkpoint_at(str(folder), "RUN"), trust=trust)
         certificate = certify(kind_of(module).network(module))
     except (ValueError, OSError) as error:
         return CheckpointCertificate(None, None, str(error))
