@@ -40,7 +40,7 @@ EXPLAINED = {
     ("wgan_lip/training/ranks.py", ".all_gather_object"),
     ("wgan_lip/training/ranks.py", ".broadcast_object_list"),
     ("wgan_lip/training/ranks.py", ".recv"),
-    ("wgan_lip/transport/team.py", ".recv"),
+    ("wgan_lip/transport/messages.py", ".recv"),
     # From processes that this one started.
     ("wgan_lip/comparison/workers.py", ".recv"),
     ("scripts/bench_transport.py", ".recv"),

@@ -75,7 +75,7 @@ def test_the_wheel_holds_what_is_needed_and_nothing_else(wheel):
     with zipfile.ZipFile(wheel) as archive:
         inside = {name for name in archive.namelist() if ".dist-info/" not in name}
     package = REPOSITORY / "wgan_lip"
-    data = ("*.py", "py.typed", "*.html", "*.css", "*.js", "*.j2")
+    data = ("*.py", "py.typed", "assets/*")
     wanted = {f"wgan_lip/{name}" for pattern in data for name in files_below(package, pattern)}
     wanted |= {f"wgan_lip/configs/{name}" for name in files_below(CONFIGS, "*.yaml")}
     assert inside == wanted

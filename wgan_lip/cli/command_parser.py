@@ -56,7 +56,13 @@ class CommandParser(argparse.ArgumentParser):
             self.add_argument("checkpoints", nargs="+", metavar="CKPT", help="checkpoints, or folders of runs")
         else:
             self.add_argument("checkpoint", metavar="CKPT", help="a checkpoint, or the folder of a run")
-        self.add_argument("--trust", action="store_true", help="build what its config names in other packages, too")
+        self.add_trust()
+
+    def add_trust(self) -> None:
+        """Add ``--trust``."""
+        self.add_argument(
+            "--trust", action="store_true", help="build what a checkpoint's config names in other packages, too"
+        )
 
     def add_seed(self, what: str) -> None:
         """Add ``--seed``.

@@ -20,7 +20,8 @@ class Command:
         line: what it is for.
         function: ``module:function`` within ``wgan_lip.cli``, of the arguments after the command's name. The module's
             ``make_parser()`` makes the parser that completion is told of.
-        is_lightning: whether it is one of Lightning's, whose function is given the command's name as well.
+        is_lightning: whether it is one of Lightning's, whose function is given the command's name as well, and whose
+            parsers are ``parsed.training_parsers()``.
     """
 
     group: str
@@ -34,8 +35,8 @@ class Command:
         return _found(module, function)
 
     def make_parser(self) -> Any:
-        """The command's parser; of all of Lightning's commands together, where it is one of those."""
-        return _found("parsed" if self.is_lightning else self.function.partition(":")[0], "make_parser")()
+        """The command's parser; not for Lightning's commands."""
+        return _found(self.function.partition(":")[0], "make_parser")()
 
 
 def _found(module: str, function: str) -> Callable[..., Any]:
@@ -45,11 +46,12 @@ def _found(module: str, function: str) -> Callable[..., Any]:
 _BEGIN, _TRAIN, _LOOK, _COMPARE = "begin", "train", "look at what was trained", "compare"
 COMMANDS = {
     "configs": Command(_BEGIN, "list the configs that come along", "configs:run_configs"),
+    "completion": Command(_BEGIN, "a script by which bash or zsh completes all this", "completion:run_completion"),
     "fit": Command(_TRAIN, "train a GAN, a critic on one pair, or a classifier", "train:run_training", True),
     "validate": Command(_TRAIN, "evaluate a checkpoint on held-out samples", "train:run_training", True),
     "test": Command(_TRAIN, "the same: nothing was chosen on the held-out samples", "train:run_training", True),
     "submit": Command(_TRAIN, "fit as a job of Slurm, or as an array of jobs", "submit:run_submission"),
-    "report": Command(_LOOK, "one HTML page of what there is to see of runs", "report:run_report"),
+    "report": Command(_LOOK, "one HTML page of runs; of a running one, in the browser", "report:run_report"),
     "sample": Command(_LOOK, "draw samples from a checkpoint's generator", "sample:run_sampling"),
     "diagnose": Command(_LOOK, "where critics lose gradient norm, layer by layer", "diagnose:run_diagnosis"),
     "certify": Command(_LOOK, "what is proven of a classifier, and attacks on it", "certify:run_certification"),

@@ -64,13 +64,13 @@ class FitReader:
             if config.ckpt_path is None
             else find_checkpoint(config.ckpt_path, config.runs_dir, config.name).absolute(),
             accelerator=str(config.trainer.accelerator),
-            config=config_text(self._cli.fit_parser, config),
+            config=config_text(self._cli.parsers["fit"], config),
         )
 
 
-def make_parser() -> LightningArgumentParser:
-    """The parser of the training commands, all together."""
-    return _made().parser
+def training_parsers() -> dict[str, LightningArgumentParser]:
+    """The parsers of the training commands, by their names."""
+    return _made().parsers
 
 
 def _made() -> "_ParserOnly":
@@ -95,8 +95,8 @@ class _Parser(OneLineParser):
 
 class _ParserOnly(WganLipCLI):
     @property
-    def fit_parser(self) -> LightningArgumentParser:
-        return self._parser("fit")
+    def parsers(self) -> dict[str, LightningArgumentParser]:
+        return {name: self._parser(name) for name in self.subcommands()}
 
     def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
         self.parser_class = _Parser
