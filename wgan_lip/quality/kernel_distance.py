@@ -23,7 +23,7 @@ class KernelDistance:
 
 
 def kernel_distance(x: Tensor, y: Tensor) -> KernelDistance:
-    """``E k(x, x') + E k(y, y') - 2 E k(x, y)`` with ``k(a, b) = (a . b / d + 1)^3``, over pairs of different samples.
+    """``E k(x, x') + E k(y, y') - 2 E k(x, y)`` with ``k(a, b) = (<a, b> / d + 1)^3``, over pairs of different samples.
 
     On features of the Inception network it is known as KID.
 
