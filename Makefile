@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: demo test test-slow test-slurm check format clean
+.PHONY: demo test test-slow test-slurm check docs format clean
 
 demo: .venv/installed  ## train the digits WGAN and draw estimated against exact W1
 	$(BIN)/wgan-lip fit -c configs/gan/digits.yaml
@@ -22,6 +22,9 @@ check: .venv/check  ## format, lint, types, import floors
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+docs: .venv/docs  ## the site, in docs/_build/html
+	$(BIN)/sphinx-build -q -W --keep-going docs docs/_build/html
+
 format: .venv/check
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -36,6 +39,6 @@ clean:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
 	touch $@
 
-.venv/test .venv/check: .venv/%: pyproject.toml .venv/installed
+.venv/test .venv/check .venv/docs: .venv/%: pyproject.toml .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$*]'
 	touch $@
