@@ -88,7 +88,7 @@ class Gaussians(_Homothety):
     ``d sqrt(2) Gamma((D + 1) / 2) / Gamma(D / 2) 1F1(-1/2; D / 2; -|m|^2 / (2 d^2))``: the mean of a noncentral chi.
 
     Args:
-        dim: D.
+        dim: ``D``.
         shift: ``|m|``, with the sign of its coordinates.
         scale_p: s_p, the standard deviation of each coordinate.
         scale_q: s_q.
