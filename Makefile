@@ -2,25 +2,31 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: demo test test-slow test-slurm coverage mutation check audit format clean
+# COVER=1 notes which lines of the package the tests run, also in processes that they start.
+RUN_TESTS = $(if $(COVER),COVERAGE_FILE=$(CURDIR)/.coverage $(BIN)/coverage run -m,$(BIN)/python -m) pytest
+
+.PHONY: demo test test-slow test-slurm test-browser coverage coverage-report mutation check docs audit format clean
 
 demo: .venv/installed  ## train the digits WGAN and draw estimated against exact W1
 	$(BIN)/wgan-lip fit -c configs/gan/digits.yaml
 
 test: .venv/test  ## the default test suite
-	$(BIN)/python -m pytest -m "not slow and not slurm"
+	$(RUN_TESTS) -m "not slow and not slurm and not browser"
 
 test-slow: .venv/test  ## the tests that take minutes
-	$(BIN)/python -m pytest -m "slow and not slurm"
+	$(RUN_TESTS) -m "slow and not slurm and not browser"
 
 test-slurm: .venv/test  ## on a Slurm of two nodes that they start: wants root, slurm-wlm and munge
-	$(BIN)/python -m pytest -m slurm -n 0
+	$(RUN_TESTS) -m slurm -n 0
 
-coverage: export COVERAGE_FILE := $(CURDIR)/.coverage
+test-browser: .venv/test  ## the report in headless Chromium: wants Debian's chromium
+	$(RUN_TESTS) -m browser
+
 coverage: .venv/test  ## all tests, and which lines of the package they run: fails below 95 %
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -m "not slurm"
-	$(BIN)/coverage run -m pytest -m slurm -n 0
+	$(MAKE) test test-slow test-slurm test-browser coverage-report COVER=1
+
+coverage-report: .venv/test  ## of what was run with COVER=1
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=95
 
@@ -39,6 +45,9 @@ check: .venv/check  ## format, lint, types, import floors
 audit: .venv/check  ## known vulnerabilities of the packages that are installed
 	$(BIN)/python scripts/audit.py
 
+docs: .venv/docs  ## the site, in docs/_build/html
+	$(BIN)/sphinx-build -q -W --keep-going docs docs/_build/html
+
 format: .venv/check
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -53,6 +62,6 @@ clean:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
 	touch $@
 
-.venv/test .venv/check .venv/mutation: .venv/%: pyproject.toml .venv/installed
+.venv/test .venv/check .venv/docs .venv/mutation: .venv/%: pyproject.toml .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$*]'
 	touch $@

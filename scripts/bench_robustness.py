@@ -3,8 +3,8 @@
     python scripts/bench_robustness.py [--seconds 200] [--seeds 3] [--jobs 2] [--tune]
 
 Every network has the same hidden widths and trains equally long, on one core each; what was trained is kept in
-docs/robustness.json and not trained again, so that the script can be stopped and started. The table in README.md and
-in docs/robustness.md is printed from it. ``--tune`` first tries the settings of ``TUNED`` for deel-torchlip's loss, for
+docs/robustness.json and not trained again, so that the script can be stopped and started. The table in
+docs/robustness.md is printed from it. ``--tune`` first tries the settings of ``TUNED`` for deel-torchlip's loss, for
 a fifth of the time each, and keeps the one with the highest certified accuracy at l2 0.5, on the images that are scored
 later: it errs on its side.
 
@@ -40,7 +40,7 @@ ROOT = Path(__file__).parent.parent
 EPS: dict[Norm, tuple[float, float]] = {"linf": (0.05, 0.1), "l2": (0.5, 1.0)}
 HIDDEN = (512, 512)
 SHAPE = (1, 28, 28)
-PAGES = [ROOT / "README.md", ROOT / "docs" / "robustness.md"]
+PAGES = [ROOT / "docs" / "robustness.md"]
 BEGIN, END = "<!-- robustness table -->\n", "<!-- end of robustness table -->\n"
 DEEL = "deel-torchlip hKR"
 OPTIONS = ("seconds", "images", "attack_steps", "restarts")

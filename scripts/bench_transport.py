@@ -1,7 +1,7 @@
 """Exact W1 of the same samples, by this package and by others: time, peak memory, and whether they agree.
 
 python scripts/bench_transport.py --n 2048 8192                  # table, figure and results.json in runs/bench
-python scripts/bench_transport.py --readme README.md             # copy the table of runs/bench into the README
+python scripts/bench_transport.py --page docs/exact_w1.md        # copy the table of runs/bench into that page
 python scripts/bench_transport.py --fashion-mnist 60000          # one large problem, by this package alone
 python scripts/bench_transport.py --warm                         # solve again after every point has moved a little
 
@@ -425,7 +425,7 @@ def _short(values: list[float], unit: float = 1) -> str:
 
 
 def markdown_table(results: dict[str, Any]) -> str:
-    """The table of the README: every peer's time over ours, our memory over the peer's."""
+    """The table of docs/exact_w1.md: every peer's time over ours, our memory over the peer's."""
     cells = [Cell(**cell) for cell in results["cells"]]
     peers = [peer for peer in dict.fromkeys(cell.peer for cell in cells) if peer != OURS]
     found = {(cell.case, cell.d, cell.n, cell.peer): cell for cell in cells}
@@ -469,13 +469,13 @@ def _legend(results: dict[str, Any]) -> list[str]:
     ]
 
 
-def write_table(readme: Path, results: dict[str, Any]) -> None:
+def write_table(page: Path, results: dict[str, Any]) -> None:
     """Put the table between its markers."""
-    text = readme.read_text()
+    text = page.read_text()
     if BEGIN not in text or END not in text:
-        raise SystemExit(f"{readme} must hold the lines {BEGIN.strip()} and {END}")
+        raise SystemExit(f"{page} must hold the lines {BEGIN.strip()} and {END}")
     table = BEGIN + markdown_table(results) + END
-    readme.write_text(re.sub(f"{BEGIN}.*?{END}", lambda _: table, text, flags=re.DOTALL))
+    page.write_text(re.sub(f"{BEGIN}.*?{END}", lambda _: table, text, flags=re.DOTALL))
 
 
 def draw(results: dict[str, Any], path: Path) -> None:
@@ -631,7 +631,7 @@ def parser() -> argparse.ArgumentParser:
     mode = parse.add_mutually_exclusive_group()
     mode.add_argument("--fashion-mnist", type=positive, metavar="N", help="one solve, N images against N imitations")
     mode.add_argument("--warm", action="store_true", help="solve again after the points moved (first case, first n)")
-    mode.add_argument("--readme", type=Path, help="copy the table of results.json between its markers, measure nothing")
+    mode.add_argument("--page", type=Path, help="copy the table of results.json between its markers, measure nothing")
     return parse
 
 
@@ -659,8 +659,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one of the four commands; the exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
     options = _with_defaults(parser().parse_args(arguments))
-    if options.readme:
-        write_table(options.readme, json.loads((options.out / "results.json").read_text()))
+    if options.page:
+        write_table(options.page, json.loads((options.out / "results.json").read_text()))
         return 0
     if options.fashion_mnist:
         return run_images(options)

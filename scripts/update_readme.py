@@ -1,4 +1,4 @@
-"""Copy the newest finished runs' figures into docs/ and their tables into the README.
+"""Copy the newest finished runs' figures into docs/, and their tables into the pages that show them.
 
 make demo && .venv/bin/python scripts/update_readme.py [--runs_dir runs] [--names digits fashion_mnist]
 """
@@ -11,8 +11,9 @@ from pathlib import Path
 from wgan_lip.report import Row, read_history, shown_rows
 
 ROOT = Path(__file__).parent.parent
-# Runs by the names of their configs, and where their figures go.
+# Runs by the names of their configs: where their figures go, and the page that shows their table.
 DOCS = {"digits": "demo", "fashion_mnist": "fashion_mnist"}
+PAGES = {"digits": ROOT / "README.md", "fashion_mnist": ROOT / "docs" / "numbers.md"}
 
 
 def markdown_table(rows: list[Row]) -> str:
@@ -47,9 +48,9 @@ def update(name: str, runs_dir: Path) -> None:
     shutil.copy(max(pictures), docs / "samples.png")
     begin, end = f"<!-- {DOCS[name]} table -->\n", f"<!-- end of {DOCS[name]} table -->"
     table = begin + markdown_table(read_history(docs / "metrics.csv")) + end
-    readme = ROOT / "README.md"
-    readme.write_text(re.sub(f"{begin}.*?{end}", lambda _: table, readme.read_text(), flags=re.DOTALL))
-    print(f"README.md and {docs} now show {run}")
+    page = PAGES[name]
+    page.write_text(re.sub(f"{begin}.*?{end}", lambda _: table, page.read_text(), flags=re.DOTALL))
+    print(f"{page} and {docs} now show {run}")
 
 
 def main() -> None:

@@ -156,15 +156,15 @@ def test_cells_are_repeated_and_shown_by_their_medians():
 def test_the_table_goes_between_its_markers(tmp_path, monkeypatch):
     pretend(monkeypatch, ours=1.0, emd2=1.0)
     assert not bench.main(["--cases", "apart-2", "--n", "9", "--peers", "emd2", "--out", str(tmp_path)])
-    readme = tmp_path / "README.md"
-    readme.write_text(f"before\n{bench.BEGIN}old\n{bench.END}\nafter\n")
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{bench.BEGIN}old\n{bench.END}\nafter\n")
     for _ in range(2):
-        assert bench.main(["--readme", str(readme), "--out", str(tmp_path)]) == 0
+        assert bench.main(["--page", str(page), "--out", str(tmp_path)]) == 0
         table = (tmp_path / "table.md").read_text()
-        assert readme.read_text() == f"before\n{bench.BEGIN}{table}{bench.END}\nafter\n"
-    readme.write_text("nothing")
+        assert page.read_text() == f"before\n{bench.BEGIN}{table}{bench.END}\nafter\n"
+    page.write_text("nothing")
     with pytest.raises(SystemExit, match="must hold the lines"):
-        bench.main(["--readme", str(readme), "--out", str(tmp_path)])
+        bench.main(["--page", str(page), "--out", str(tmp_path)])
 
 
 def test_what_is_not_there_is_left_out(tmp_path, capsys, monkeypatch):

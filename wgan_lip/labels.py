@@ -48,7 +48,7 @@ def label_planes(labels: Tensor, classes: int, height: int, width: int, distance
 
     Args:
         labels: y of each sample, integers in 0..K-1, shape (n,).
-        classes: K.
+        classes: ``K``.
         height: H, in pixels.
         width: W, in pixels.
         distance: between two labels, in l2.

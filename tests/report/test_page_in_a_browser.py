@@ -6,6 +6,8 @@ import threading
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import sync_playwright
 
 from tests.report.runs import GAN_CONFIG, classifier_rows, estimator_rows, gan_rows, write_run
 from tests.report.test_page import PICTURES
@@ -22,9 +24,8 @@ WIDTHS = {"desk": 1280, "telephone": 390}
 
 @pytest.fixture(scope="module")
 def browser():
-    sync_api = pytest.importorskip("playwright.sync_api", reason="pip install -e '.[browser]'")
     quiet = ["--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-    with sync_api.sync_playwright() as playwright:
+    with sync_playwright() as playwright:
         # Chromium's own sandbox does not work for root.
         sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
         yield (browser := playwright.chromium.launch(executable_path=CHROMIUM, args=[*quiet, *sandbox]))
@@ -91,11 +92,10 @@ def test_a_page_opens_without_a_complaint_or_a_request(opened, pages, kind, widt
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("kind", ["gan", "estimator", "classifier", "together"])
 def test_axe_finds_no_serious_violation(opened, pages, kind, scheme):
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="pip install -e '.[browser]'")
     page = opened(pages[kind].as_uri(), color_scheme=scheme)
     for details in page.locator("summary").all():
         details.click()
-    found = axe.Axe().run(page).response
+    found = Axe().run(page).response
     assert len(found["passes"]) > 20
     serious = [one for one in found["violations"] if one["impact"] in ("serious", "critical")]
     assert [(one["id"], one["nodes"][0]["html"]) for one in serious] == []

@@ -34,6 +34,13 @@ class Funnels(Pair):
     Source:
         Korotin, Kolesov, Burnaev, "Kantorovich strikes back! Wasserstein GANs are not optimal transport?",
         NeurIPS 2022, section 4.
+
+    Example:
+        >>> pair = Funnels.random(dim=2, funnels=4)
+        >>> x, y = pair.sample_plan(1000, torch.Generator().manual_seed(0))
+        >>> gained = pair.potential(x) - pair.potential(y)  # as much as the way is long, for every couple
+        >>> torch.allclose(gained, (x - y).norm(dim=1), atol=1e-5)
+        True
     """
 
     knows_w1 = knows_plan = knows_potential = True
@@ -60,8 +67,8 @@ class Funnels(Pair):
         """Centres uniform in the cube, biases N(0, 0.1^2): as the published pairs were drawn.
 
         Args:
-            dim: D.
-            funnels: N.
+            dim: ``D``.
+            funnels: ``N``.
             seed: of the draw.
 
         Raises:

@@ -84,12 +84,12 @@ class _Homothety(Pair):
 class Gaussians(_Homothety):
     """P = N(m, s_p^2 I) and Q = N(0, s_q^2 I), m of norm ``shift`` along the diagonal.
 
-    ``W1 = |m|`` for equal scales, else, with d = |s_p - s_q| and D the dimension,
+    ``W1 = |m|`` for equal scales, else, with ``d = |s_p - s_q|`` and D the dimension,
     ``d sqrt(2) Gamma((D + 1) / 2) / Gamma(D / 2) 1F1(-1/2; D / 2; -|m|^2 / (2 d^2))``: the mean of a noncentral chi.
 
     Args:
-        dim: D.
-        shift: |m|, with the sign of its coordinates.
+        dim: ``D``.
+        shift: ``|m|``, with the sign of its coordinates.
         scale_p: s_p, the standard deviation of each coordinate.
         scale_q: s_q.
 
@@ -115,13 +115,13 @@ class Gaussians(_Homothety):
 
 
 class UniformCubes(_Homothety):
-    """P and Q are uniform on cubes of half side s_p and s_q, with centres m and 0, |m| = ``shift`` along the diagonal.
+    """P and Q are uniform on cubes with half sides s_p and s_q about m, of norm ``shift`` on the diagonal, and about 0.
 
     ``W1 = |m|`` for equal cubes, else ``E |m + (s_p - s_q) U|`` with U uniform on [-1, 1]^dim, by Monte Carlo.
 
     Args:
         dim: dimension.
-        shift: |m|, with the sign of its coordinates.
+        shift: ``|m|``, with the sign of its coordinates.
         scale_p: s_p.
         scale_q: s_q.
 

@@ -62,7 +62,7 @@ class Pair(ABC):
             heldout: draw from what training never sees; pairs of endless supply draw fresh samples anyway.
 
         Returns:
-            Two float32 tensors of shape (n, *shape).
+            Two float32 tensors of shape ``(n, *shape)``.
         """
 
     def w1(self) -> Truth:

@@ -12,8 +12,8 @@ class SamplePair(Pair):
     W1 is not known. The last ``heldout`` part of each set (shuffle sets that are ordered) is kept from training.
 
     Args:
-        x: samples of P, of shape (n, *shape).
-        y: samples of Q, of shape (m, *shape).
+        x: samples of P, of shape ``(n, *shape)``.
+        y: samples of Q, of shape ``(m, *shape)``.
         heldout: part of each set that is held out, in (0, 1).
         bounds: between which all coordinates of both distributions lie, where that is known.
 
@@ -51,7 +51,7 @@ class GeneratorPair(Pair):
 
     Args:
         generator: maps noise ``(n, noise_dim)`` to samples; taken in evaluation mode.
-        data: samples of P, of shape (n, *shape).
+        data: samples of P, of shape ``(n, *shape)``.
         heldout: part of the data that is held out, in (0, 1).
         bounds: between which all coordinates of both lie, where that is known.
 

@@ -18,7 +18,7 @@ class SphericalShells(Pair):
 
     Args:
         centers: k centres, each of d numbers.
-        outer: R.
+        outer: ``R``.
         inner: r; 0 puts Q on the centres themselves.
 
     Raises:
@@ -79,6 +79,13 @@ class AbsoluteValue(SphericalShells):
 
     Source:
         Anil, Lucas, Grosse, "Sorting out Lipschitz function approximation", ICML 2019, section 5.1.
+
+    Example:
+        >>> pair = AbsoluteValue()
+        >>> pair.w1().value
+        1.0
+        >>> pair.potential(torch.tensor([[-1.0], [0.0], [1.0]]))
+        tensor([1., 0., 1.])
     """
 
     def __init__(self) -> None:

@@ -54,7 +54,7 @@ def scaled(layer: Affine, factor: float, with_bias: bool) -> Affine:
     """``factor f(x)``, or ``f(factor x)``.
 
     Args:
-        layer: f.
+        layer: ``f``.
         factor: the factor.
         with_bias: the first of the two.
     """

@@ -10,13 +10,13 @@ from wgan_lip.stiefel import full_precision
 
 
 def block_kernel(outer: Tensor, bases: Sequence[Tensor], in_channels: int, stride: int) -> Tensor:
-    """The kernel of ``Q o B_2m o ... o B_1 o E``, an orthogonal convolution of size ``stride + m`` on both axes.
+    """The kernel of an orthogonal convolution of size ``stride + m`` on both axes.
 
-    E embeds the inputs into c channels, the others of which are zero. ``B_i x[n] = P x[n] + (I - P) x[n + e]``, with
-    ``P = U_i U_i^T`` and e the unit step along the axes in turn, moves one half of the channels by a pixel: its symbol
-    ``P + (I - P) e^(iw)`` is unitary at every frequency w. Q is an orthogonal matrix on disjoint patches of
-    ``stride x stride`` pixels. Every orthogonal matrix between the inputs and the blocks can be moved through them
-    into Q, so none is needed there.
+    It is that of ``Q o B_2m o ... o B_1 o E``. E embeds the inputs into c channels, the others of which are zero. ``B_i
+    x[n] = P x[n] + (I - P) x[n + e]``, with ``P = U_i U_i^T`` and e the unit step along the axes in turn, moves one
+    half of the channels by a pixel: its symbol ``P + (I - P) e^(iw)`` is unitary at every frequency w. Q is an
+    orthogonal matrix on disjoint patches of ``stride x stride`` pixels. Every orthogonal matrix between the inputs and
+    the blocks can be moved through them into Q, so none is needed there.
 
     Args:
         outer: Q, orthogonal, of shape (out, c stride^2); its columns count channel, row, column.

@@ -65,6 +65,14 @@ def certify(network: nn.Module, norm: Norm | None = None) -> LipschitzCertificat
     Raises:
         ValueError: an unknown norm; layers that are held in different norms, whose constants do not multiply; a layer
             that cannot be bounded in the norm (it is named, with its class), or whose weight holds NaN or infinity.
+
+    Example:
+        >>> network = nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 1))
+        >>> with torch.no_grad():
+        ...     _ = network[0].weight.copy_(torch.tensor([[3.0, 0.0], [0.0, 1.0]]))
+        ...     _ = network[2].weight.copy_(torch.tensor([[0.6, 0.8]]))
+        >>> round(certify(network).bound, 6)
+        3.0
     """
     if norm is None:
         norm = norm_of(network) or "l2"

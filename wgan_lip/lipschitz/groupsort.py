@@ -24,6 +24,10 @@ class GroupSort(nn.Module):
 
     Source:
         Anil, Lucas, Grosse, "Sorting out Lipschitz function approximation", ICML 2019, section 4.1.
+
+    Example:
+        >>> GroupSort(group_size=3)(torch.tensor([[5.0, 1.0, 3.0, 0.0, 2.0, 1.0]]))
+        tensor([[1., 3., 5., 0., 1., 2.]])
     """
 
     def __init__(self, group_size: int, dim: int = 1) -> None:

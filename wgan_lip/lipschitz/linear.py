@@ -79,6 +79,11 @@ class OrthogonalLinear(ConstrainedLinear):
 
     Source:
         Anil, Lucas, Grosse, "Sorting out Lipschitz function approximation", ICML 2019, section 4.2.
+
+    Example:
+        >>> layer = OrthogonalLinear(3, 2)
+        >>> torch.allclose(layer.weight @ layer.weight.T, torch.eye(2), atol=1e-6)
+        True
     """
 
     def __init__(

@@ -11,8 +11,8 @@ class ConstrainedMatrix(nn.Module):
     """A matrix of shape (m, n), held by a constraint; calling it gives the matrix.
 
     Args:
-        rows: m.
-        columns: n.
+        rows: ``m``.
+        columns: ``n``.
         constraint: how the matrix is held.
         initial: the matrix before the constraint is attached; see :func:`wgan_lip.lipschitz.initial.initialize_`.
         generator: source of the initial matrix's randomness; torch's global one if None.

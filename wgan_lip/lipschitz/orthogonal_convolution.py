@@ -19,7 +19,7 @@ class OrthogonalKernel(nn.Module):
     Args:
         in_channels: of the convolution.
         out_channels: of the convolution.
-        kernel_size: k.
+        kernel_size: ``k``.
         stride: s, at most k; for k = s there are no blocks: the layer is one orthogonal matrix on disjoint patches.
         constraint: how the matrices are held.
         generator: source of the initial matrices' randomness, uniformly drawn (Haar).

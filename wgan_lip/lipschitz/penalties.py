@@ -34,8 +34,8 @@ class Penalty(ABC):
 
         Args:
             critic: what is punished.
-            x: shape (n, *shape).
-            y: shape (m, *shape).
+            x: shape ``(n, *shape)``.
+            y: shape ``(m, *shape)``.
             generator: of the whole batch.
             part: which part of a batch x and y are; None if they are all of it.
         """

@@ -32,7 +32,7 @@ class _Pool2d(nn.Module):
 
 
 class ScaledAvgPool2d(_Pool2d):
-    """``size`` times the mean of each window: an orthogonal map, whose rows are ``(1, ..., 1) / size``.
+    """``size`` times the mean of each window: an orthogonal map, with rows of ``1 / size`` in a window.
 
     Plain averages are ``1 / size``-Lipschitz: they shrink gradients by as much.
 

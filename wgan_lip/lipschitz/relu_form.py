@@ -28,7 +28,7 @@ def sorting_stages(channels: int, group_size: int, kept: tuple[int, ...] | None 
 
     Args:
         channels: a multiple of ``group_size``.
-        group_size: k.
+        group_size: ``k``.
         kept: the places of each sorted group that are left, all of them if None.
 
     Source:

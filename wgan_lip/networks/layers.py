@@ -95,7 +95,7 @@ def scaled(lipschitz_constant: float) -> list[nn.Module]:
     """What makes a 1-Lipschitz critic K-Lipschitz: nothing for K = 1, else Scale(K).
 
     Args:
-        lipschitz_constant: K.
+        lipschitz_constant: ``K``.
 
     Raises:
         ValueError: K is not positive.

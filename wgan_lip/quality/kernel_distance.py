@@ -23,7 +23,7 @@ class KernelDistance:
 
 
 def kernel_distance(x: Tensor, y: Tensor) -> KernelDistance:
-    """``E k(x, x') + E k(y, y') - 2 E k(x, y)`` with ``k(a, b) = (a . b / d + 1)^3``, over pairs of different samples.
+    """``E k(x, x') + E k(y, y') - 2 E k(x, y)`` with ``k(a, b) = (<a, b> / d + 1)^3``, over pairs of different samples.
 
     On features of the Inception network it is known as KID.
 
@@ -37,6 +37,12 @@ def kernel_distance(x: Tensor, y: Tensor) -> KernelDistance:
     Source:
         Binkowski, Sutherland, Arbel, Gretton, "Demystifying MMD GANs", ICLR 2018, section 4; Gretton et al., "A kernel
         two-sample test", JMLR 13, 2012, equation (3).
+
+    Example:
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> x, y = torch.randn(2, 200, 4, generator=generator)
+        >>> abs(kernel_distance(x, y).value) < 3 * kernel_distance(x, y).standard_error  # of one distribution
+        True
     """
     x, y = checked(3, x=x, y=y)
     n, m = len(x), len(y)

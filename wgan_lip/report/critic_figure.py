@@ -39,8 +39,8 @@ def critic_figure(critic: nn.Module, pair: Pair, x: Tensor, y: Tensor, title: st
     Args:
         critic: maps ``(n, *shape)`` to ``(n, 1)`` or ``(n,)``; in evaluation mode.
         pair: of dimension 1 or 2.
-        x: samples of P, shape (n, *shape).
-        y: samples of Q, shape (m, *shape).
+        x: samples of P, shape ``(n, *shape)``.
+        y: samples of Q, shape ``(m, *shape)``.
         title: above it all.
 
     Raises:

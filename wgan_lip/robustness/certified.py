@@ -89,6 +89,14 @@ def certify_classifier(
         Tsuzuku, Sato, Sugiyama, "Lipschitz-margin training", NeurIPS 2018, proposition 1; differences of rows: Singla,
         Singla, Feizi, "Improved deterministic l2 robustness on CIFAR-10 and CIFAR-100", ICLR 2022, section 5; l_inf:
         Anil, Lucas, Grosse, "Sorting out Lipschitz function approximation", ICML 2019, section 5.
+
+    Example:
+        >>> from wgan_lip.networks import MLPClassifier
+        >>> network = MLPClassifier([4], classes=3, hidden=[8]).eval()
+        >>> certificate = certify_classifier(network, classes=3, norm="l2")
+        >>> logits = torch.tensor([[3.0, 1.0, 0.0]], dtype=torch.float64)  # a margin of 2, over sqrt(2)
+        >>> certificate.radii(logits, rounding=0.0).round(decimals=4)
+        tensor([1.4142], dtype=torch.float64)
     """
     if classes < 2:
         raise ValueError(f"classes must be at least 2; got classes={classes}")

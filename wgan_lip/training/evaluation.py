@@ -132,9 +132,9 @@ def evaluate(
 
     Args:
         critic: maps ``(n, *shape)`` to ``(n, 1)`` or ``(n,)``; any network that can be copied.
-        real: shape (n, *shape); independent of what the critic was trained on.
-        fake: shape (n, *shape); likewise.
-        other_real: real samples disjoint from ``real``, shape (n, *shape).
+        real: shape ``(n, *shape)``; independent of what the critic was trained on.
+        fake: shape ``(n, *shape)``; likewise.
+        other_real: real samples disjoint from ``real``, shape ``(n, *shape)``.
         norm: the ground norm that is wanted; the certificate's if None, and l2 without one.
         bounds: between which every coordinate of every real sample lies by its nature, not as these samples show;
             for the population bracket.

@@ -53,8 +53,8 @@ def between(x: Tensor, y: Tensor, generator: Generator) -> Tensor:
     """``x + t (y - x)`` with t uniform in [0, 1], for as many pairs as there are.
 
     Args:
-        x: shape (n, *shape).
-        y: shape (m, *shape).
+        x: shape ``(n, *shape)``.
+        y: shape ``(m, *shape)``.
         generator: a CPU generator.
 
     Returns:

@@ -31,7 +31,7 @@ def gradient_figures(critic: nn.Module, x: Tensor, optimal: Tensor | None) -> Gr
 
     Args:
         critic: in evaluation mode, on the device and of the dtype of x.
-        x: samples of P, shape (n, *shape).
+        x: samples of P, shape ``(n, *shape)``.
         optimal: an optimal potential's gradients there, likewise, or None. Those of norm 0 stand for samples where
             it is not differentiable, which are left out.
 

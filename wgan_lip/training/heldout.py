@@ -18,13 +18,13 @@ class HeldOut:
 
     Attributes:
         pair: the distributions.
-        x: samples of P, shape (n, *shape).
-        y: samples of Q, shape (m, *shape).
+        x: samples of P, shape ``(n, *shape)``.
+        y: samples of Q, shape ``(m, *shape)``.
         truth: W1 of the distributions; None where it is not known.
         exact_n: how many of the first x and y ``exact`` is about.
         exact: W1 of the first x and y; None if ``exact_n`` is 0.
         noise_floor: exact W1 of the first x and as many further ones: what would be measured if P were Q.
-        gradient_x: the first x, shape (m, *shape), m at most 4,096.
+        gradient_x: the first x, shape ``(m, *shape)``, m at most 4,096.
         gradient: of an optimal potential there; None where none is known.
     """
 

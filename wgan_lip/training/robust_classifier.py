@@ -198,7 +198,7 @@ def images_and_labels(samples: Tensor, classes: int) -> tuple[Tensor, Tensor]:
 
     Args:
         samples: of a data module with labels, pixels in [-1, 1], shape (n, C + K, H, W).
-        classes: K.
+        classes: ``K``.
     """
     images, labels = split_labels(samples, classes)
     return ((images + 1) / 2).clamp(0, 1), labels

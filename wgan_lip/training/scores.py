@@ -25,7 +25,7 @@ def score(critic: nn.Module, samples: Tensor) -> tuple[Tensor, Magnitudes]:
 
     Args:
         critic: a ``float64_copy``.
-        samples: shape (n, *shape).
+        samples: shape ``(n, *shape)``.
 
     Returns:
         The values, shape (n,), and how large the numbers were on the way, for ``rounding``.

@@ -158,7 +158,7 @@ class WassersteinGAN(SteppedModule):
             averaged: by the averaged generator.
 
         Returns:
-            Shape (n, *shape).
+            Shape ``(n, *shape)``.
 
         Raises:
             ValueError: no average is kept.

@@ -22,7 +22,8 @@ class W1Curve:
     they are all None where the points do not allow the model.
 
     Attributes:
-        x_sizes, y_sizes: points of the quarter, the half and the whole.
+        x_sizes: points of x in the quarter, the half and the whole.
+        y_sizes: of y, likewise.
         values: W1 at those sizes, in the units of the samples: means over 4, 2 and 1 pairs of disjoint subsets.
         stds: standard deviation over these pairs; NaN for the single last one.
         extrapolated_w1: extrapolation to infinite samples: ``w`` in ``W(n) = w + c n^-alpha``. It may be negative.

@@ -93,6 +93,15 @@ def wasserstein1(
 
     Source:
         Peyre, Cuturi, "Computational Optimal Transport", 2019, equations (2.11) and (2.20).
+
+    Example:
+        >>> x = np.array([[0.0, 0.0], [1.0, 0.0]])
+        >>> y = np.array([[0.0, 2.0], [1.0, 4.0]])
+        >>> result = wasserstein1(x, y)
+        >>> result.value
+        3.0
+        >>> result.lower <= result.value <= result.upper  # the proof
+        True
     """
     check_norm(norm)
     if method not in get_args(Method):

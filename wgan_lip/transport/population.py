@@ -101,6 +101,13 @@ def population_bracket(
         ValueError: confidence outside (0, 1), samples further apart than the diameter, fewer than eight samples
             (one of a Dirac), bad samples, negative diameters or sigmas.
         UnprovenError: as :func:`wasserstein1`.
+
+    Example:
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> x, y = torch.rand(2, 1000, 2, generator=generator)  # two samples of the unit square, of diameter sqrt(2)
+        >>> bracket = population_bracket(x, y + 0.5, diameter=2**0.5, generator=generator)  # W1 is sqrt(0.5) = 0.707...
+        >>> bracket.lower <= 0.5**0.5 <= bracket.upper
+        True
     """
     check_probability(confidence, "confidence")
     delta = (1 - confidence) / 2
