@@ -66,7 +66,7 @@ def test_a_run_without_a_certificate_says_why(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nowhere"], "there is no folder nowhere: name that of a run"),
+        (["nowhere"], "RUN nowhere: there is no such folder"),
         (["."], "is no run: there is no metrics.csv in it"),
         (["run", "-o", "page.pdf"], "argument -o/--output: must end in .html; got page.pdf"),
         (["run", "-o", "no/page.html"], "argument -o/--output: there is no folder"),

@@ -41,6 +41,9 @@ def run_report(words: Sequence[str]) -> None:
     options = make_parser().parse_args(words)
     console = Console()
     with in_one_line():
+        for run in options.runs:
+            if not run.is_dir():
+                raise ValueError(f"RUN {run}: there is no such folder")
         if options.serve:
             _serve(options, console)
             return
@@ -95,7 +98,7 @@ def _certificate(folder: Path, trust: bool) -> CheckpointCertificate:
 def make_parser() -> CommandParser:
     """The parser of the command's arguments."""
     parser = CommandParser("wgan-lip report", _DESCRIPTION, _EPILOG)
-    parser.add_argument("runs", nargs="+", type=_folder, metavar="RUN", help="folders of runs")
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folders of runs")
     parser.add_argument(
         "-o",
         "--output",
@@ -115,13 +118,6 @@ def make_parser() -> CommandParser:
     )
     parser.add_argument("--trust", action="store_true", help="build what a config names in other packages, too")
     return parser
-
-
-def _folder(text: str) -> Path:
-    path = Path(text)
-    if not path.is_dir():
-        raise argparse.ArgumentTypeError(f"there is no folder {text}: name that of a run, such as runs/digits/mine")
-    return path
 
 
 _port = number(int, "between 0 and 65535", lambda port: 0 <= port < 65536)
