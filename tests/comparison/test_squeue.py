@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.comparison.test_comparison import cells
+from wgan_lip.cli.queue import wait_for_jobs
 from wgan_lip.comparison import Failure, Slurm
 from wgan_lip.comparison.slurm import _CellJob
-from wgan_lip.comparison.squeue import Seen, parse_queue, read_queue
+from wgan_lip.comparison.squeue import Seen, parse_queue, read_jobs, read_queue
 
 
 @pytest.fixture
@@ -59,6 +60,38 @@ def test_one_question_for_all_jobs_of_a_name(programs: Path, tmp_path: Path) -> 
     program(programs, "squeue", "echo 'slurm_load_jobs error: Socket timed out' >&2; exit 1")
     with pytest.raises(OSError, match="squeue failed: slurm_load_jobs error: Socket timed out"):
         read_queue("some-name")
+
+
+def test_jobs_are_waited_for_until_all_have_ended(programs: Path, tmp_path: Path) -> None:
+    states = [
+        "7|1|PENDING|Priority|a\n7|2|RUNNING|None|a",
+        "busy",
+        "7|1|COMPLETED|None|a\n7|2|RUNNING|None|a",
+        "7|9|RUNNING|None|",
+    ]
+    for i, said in enumerate(states):
+        (tmp_path / f"{i}").write_text(said + "\n")
+    program(
+        programs,
+        "squeue",
+        f"""cd {tmp_path}
+            n=$(cat n 2>/dev/null || echo 0); echo $((n + 1)) > n; echo "$@" >> asked
+            if [ $n = 1 ]; then cat 1 >&2; exit 1; fi
+            cat $n""",
+    )
+    told: list[tuple[str, str]] = []
+    ended = wait_for_jobs(["7_1", "7_2"], lambda job, seen: told.append((job, str(seen))), every=0.01)
+    assert {job: seen.state for job, seen in ended.items()} == {"7_1": "COMPLETED", "7_2": "UNKNOWN"}
+    assert told == [("7_1", "PENDING, Priority"), ("7_2", "RUNNING"), ("7_1", "COMPLETED"), ("7_2", "UNKNOWN")]
+    assert all("--jobs=7" in asked for asked in (tmp_path / "asked").read_text().splitlines())
+
+
+def test_a_job_that_is_forgotten_is_no_error_but_a_scheduler_that_is_away_is(programs: Path) -> None:
+    program(programs, "squeue", "echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1")
+    assert read_jobs(["7"]) == {}
+    program(programs, "squeue", "echo 'slurm_load_jobs error: Socket timed out' >&2; exit 1")
+    with pytest.raises(OSError, match="squeue failed: slurm_load_jobs error: Socket timed out"):
+        wait_for_jobs(["7"], lambda job, seen: None, every=0.01)
 
 
 def test_cells_are_an_array_of_jobs(programs: Path, tmp_path: Path) -> None:

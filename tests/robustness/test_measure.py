@@ -15,6 +15,7 @@ from wgan_lip.robustness import (
     RobustnessCertificate,
     certified,
     measure_robustness,
+    robustness_so_far,
 )
 
 FEW = partial(PGD, steps=5, restarts=2)
@@ -133,3 +134,18 @@ def test_networks_of_other_precisions(trained, dtype):
 def test_no_images_are_an_error(trained):
     with pytest.raises(ValueError, match="x and y must hold the same number of images, at least 1; got 2 and 3"):
         measure_robustness(trained, torch.zeros(2, 1, 1, 2), torch.zeros(3).long(), "l2", [0.1], 2)
+
+
+def test_what_is_proven_is_known_before_the_attacks_and_they_radius_by_radius(trained):
+    x, y = two_moons(30, 7)
+    told: list[int] = []
+    first, second, last = robustness_so_far(trained, x, y, "l2", [0.05, 0.1], 2, FEW, watch=told.append)
+    whole = measure_robustness(trained, x, y, "l2", [0.05, 0.1], 2, FEW)
+    assert told == [len(x), len(x)]
+    assert (first.attacked, second.attacked, last.attacked) == (0, 2 * len(x), 4 * len(x))
+    assert [row.pgd is None for known in (first, second) for row in known.at] == [True, True, False, True]
+    for known in (first, second, last):
+        assert [row.certified for row in known.at] == [row.certified for row in whole.at]
+        assert known.clean == whole.clean
+    assert (last.at, last.within) == (whole.at, whole.within)
+    assert second.at[0] == whole.at[0]

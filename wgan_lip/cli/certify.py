@@ -12,13 +12,14 @@ from rich.console import Console
 from rich.table import Table
 
 from wgan_lip.cli.command_parser import CommandParser, output, share, whole
-from wgan_lip.cli.errors import in_one_line
+from wgan_lip.cli.errors import in_one_line, interrupted
 from wgan_lip.cli.rebuild import load_data, load_module
 from wgan_lip.data import ImageDataModule
 from wgan_lip.lipschitz import LayerBound
+from wgan_lip.progress import progress_bar
 from wgan_lip.randomness import keyed_generator
 from wgan_lip.report import certified_curve, save_figure
-from wgan_lip.robustness import PGD, Accuracy, Robustness, measure_robustness
+from wgan_lip.robustness import PGD, Accuracy, Robustness, robustness_so_far
 from wgan_lip.training import RobustClassifier, default_eps, draw_images
 from wgan_lip.training.run_folder import checkpoint_at, load_checkpoint
 from wgan_lip.training.stepped import CHECKPOINT_KEY
@@ -54,23 +55,38 @@ def run_certification(words: Sequence[str]) -> None:
         data = _data(path, options.data, options.trust)
         x, y = draw_images(data, options.n, options.seed)
         norm = options.norm or classifier.norm
-        found = measure_robustness(
-            classifier.network,
-            x,
-            y,
-            norm,
-            options.eps or default_eps(norm),
-            len(data.classes),
-            pgd=None if options.no_attacks else partial(PGD, steps=options.steps, restarts=options.restarts),
-            confidence=options.confidence,
-            generator=keyed_generator(options.seed, "attacks"),
-        )
+        eps = options.eps or default_eps(norm)
+        found: Robustness | None = None
+        stopped = False
+        try:
+            with progress_bar(quiet=options.json or options.no_attacks) as bar:
+                task = bar.add_task("attacking", total=len(x) * len(eps))
+                for known in robustness_so_far(
+                    classifier.network,
+                    x,
+                    y,
+                    norm,
+                    eps,
+                    len(data.classes),
+                    pgd=None if options.no_attacks else partial(PGD, steps=options.steps, restarts=options.restarts),
+                    confidence=options.confidence,
+                    generator=keyed_generator(options.seed, "attacks"),
+                    watch=partial(bar.advance, task),
+                ):
+                    found = known
+        except KeyboardInterrupt:
+            stopped = True
+        if found is None:
+            interrupted()
         if options.json:
             sys.stdout.write(json.dumps(_as_json(found, path), indent=2, allow_nan=False) + "\n")
         else:
             _print(found, path, classifier)
         if out is not None:
             save_figure(certified_curve(found), out)
+        if stopped:
+            done = sum(row.pgd is not None for row in found.at)
+            interrupted(f"attacks were made at {done} of {len(eps)} radii; all that is proven is there")
 
 
 def _data(path: Path, folder: str | None, trust: bool) -> ImageDataModule:

@@ -17,6 +17,7 @@ from wgan_lip.cli.compare_launcher import add_launcher_arguments, launcher_of
 from wgan_lip.cli.config import OneLineParser
 from wgan_lip.cli.errors import in_one_line
 from wgan_lip.comparison import Cell, Failure, Outcome, Store, parse_cells, run_cells, summarize
+from wgan_lip.progress import progress_bar
 from wgan_lip.report import comparison_figure, comparison_tables, save_figure, write_outcomes, write_summaries
 from wgan_lip.training import wandb_logger
 from wgan_lip.training.loggers import WandbMode
@@ -56,9 +57,17 @@ def run_comparison(args: list[str]) -> None:
     stopped_by: signal.Signals | None = None
     with in_one_line():
         try:
-            for result in run_cells(cells, store, launcher):
-                results.append(result)
-                say(_line(result, len(results), len(cells)))
+            # On the console that the lines are printed on, above which it stays.
+            with progress_bar(console) as bar:
+                task = bar.add_task("cells", total=len(cells))
+                for result in run_cells(cells, store, launcher):
+                    results.append(result)
+                    say(_line(result, len(results), len(cells)))
+                    if isinstance(result, Outcome) and not result.is_new:
+                        # The time left is that of those which are run.
+                        bar.update(task, total=len(cells) - len(results))
+                    else:
+                        bar.advance(task)
         except KeyboardInterrupt:
             stopped_by = signal.SIGINT
         except SIGTERMException:

@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from wgan_lip import __version__
 from wgan_lip.cli.command_parser import CommandParser, output, whole
-from wgan_lip.cli.errors import in_one_line
+from wgan_lip.cli.errors import in_one_line, interrupted
 from wgan_lip.cli.rebuild import load_data, load_module
 from wgan_lip.data import ImageDataModule
+from wgan_lip.progress import progress_bar
 from wgan_lip.randomness import keyed_generator
 from wgan_lip.report import (
     NetworkSummary,
@@ -63,11 +64,16 @@ def run_diagnosis(words: Sequence[str]) -> None:
     with in_one_line():
         out: Path | None = options.output
         paths = [checkpoint_at(checkpoint) for checkpoint in options.checkpoints]
-        labels = _labels(paths)
-        networks = [
-            _diagnose(path, label, options.n, options.seed, options.trust)
-            for path, label in zip(paths, labels, strict=True)
-        ]
+        networks: list[NetworkSummary] = []
+        stopped = False
+        try:
+            with progress_bar(quiet=options.json) as bar:
+                for path, label in bar.track(list(zip(paths, _labels(paths), strict=True)), description="diagnosing"):
+                    networks.append(_diagnose(path, label, options.n, options.seed, options.trust))
+        except KeyboardInterrupt:
+            stopped = True
+        if stopped and not networks:
+            interrupted()
         if options.json:
             content = {"version": __version__, "networks": [network.record() for network in networks]}
             # Not through rich, which would break lines.
@@ -80,6 +86,8 @@ def run_diagnosis(words: Sequence[str]) -> None:
             save_figure(gradient_figure(panels_of(networks)), out)
             if not options.json:
                 console.print(f"Written:\n  {out}", soft_wrap=True, highlight=False)
+        if stopped:
+            interrupted(f"{len(networks)} of {len(paths)} checkpoints were diagnosed")
 
 
 def _diagnose(path: Path, label: str, n: int, seed: int, trust: bool) -> NetworkSummary:

@@ -13,6 +13,7 @@ from wgan_lip.cli.errors import in_one_line
 from wgan_lip.cli.rebuild import load_module
 from wgan_lip.files import check_suffix, write_network
 from wgan_lip.lipschitz import plain
+from wgan_lip.progress import progress_bar
 from wgan_lip.randomness import keyed_generator
 from wgan_lip.training import RobustClassifier, SteppedModule, W1Estimator, WassersteinGAN
 from wgan_lip.training.run_folder import checkpoint_at
@@ -75,7 +76,9 @@ def run_export(words: Sequence[str]) -> None:
             network(points)
         except (RuntimeError, ValueError) as error:
             raise ValueError(f"{part.name} does not take inputs of shape {list(shape)}: {error}") from error
-        written = write_network(layers, out, points, network)
+        with progress_bar() as bar:
+            bar.add_task("exporting", total=None)
+            written = write_network(layers, out, points, network)
         console = Console()
         for line in (
             f"{out}: the {part.name} after step {module.step} ({path}), for inputs of shape (N, "

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import track
 
 from wgan_lip.cli.command_parser import CommandParser, output, whole
 from wgan_lip.cli.errors import in_one_line
 from wgan_lip.cli.rebuild import load_module
+from wgan_lip.progress import progress_bar
 from wgan_lip.training import WassersteinGAN
 from wgan_lip.training.run_folder import checkpoint_at
 
@@ -71,9 +71,12 @@ def load_gan(path: Path, trust: bool = False) -> WassersteinGAN:
 
 
 def _parts(gan: WassersteinGAN, n: int, seed: int, averaged: bool) -> Iterator[NDArray[np.float32]]:
-    for i in track(range(0, n, _CHUNK), "sampling", console=Console(stderr=True), transient=True):
-        noise = gan.noise(min(_CHUNK, n - i), "sample", seed, i)
-        yield gan.sample(noise, averaged).float().cpu().numpy()
+    with progress_bar() as bar:
+        task = bar.add_task("sampling", total=n)
+        for i in range(0, n, _CHUNK):
+            noise = gan.noise(min(_CHUNK, n - i), "sample", seed, i)
+            yield gan.sample(noise, averaged).float().cpu().numpy()
+            bar.advance(task, len(noise))
 
 
 def _write(path: Path, samples: NDArray[np.float32]) -> None:
@@ -86,9 +89,8 @@ def _write(path: Path, samples: NDArray[np.float32]) -> None:
             else:
                 np.save(file, samples, allow_pickle=False)
         temporary.replace(path)
-    except OSError:
+    finally:
         temporary.unlink(missing_ok=True)
-        raise
 
 
 def make_parser() -> CommandParser:

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from wgan_lip.cli.command_parser import CommandParser, whole
-from wgan_lip.cli.errors import fail, in_one_line
+from wgan_lip.cli.errors import fail, in_one_line, interrupted
 from wgan_lip.cli.fit_job import FitJob
 from wgan_lip.cli.queue import wait_for_jobs
 from wgan_lip.cli.resources import Resources, minutes
+from wgan_lip.comparison.squeue import Seen
+from wgan_lip.progress import progress_bar
 
 if TYPE_CHECKING:
     from wgan_lip.cli.parsed import FitArguments
@@ -238,9 +240,15 @@ def _tell(console: Console, jobs: Sequence[str], planned: Sequence[_Planned], lo
 
 def _wait(console: Console, jobs: Sequence[str]) -> None:
     try:
-        states = wait_for_jobs(jobs, lambda job, state: console.print(f"Job {job}: {state}", highlight=False))
+        with progress_bar(console) as bar:
+            task = bar.add_task("jobs", total=len(jobs))
+
+            def say(job: str, seen: Seen) -> None:
+                console.print(f"Job {job}: {seen}", highlight=False, markup=False)
+                bar.advance(task, not seen.is_alive)
+
+            ended = wait_for_jobs(jobs, say)
     except KeyboardInterrupt:
-        console.print(f"The jobs go on; scancel {' '.join(jobs)} ends them.", highlight=False)
-        raise
-    if any(state != "COMPLETED" for state in states.values()):
+        interrupted(f"the jobs go on; scancel {' '.join(jobs)} ends them")
+    if any(seen.state != "COMPLETED" for seen in ended.values()):
         raise SystemExit(1)

@@ -1,11 +1,12 @@
 """What Slurm says of jobs, without its accounting, which not every cluster has."""
 
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 _ENDED = {
     "BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED", "REVOKED",
-    "TIMEOUT",
+    "TIMEOUT", "UNKNOWN",
 }  # fmt: skip
 # Array or job, index in the array, state, reason, comment.
 _FORMAT = "%F|%K|%T|%r|%k"
@@ -34,6 +35,10 @@ class Seen:
         return self.state if self.reason in ("", "None") else f"{self.state}, {self.reason}"
 
 
+# A job of which Slurm knows nothing any more.
+FORGOTTEN = Seen("UNKNOWN", "None", "")
+
+
 def read_queue(name: str) -> dict[str, Seen]:
     """This user's jobs of a name, by ``JOB`` or ``ARRAY_INDEX``.
 
@@ -43,14 +48,37 @@ def read_queue(name: str) -> dict[str, Seen]:
     Raises:
         OSError: squeue fails, or does not answer.
     """
-    command = ["squeue", "--me", "--array", "--noheader", "--states=all", f"--name={name}", f"--format={_FORMAT}"]
+    return parse_queue(_ask(f"--name={name}"))
+
+
+def read_jobs(jobs: Sequence[str]) -> dict[str, Seen]:
+    """Those of some jobs, and of others of their arrays, that Slurm still knows, by ``JOB`` or ``ARRAY_INDEX``.
+
+    Args:
+        jobs: ids, ``JOB`` or ``ARRAY_INDEX``.
+
+    Raises:
+        OSError: squeue fails, or does not answer.
+    """
+    ids = ",".join(sorted({job.partition("_")[0] for job in jobs}))
+    try:
+        return parse_queue(_ask(f"--jobs={ids}"))
+    except OSError as error:
+        # It says so of a single job that it has forgotten.
+        if "Invalid job id" in str(error):
+            return {}
+        raise
+
+
+def _ask(which: str) -> str:
+    command = ["squeue", "--me", "--array", "--noheader", "--states=all", which, f"--format={_FORMAT}"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=60)  # noqa: S603
     except subprocess.TimeoutExpired:
         raise OSError("squeue has not answered for 60 seconds") from None
     if done.returncode != 0:
         raise OSError(f"squeue failed: {' '.join(done.stderr.split())}")
-    return parse_queue(done.stdout)
+    return done.stdout
 
 
 def parse_queue(text: str) -> dict[str, Seen]:

@@ -5,7 +5,7 @@ from wgan_lip.robustness.ball import Ball
 from wgan_lip.robustness.certified import BrokenCertificateError, RobustnessCertificate, certify_classifier
 from wgan_lip.robustness.directions import margins
 from wgan_lip.robustness.losses import ClassificationLoss, CrossEntropy, MarginCrossEntropy, MulticlassHinge
-from wgan_lip.robustness.measure import RobustAccuracy, Robustness, measure_robustness
+from wgan_lip.robustness.measure import RobustAccuracy, Robustness, measure_robustness, robustness_so_far
 from wgan_lip.robustness.median import median_interval
 from wgan_lip.robustness.robust_accuracy import Accuracy, Attacked, accuracy, attacked
 
@@ -31,4 +31,5 @@ __all__ = [
     "margins",
     "measure_robustness",
     "median_interval",
+    "robustness_so_far",
 ]

@@ -1,8 +1,8 @@
 """Clean, certified and attacked accuracy of a classifier on the same images."""
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -101,6 +101,43 @@ def measure_robustness(
         ValueError: no images, a radius that is not positive and finite, an unknown norm, another number of logits, or
             logits that are NaN or infinite.
     """
+    *_, found = robustness_so_far(network, x, y, norm, eps, classes, pgd, confidence, generator)
+    return found
+
+
+def robustness_so_far(
+    network: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    norm: Norm,
+    eps: Sequence[float],
+    classes: int = 10,
+    pgd: Callable[[float, Norm], Attack] | None = PGD,
+    confidence: float = 0.95,
+    generator: torch.Generator | None = None,
+    watch: Callable[[int], None] | None = None,
+) -> Iterator[Robustness]:
+    """What :func:`measure_robustness` returns, as far as it is known: all that is proven first, then the attacks.
+
+    Args:
+        network: this and all others as of :func:`measure_robustness`.
+        x: images.
+        y: their classes.
+        norm: of the radii.
+        eps: the radii.
+        classes: number of logits.
+        pgd: the strong attack.
+        confidence: of the intervals.
+        generator: source of the attacks' randomness.
+        watch: is told, now and then, how many more images the strong attack was tried on.
+
+    Yields:
+        Once before the attacks, and once after those of each radius; where they are still to come there are none.
+
+    Raises:
+        BrokenCertificateError: as :func:`measure_robustness`.
+        ValueError: likewise.
+    """
     check_norm(norm)
     for radius in eps:
         if not 0 < radius < math.inf:
@@ -129,22 +166,29 @@ def measure_robustness(
     predicted = _classes(logits)
     clean = predicted == y
     radii = torch.where(clean, certified, 0.0)
-    rows, attacks, within = [], 0, 0
+    rows = []
     for radius in eps:
-        withstood = dict.fromkeys(("fgsm", "pgd"), clean)
-        if pgd is not None:
-            for name, attack in (("fgsm", FGSM(radius, norm)), ("pgd", pgd(radius, norm))):
-                found = attacked(network, x, y, attack, generator).images
-                after = _classes(logits_of(network64, found))
-                moved = distances(x, found, norm)
-                check_unbroken(certified, moved, predicted, after)
-                within += int(((moved > 0) & (moved < certified)).sum())
-                withstood[name] = withstood["fgsm"] & (after == y)
-                attacks += len(x)
         proven = None if certificate is None else accuracy(clean & (radii > radius), confidence)
-        tried = {name: None if pgd is None else accuracy(kept, confidence) for name, kept in withstood.items()}
-        rows.append(RobustAccuracy(radius, proven, tried["pgd"], tried["fgsm"]))
-    return Robustness(norm, accuracy(clean, confidence), tuple(rows), certificate, unproven, radii, attacks, within)
+        rows.append(RobustAccuracy(radius, proven, None, None))
+    known = Robustness(norm, accuracy(clean, confidence), tuple(rows), certificate, unproven, radii, 0, 0)
+    yield known
+    if pgd is None:
+        return
+    for i, radius in enumerate(eps):
+        withstood = dict.fromkeys(("fgsm", "pgd"), clean)
+        attacks, within = known.attacked, known.within
+        for name, attack in (("fgsm", FGSM(radius, norm)), ("pgd", pgd(radius, norm))):
+            found = attacked(network, x, y, attack, generator, watch=watch if name == "pgd" else None).images
+            after = _classes(logits_of(network64, found))
+            moved = distances(x, found, norm)
+            check_unbroken(certified, moved, predicted, after)
+            within += int(((moved > 0) & (moved < certified)).sum())
+            withstood[name] = withstood["fgsm"] & (after == y)
+            attacks += len(x)
+        pgd_accuracy, fgsm_accuracy = (accuracy(withstood[name], confidence) for name in ("pgd", "fgsm"))
+        rows[i] = replace(rows[i], pgd=pgd_accuracy, fgsm=fgsm_accuracy)
+        known = replace(known, at=tuple(rows), attacked=attacks, within=within)
+        yield known
 
 
 def _classes(logits: Tensor) -> Tensor:

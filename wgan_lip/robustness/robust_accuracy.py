@@ -1,5 +1,6 @@
 """The accuracy of a classifier under an attack, with its sampling error."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -72,7 +73,13 @@ class Attacked:
 
 
 def attacked(
-    network: nn.Module, x: Tensor, y: Tensor, attack: Attack, generator: torch.Generator, chunk: int = 1000
+    network: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    attack: Attack,
+    generator: torch.Generator,
+    chunk: int = 1000,
+    watch: Callable[[int], None] | None = None,
 ) -> Attacked:
     """Attack examples, some at a time, in evaluation mode.
 
@@ -83,6 +90,7 @@ def attacked(
         attack: what is done to them.
         generator: source of the attack's randomness.
         chunk: examples that are attacked at once.
+        watch: is told, now and then, how many more were.
 
     Raises:
         ValueError: ``chunk < 1``, no examples, another number of classes; as the attack.
@@ -93,10 +101,11 @@ def attacked(
         raise ValueError(f"x and y must hold the same number of examples, at least 1; got {len(x)} and {len(y)}")
     like = next(network.parameters(), x)
     with evaluating(network):
-        found = [
-            attack.search(network, images.to(like), classes.to(like.device), generator)
-            for images, classes in zip(x.split(chunk), y.split(chunk), strict=True)
-        ]
+        found = []
+        for images, classes in zip(x.split(chunk), y.split(chunk), strict=True):
+            found.append(attack.search(network, images.to(like), classes.to(like.device), generator))
+            if watch is not None:
+                watch(len(images))
     clean, worst, images = (
         torch.cat([getattr(part, name).cpu() for part in found]) for name in ("clean", "margins", "images")
     )

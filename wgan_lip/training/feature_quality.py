@@ -11,6 +11,7 @@ from torch import Tensor
 from wgan_lip.data import SampleDataModule
 from wgan_lip.networks.features import FeatureNetwork
 from wgan_lip.networks.inception import InceptionFeatures
+from wgan_lip.progress import progress_bar
 from wgan_lip.quality import kernel_distance, manifold_metrics
 from wgan_lip.randomness import keyed_generator
 from wgan_lip.training.every_steps import EverySteps
@@ -148,7 +149,11 @@ class FeatureQuality(EverySteps):
 
     def _features(self, kept: Path, data: SampleDataModule) -> FeatureNetwork:
         if self.features is None and not kept.exists():
-            network = train_features(data, self.training_steps, seed=self.seed)
+            with progress_bar() as bar:
+                task = bar.add_task("features", total=self.training_steps)
+                network = train_features(
+                    data, self.training_steps, seed=self.seed, watch=lambda done: bar.update(task, completed=done)
+                )
             kept.parent.mkdir(parents=True, exist_ok=True)
             save_features(network, kept)
             return network

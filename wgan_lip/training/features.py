@@ -1,5 +1,6 @@
 """Features of images that a minute of training gives, without labels and without downloads."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -15,7 +16,12 @@ _CHUNK = 1024
 
 
 def train_features(
-    data: SampleDataModule, steps: int = 1000, batch_size: int = 128, seed: int = 0, features: int = 64
+    data: SampleDataModule,
+    steps: int = 1000,
+    batch_size: int = 128,
+    seed: int = 0,
+    features: int = 64,
+    watch: Callable[[int], None] | None = None,
 ) -> FeatureNetwork:
     """Train a network to tell by how many quarter turns images of the training split were rotated.
 
@@ -27,6 +33,7 @@ def train_features(
         batch_size: images in a step; all of a training split that holds fewer.
         seed: what initial weights, batches and turns are drawn from.
         features: how many numbers describe an image.
+        watch: is told before each step how many were done.
 
     Raises:
         ValueError: a count below 1, or samples that are no square images.
@@ -42,6 +49,8 @@ def train_features(
     optimizer = torch.optim.Adam(network.parameters(), lr=2e-3)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for step in range(steps):
+        if watch is not None:
+            watch(step)
         stream = keyed_generator(seed, "feature batch", step)
         images = data.draw("train", batch_size, stream)[:, : shape[0]].float()
         turns = torch.randint(4, (batch_size,), generator=stream)

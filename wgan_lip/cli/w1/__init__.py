@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from wgan_lip.cli.errors import in_one_line
+from wgan_lip.cli.errors import in_one_line, interrupted
 from wgan_lip.cli.w1.arguments import make_parser, parse
 from wgan_lip.cli.w1.comparison import compare
 from wgan_lip.cli.w1.output import as_json, as_text
@@ -24,10 +24,14 @@ def run(args: Sequence[str]) -> None:
     """
     options = parse(args)
     with in_one_line(UnprovenError):
-        with Display(Console(file=sys.stderr), quiet=options.json) as display:
-            display.stage("reading")
-            a, b = (load_samples(*split_key(path)) for path in (options.a, options.b))
-            comparison = compare(a, b, options, display)
+        display = Display(Console(file=sys.stderr), quiet=options.json)
+        try:
+            with display:
+                display.stage("reading")
+                a, b = (load_samples(*split_key(path)) for path in (options.a, options.b))
+                comparison = compare(a, b, options, display)
+        except KeyboardInterrupt:
+            interrupted(display.proven())
         if options.json:
             sys.stdout.write(as_json(comparison) + "\n")
         else:

@@ -19,6 +19,7 @@ class Display:
     def __init__(self, console: Console, quiet: bool = False) -> None:
         self._progress: Progress | None = None
         self._stage = ""
+        self._proven = ""
         if console.is_terminal and not quiet:
             self._progress = Progress(
                 SpinnerColumn(),
@@ -48,12 +49,14 @@ class Display:
 
     def solver(self, state: SolverProgress) -> None:
         """Show where a solver is; its ``progress`` argument."""
+        self._proven = f"{state.lower:.5g} ≤ W1 ≤ {state.upper:.5g}"
         n, m = state.points
         # Short enough for a terminal of eighty columns.
-        self._show(
-            f"{self._stage} ({n}x{m}): round {state.round}, {state.arcs:,} arcs, "
-            f"{state.lower:.5g} ≤ W1 ≤ {state.upper:.5g}"
-        )
+        self._show(f"{self._stage} ({n}x{m}): round {state.round}, {state.arcs:,} arcs, {self._proven}")
+
+    def proven(self) -> str:
+        """What the solver has proven so far, in words; empty if nothing."""
+        return self._proven and f"{self._proven} between the samples is proven"
 
     def _show(self, text: str) -> None:
         if self._progress is not None:
