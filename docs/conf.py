@@ -4,7 +4,7 @@ from wgan_lip import __version__
 
 project = "wgan_lip"
 author = "The wgan_lip authors"
-copyright = "MIT licence"  # noqa: A001  (Sphinx's own name for it)
+html_show_copyright = False
 release = __version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.napoleon"]

@@ -1,0 +1,131 @@
+"""Every script that the documentation names runs, from its command line on, if in a small way."""
+
+import json
+import re
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from scripts import (
+    bench_gradient_norm,
+    bench_image_critics,
+    bench_robustness,
+    bench_scaling,
+    update_readme,
+)
+from tests.cli import DIGITS, run
+from tests.data.made import write_idx
+from tests.docs.pages import PAGES, ROOT
+from wgan_lip.data import FashionMNIST
+
+# Where the others are run.
+ELSEWHERE = {
+    "bench_critics": "tests/test_bench_critics.py",
+    "bench_funnels": "tests/test_bench_funnels.py",
+    "bench_transport": "tests/test_bench_transport.py",
+    "random_search": "tests/test_sweeps.py",
+    "sync_wandb": "tests/test_sync_wandb.py",
+}
+
+
+def test_every_script_is_run_here_or_elsewhere():
+    text = "".join(page.text for page in PAGES)
+    named = {name for name in re.findall(r"scripts/(\w+)\.py", text) if name != "step_clock"}
+    here = set(re.findall(r"command\(monkeypatch, (\w+)", Path(__file__).read_text()))
+    assert named == (here & named) | (ELSEWHERE.keys() & named)
+    for name, file in ELSEWHERE.items():
+        assert re.search(rf"({name}|bench)\.main\(", (ROOT / file).read_text()), name
+
+
+def command(monkeypatch: pytest.MonkeyPatch, script, *words: object) -> None:
+    """``python scripts/SCRIPT.py WORDS``."""
+    monkeypatch.setattr(sys, "argv", [f"{script.__name__}.py", *map(str, words)])
+    script.main()
+
+
+@pytest.fixture
+def garments(tmp_path, monkeypatch) -> Path:
+    write_idx(tmp_path / "idx", pack=True)
+    monkeypatch.setattr(FashionMNIST, "debian", tmp_path / "idx")
+    return tmp_path / "idx"
+
+
+@pytest.mark.slow
+def test_lost_gradient_norm(monkeypatch, tmp_path, capsys):
+    options = ["--steps", 4, "--gan-steps", 1, "--seeds", 0, "--jobs", 1]
+    command(monkeypatch, bench_gradient_norm, *options, "--folder", tmp_path)
+    printed = capsys.readouterr().out
+    assert printed in (tmp_path / "gradient_norm.md").read_text()
+    assert (tmp_path / "gradient_norm.png").is_file()
+    before = (tmp_path / "gradient_norm.md").read_text()
+    command(monkeypatch, bench_gradient_norm, "--draw", "--folder", tmp_path)
+    assert (tmp_path / "gradient_norm.md").read_text() == before
+
+
+def test_critics_of_images(monkeypatch, tmp_path, garments, capsys):
+    # The generator's minute.
+    monkeypatch.setattr(bench_image_critics, "plain_fit", lambda gan, data: None)
+    small = ["--channels", 4, 8, "--hidden", 8, "--batch", 4]
+    some = ["--critics", "orthogonal, Muon (wgan_lip)", "clipping"]
+    contest = tmp_path / "contest.json"
+    options = ["--seconds", 0.2, "--rates", 1e-3, 3e-3, "--heldout", 40, "--exact-n", 20, "--data-dir", garments]
+    command(monkeypatch, bench_image_critics, *small, *some, *options, "--json", contest)
+    assert len(bench_image_critics.read_contest(contest).scores) == 2
+    assert "noise floor" in capsys.readouterr().out
+    command(monkeypatch, bench_image_critics, "--step-times", "--rounds", 1, *small)
+    assert "ratio" in capsys.readouterr().out
+
+
+def test_robustness(monkeypatch, tmp_path, garments, capsys):
+    def in_this_process(cells, args):
+        for name, seed, setting in cells:
+            command(monkeypatch, bench_robustness, *options, "--cell", name, seed, "--setting", setting)
+            yield json.loads(capsys.readouterr().out)
+
+    options = ["--seconds", 0.5, "--images", 20, "--attack-steps", 1, "--restarts", 1]
+    monkeypatch.setattr(bench_robustness, "run_cells", in_this_process)
+    monkeypatch.setattr(bench_robustness, "TUNED", dict(list(bench_robustness.TUNED.items())[:1]))
+    monkeypatch.setattr(bench_robustness, "PROBE", 2)
+    monkeypatch.setattr(bench_robustness, "seconds_a_step", lambda *_: 0.1)
+    methods = bench_robustness.methods
+    few = {name: replace(method, batch=8) for name, method in methods(next(iter(bench_robustness.TUNED))).items()}
+    monkeypatch.setattr(bench_robustness, "methods", lambda setting: few)
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{bench_robustness.BEGIN}{bench_robustness.END}\nafter\n")
+    files = ["--json", tmp_path / "r.json", "--pages", page]
+    command(monkeypatch, bench_robustness, *options, "--tune", "--seeds", 1, "--methods", "ours, l2", *files)
+    assert "| ours, l2 | " in page.read_text()
+    assert capsys.readouterr().out.strip() in page.read_text()
+
+
+def test_scaling(monkeypatch, tmp_path, capsys):
+    # tests/test_bench_scaling.py measures one case; all of them take minutes.
+    results = json.loads((ROOT / "docs" / "scaling.json").read_text())
+    for name, kept in (
+        ("measure", results["measured"]),
+        ("count", results["counted"]),
+        ("host_seconds", results["host"]),
+    ):
+        monkeypatch.setattr(bench_scaling, name, lambda *_, kept=kept: kept)
+    files = ["--json", tmp_path / "s.json", "--markdown", tmp_path / "s.md"]
+    command(monkeypatch, bench_scaling, "--rounds", results["rounds"], *files)
+    assert json.loads((tmp_path / "s.json").read_text()) == results
+    assert (tmp_path / "s.md").read_text() == (ROOT / "docs" / "scaling.md").read_text()
+    assert (tmp_path / "s.md").read_text().strip() == capsys.readouterr().out.strip()
+
+
+def test_the_figures_of_a_run_are_copied_into_their_page(monkeypatch, tmp_path, capsys):
+    small = ["--model.init_args.generator_steps=2", "--exact_w1.every=1", "--exact_w1.n=20", "--wandb.mode=disabled"]
+    run(monkeypatch, "fit", "-c", DIGITS, *small, "--runs_dir", tmp_path / "runs")
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- demo table -->\nold\n<!-- end of demo table -->\nafter\n")
+    monkeypatch.setattr(update_readme, "ROOT", tmp_path)
+    monkeypatch.setattr(update_readme, "PAGES", {"digits": page})
+    command(monkeypatch, update_readme, "--runs_dir", tmp_path / "runs")
+    lines = page.read_text().splitlines()
+    assert lines[:3] == ["before", "<!-- demo table -->", lines[2]]
+    assert [line.split(" | ")[0] for line in lines[4:-2]] == ["| 0", "| 1", "| 2"]
+    assert lines[-1] == "after"
+    assert {path.name for path in (tmp_path / "docs" / "demo").iterdir()} == {"w1.png", "metrics.csv", "samples.png"}
