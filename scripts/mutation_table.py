@@ -4,7 +4,8 @@
     .venv/bin/python scripts/mutation_table.py [--survivors]
 
 A mutant is the package with one small change. "types": mypy refuses it. "killed": a test fails. "time": the tests did
-not end within six times their time and half a minute, or the process died. "survived": all tests pass. "to run": not tried yet.
+not end within six times their time and half a minute, or the process died. "survived": all tests pass. "to run": not
+tried yet.
 """
 
 import argparse

@@ -133,9 +133,9 @@ def wasserstein1(
         bracket = solve_column_generation(
             problem, start=start, budget=budget, watch=watch, max_iterations=max_iterations, device=device, team=team
         )
-    solution = _solution(prepared, bracket)
-    if not math.isfinite(solution.upper):
+    if not math.isfinite(bracket.upper * scale):
         raise ValueError("distances between x and y overflow float64: scale both down")
+    solution = _solution(prepared, bracket)
     closed = solution.lower <= solution.cost <= solution.upper and bracket.is_closed(_RELATIVE_GAP)
     if not closed and not (bracket.cut_short and bracket.is_valid()):
         raise UnprovenError(
