@@ -272,3 +272,30 @@ def test_a_budget_of_memory_is_asked_for_all_arcs(monkeypatch):
     assert wanted[0] == first
     assert 300 * (3 * 30 + 40) <= wanted[1] <= 300 * (3 * 30 + arcs)
     assert wanted[2] == first
+
+
+def test_an_open_bracket_is_polished_by_the_plans_own_potentials_at_the_most_accurate_level(monkeypatch):
+    run, asked = generation(), []
+    optimal = solve_column_generation(run.problem)
+    rows, columns = (index.ravel() for index in np.indices((40, 30)))
+    arcs = Arcs((40, 30), np.empty(0, dtype=np.int64), np.empty(0)).merged(rows, columns, cdist(X, Y).ravel())
+    run._judge(optimal.plan)
+    assert not run.bracket.is_closed(1e-9)
+    plain = run._price
+    monkeypatch.setattr(run, "_price", lambda *asks: (asked.append((*asks[:2], asks[3])), plain(*asks))[1])
+    for _ in range(2):
+        # Once closed, there is nothing to be polished.
+        run._polish(optimal.plan, arcs)
+    assert asked == [(False, "difference64", 16)]
+    assert run.bracket.is_closed(1e-12)
+    # Distances beyond the cap count as that long.
+    capped, seen = generation(), []
+    capped._cap = 0.5
+    monkeypatch.setattr(
+        column_generation,
+        "potentials_of_plan",
+        lambda step, plan, moved, shape: (seen.append((moved, shape)), np.zeros(30))[1],
+    )
+    capped._polish(optimal.plan, arcs)
+    assert seen[0][0].tolist() == [0.5] * len(optimal.plan.mass)
+    assert seen[0][1] == (40, 30)
