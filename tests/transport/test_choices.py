@@ -105,6 +105,15 @@ def test_a_proof_that_does_not_close_is_told_with_its_bounds(monkeypatch):
     assert float(told[1]) < value <= float(told[2]) <= value * (1 + 1e-12)
 
 
+def test_points_without_weight_get_the_c_transform_and_the_others_keep_what_they_have():
+    points, others = np.array([[0.0, 0], [3, 4], [9, 9]]), np.array([[0.0, 0], [3, 0]])
+    kept, potential = np.array([0, 2]), np.array([-5.0, -6.0])
+    for norm, expected in (("l2", 4 - 1), ("l1", 4 - 1), ("linf", 4 - 1)):
+        found = exact._extend(points, kept, potential, others, np.array([0.5, 1.0]), norm)
+        assert found[[0, 2]].tolist() == [-5, -6]
+        assert found[1] == pytest.approx(expected, rel=1e-12)
+
+
 def test_distances_that_overflow_are_refused():
     with pytest.raises(ValueError, match=r"^distances between x and y overflow float64: scale both down$"):
         wasserstein1(np.full((1, 2), 1.7e308), np.full((1, 2), -1.7e308))

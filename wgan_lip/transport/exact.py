@@ -206,8 +206,7 @@ def _extend(
 ) -> FloatArray:
     """A potential on all points, by the c-transform where there was none."""
     out = np.empty(len(points))
-    missing = np.ones(len(points), dtype=bool)
-    missing[kept] = False
+    missing = np.setdiff1d(np.arange(len(points)), kept)
     pricer = Pricer(points[missing], others, norm, levels(norm, points.shape[1])[-1], others[0])
     out[kept], out[missing] = potential, pricer.transform(other_potential, 1).potential
     return out
