@@ -9,6 +9,7 @@ import torch
 
 from wgan_lip.transport import population, wasserstein1
 from wgan_lip.transport.assumptions import Spread
+from wgan_lip.transport.mcshane import mcshane_extension
 from wgan_lip.transport.population import FEWEST, PopulationBracket, population_bracket, split_lower
 from wgan_lip.transport.population_lower import LowerBound, population_lower, sub_gaussian_margin
 from wgan_lip.transport.population_upper import UpperBound, population_upper
@@ -154,3 +155,18 @@ def test_the_extension_that_certifies_most_within_the_fitted_half_scores(monkeyp
         envelopes.add(last[0])
     # The cones are on the more concentrated one.
     assert envelopes == {"largest", "smallest"}
+
+
+@pytest.mark.parametrize("norm", ["l2", "l1", "linf"])
+def test_the_critic_is_the_extension_of_the_norms_own_potentials(norm):
+    x, y, z = np.random.default_rng(0).normal(size=(3, 20, 5))
+    expected = mcshane_extension(x, y, wasserstein1(x, y, norm=norm), norm=norm, envelope="largest")
+    assert np.array_equal(population._critic((x, y), "largest", norm)(z), expected(z))
+
+
+def test_extensions_are_compared_by_a_critic_of_the_norm(monkeypatch):
+    seen, critic = [], population._critic
+    monkeypatch.setattr(population, "_critic", lambda *asks: (seen.append(asks[1:]), critic(*asks))[1])
+    x = np.random.default_rng(0).normal(size=(20, 3))
+    split_lower(x, x + 1, norm="linf", generator=generator())
+    assert [norm for _, norm in seen] == ["linf", "linf"]
