@@ -50,12 +50,16 @@ def test_the_default_is_five_per_cent():
     assert population_bracket(points, points + 1, generator=generator()).confidence == pytest.approx(0.95)
 
 
-def test_the_value_is_the_estimate_less_the_margin_and_eight_roundings():
-    u = 2.0**-53
-    bound = population_lower(np.full(2, 4.0), np.full(2, 2.0), sigma=1e-3)
-    size = 6 + bound.margin
-    assert bound.estimate == 2
-    assert 6 * size * u <= bound.estimate - bound.margin - bound.value <= 11 * size * u
+@pytest.mark.parametrize(
+    ("x", "y", "sigma"), [(1024.0, 1023.0, 0.0), (-1023.0, -1024.0, 0.0), (2.0, 0.0, 0.4), (3.0, -1.0, 1.0)]
+)
+def test_the_value_is_the_estimate_less_the_margin_and_eight_roundings(x, y, sigma):
+    bound = population_lower(np.full(2, x), np.full(2, y), sigma=sigma)
+    assert bound.estimate == x - y
+    lost = (bound.estimate - bound.margin - bound.value) / 2.0**-53
+    size = abs(x) + abs(y) + bound.margin
+    # A number between a half and two is itself rounded by up to one of these units.
+    assert 8 * size - 1 <= lost <= 8.1 * size + 1
 
 
 def test_the_margin_of_sub_gaussian_scores():
@@ -170,3 +174,24 @@ def test_extensions_are_compared_by_a_critic_of_the_norm(monkeypatch):
     x = np.random.default_rng(0).normal(size=(20, 3))
     split_lower(x, x + 1, norm="linf", generator=generator())
     assert [norm for _, norm in seen] == ["linf", "linf"]
+
+
+def test_each_side_is_scored_by_what_is_known_of_it():
+    x, y = np.random.default_rng(0).normal(size=(2, 20, 2))
+    critic = population._critic((x, y), "mean", "l2")
+    sides = Spread(30.0, 15.0), Spread(None, 2.0)
+    expected = population_lower(critic(x), critic(y), delta=0.1, diameter=(30, None), sigma=(15, 2))
+    assert population._score(critic, (x, y), sides, 0.1) == expected
+    sides = Spread(30.0, 9.0), Spread(20.0, 3.0)
+    expected = population_lower(critic(x), critic(y), delta=0.1, diameter=(30, 20), sigma=(9, 3))
+    assert population._score(critic, (x, y), sides, 0.1) == expected
+
+
+def test_what_an_extension_certifies_is_its_estimate_less_its_margin(monkeypatch):
+    told = {"largest": (3.0, 2.9), "smallest": (1.0, 0.5), "mean": (2.0, 1.8)}
+    monkeypatch.setattr(
+        population, "_score", lambda critic, *_: LowerBound(0, *told[critic.envelope], 0.1, "asymptotic", "welch")
+    )
+    x = np.random.default_rng(0).normal(size=(20, 2))
+    sides = (Spread(None, None),) * 2
+    assert population._choose_envelope((x, x + 1), sides, 0.1, "l2", generator()) == "smallest"
