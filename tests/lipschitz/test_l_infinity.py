@@ -1,6 +1,7 @@
 """Bounds in the l_inf norm, and that norms do not mix."""
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -46,6 +47,17 @@ def test_row_sums_are_bounded_closely(shape, dtype):
     weight = torch.randn(shape, dtype=dtype)
     exact = max(math.fsum(np.abs(row)) for row in weight.double().numpy())
     assert exact <= row_sum_upper_bound(weight) <= exact * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("length", [2, 3, 50])
+def test_row_sums_are_rounded_up(length):
+    for seed in range(30):
+        weight = torch.randn(4, length, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+        exact = max(sum(abs(Fraction(v)) for v in row) for row in weight.tolist())
+        assert Fraction(row_sum_upper_bound(weight)) >= exact
+    # Twice as much as a sum of so many can lose, and a number more.
+    one = torch.eye(1, length, dtype=torch.float64)
+    assert row_sum_upper_bound(one) <= 1 + (length + 1.5) * 2.0**-52
 
 
 def test_rows_of_zeros_and_of_nothing():

@@ -45,6 +45,8 @@ def test_reduced_costs_and_the_matrix():
     dense[arcs.rows, arcs.columns] = arcs.cost
     assert arcs.matrix().shape == SHAPE
     assert np.array_equal(arcs.matrix().toarray(), dense)
+    # Points that no arc touches have rows and columns all the same.
+    assert arcs_of((0, 1), (1, 0)).matrix().shape == SHAPE
 
 
 def test_shortest_steps_are_those_over_all_arcs_with_the_others_infinitely_long():

@@ -116,14 +116,21 @@ def test_the_first_arcs_are_the_cheapest_of_each_point_and_a_feasible_plan(sides
         np.testing.assert_allclose(repaired[1], y_potential, atol=1e-3)
 
 
-def paying(swapped, gains, known=(0,)):
-    """Those of some arcs of one point that join the known ones, where each would gain so much."""
+def paying(swapped, gains, known=(0,), looseness=0.0, computed=None):
+    """Those of some arcs of one point that join the known ones, where each would gain so much.
+
+    Bounds are less than the prices by the looseness; computed gets the numbers of arcs whose prices were looked at.
+    """
     others = np.arange(1.0, 1 + len(gains))[:, None]
     sides = (others, np.zeros((1, 1))) if swapped else (np.zeros((1, 1)), others)
     run, shape = generation(problem_of(*sides)), (len(sides[0]), len(sides[1]))
     # The one point's own potential is part of the gains, but not of the pricer's bounds.
     mine, theirs = np.array([0.5]), others[:, 0] + gains - 0.5
-    bounds = (others[:, 0] - theirs)[None]
+    bounds = (others[:, 0] - theirs - looseness)[None]
+    distance = run._distance
+    run._distance = lambda rows, columns: (
+        ([] if computed is None else computed).append(len(rows)) or distance(rows, columns)
+    )
     transform = Transform(bounds[:, 0], np.arange(len(gains))[None], bounds, np.ones(1, dtype=bool))
     before = Arcs(shape, np.array(known, dtype=np.int64), 1.0 + np.array(known))
     after = run._with_paying(before, swapped, transform, *((theirs, mine) if swapped else (mine, theirs)))
@@ -138,6 +145,17 @@ def test_arcs_join_that_cost_less_than_half_of_what_the_worst_violation_gains(sw
     assert paying(swapped, [9.0, 2.0, -0.9, -1.1]) == [0, 1, 2]
     assert paying(swapped, [2.0, -0.9, -1.1, 9.0], known=[3]) == [0, 1, 3]
     assert paying(swapped, [2.0, 2.0, 2.0], known=[0, 1, 2]) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_prices_are_computed_of_those_arcs_whose_bounds_allow_that_they_join(swapped):
+    computed = []
+    gains = [-3.0, 2.0, 0.5, -0.75, -1.0, -1.25]
+    assert paying(swapped, gains, computed=computed) == [0, 1, 2, 3]
+    # Loose bounds allow more, of which the price decides: that of exactly half is too much.
+    assert paying(swapped, gains, looseness=0.5, computed=computed) == [0, 1, 2, 3]
+    assert paying(swapped, [-3.0, -0.5, -1.0], computed=computed) == [0]
+    assert computed == [3, 5, 0]
 
 
 @pytest.mark.parametrize("swapped", [False, True])
@@ -177,6 +195,8 @@ def test_the_dearest_arcs_go_where_there_are_too_many(monkeypatch):
     assert run._without_the_dearest(few, few, plan, *zero) is few
     before = Arcs(shape, arcs.keys[:10], arcs.cost[:10])
     assert run._without_the_dearest(before, more, plan, *zero) is more
+    monkeypatch.setattr(column_generation, "_MANY", 1.4)
+    assert run._without_the_dearest(arcs, arcs, plan, *zero) is arcs
 
 
 def test_the_first_plans_arcs_go_unless_they_are_used():
@@ -234,6 +254,49 @@ def test_only_problems_of_enough_points_have_a_coarser_one(n, m, coarse, monkeyp
         assert run.bracket.lower > 0.5 * distance.min(axis=1).mean()
 
 
+def test_a_coarser_problem_is_priced_within_the_budget_and_on_the_device(monkeypatch):
+    made, plain = [], column_generation.Pricer
+
+    def spy(*asks, **options):
+        made.append((asks[5], options["check"]))
+        return plain(*asks, **options)
+
+    monkeypatch.setattr(column_generation, "_COARSEST", 4)
+    monkeypatch.setattr(column_generation, "Pricer", spy)
+    budget = Budget()
+    assert generation(budget=budget)._coarse() is not None
+    assert made == [("cpu", budget.check)]
+
+
+def test_the_simplex_starts_from_what_it_ended_with_and_asks_for_memory_before(monkeypatch):
+    starts, asked, solve = [], [], column_generation.network_simplex
+    monkeypatch.setattr(Budget, "check", lambda self, needed=0: asked.append(needed))
+
+    def spy(problem, cost, most, start):
+        # For each arc its bytes.
+        assert asked[-1] == 300 * cost.nnz
+        basis = solve(problem, cost, most, start)
+        starts.append((start, (basis.x_potential, basis.y_potential)))
+        return basis
+
+    monkeypatch.setattr(column_generation, "network_simplex", spy)
+    given = RNG.normal(size=40), RNG.normal(size=30)
+    assert solve_column_generation(problem_of(X, Y), start=given).is_closed(1e-9)
+    # What was given is repaired on one side.
+    assert np.array_equal(starts[0][0][1], given[1])
+    assert len(starts) > 1
+    for (_, ended), (start, _) in itertools.pairwise(starts):
+        for one, other in zip(_centered(*ended), start, strict=True):
+            assert np.array_equal(one, other)
+
+
+@pytest.mark.parametrize("d", [7, 8])
+def test_from_eight_coordinates_on_sets_in_one_place_have_a_coarser_problem(d, monkeypatch):
+    monkeypatch.setattr(column_generation, "_COARSEST", 4)
+    x = np.random.default_rng(0).normal(size=(40, d))
+    assert (generation(problem_of(x, x[::-1] + 1e-3))._coarse() is not None) == (d == 8)
+
+
 def test_in_few_coordinates_only_sets_that_are_apart_have_a_coarser_problem(monkeypatch):
     monkeypatch.setattr(column_generation, "_COARSEST", 4)
     x = np.random.default_rng(0).normal(size=(40, 3))
@@ -272,3 +335,30 @@ def test_a_budget_of_memory_is_asked_for_all_arcs(monkeypatch):
     assert wanted[0] == first
     assert 300 * (3 * 30 + 40) <= wanted[1] <= 300 * (3 * 30 + arcs)
     assert wanted[2] == first
+
+
+def test_an_open_bracket_is_polished_by_the_plans_own_potentials_at_the_most_accurate_level(monkeypatch):
+    run, asked = generation(), []
+    optimal = solve_column_generation(run.problem)
+    rows, columns = (index.ravel() for index in np.indices((40, 30)))
+    arcs = Arcs((40, 30), np.empty(0, dtype=np.int64), np.empty(0)).merged(rows, columns, cdist(X, Y).ravel())
+    run._judge(optimal.plan)
+    assert not run.bracket.is_closed(1e-9)
+    plain = run._price
+    monkeypatch.setattr(run, "_price", lambda *asks: (asked.append((*asks[:2], asks[3])), plain(*asks))[1])
+    for _ in range(2):
+        # Once closed, there is nothing to be polished.
+        run._polish(optimal.plan, arcs)
+    assert asked == [(False, "difference64", 16)]
+    assert run.bracket.is_closed(1e-12)
+    # Distances beyond the cap count as that long.
+    capped, seen = generation(), []
+    capped._cap = 0.5
+    monkeypatch.setattr(
+        column_generation,
+        "potentials_of_plan",
+        lambda step, plan, moved, shape: (seen.append((moved, shape)), np.zeros(30))[1],
+    )
+    capped._polish(optimal.plan, arcs)
+    assert seen[0][0].tolist() == [0.5] * len(optimal.plan.mass)
+    assert seen[0][1] == (40, 30)

@@ -127,6 +127,7 @@ def test_one_direction_has_no_standard_error():
             {"x": np.full((2, 3), 1e308), "y": np.full((2, 3), -1e308), "norm": "l1"},
             "projections of x and y overflow float64: scale both down$",
         ),
+        ({"x": np.full((2, 3), 1e308), "y": np.full((2, 3), 1e308), "norm": "l1"}, "projections of x and y overflow"),
     ],
 )
 def test_bad_input_is_named(arguments, message):

@@ -72,7 +72,7 @@ def w1_curve(x: Samples, y: Samples, *, norm: Norm = "l2", generator: torch.Gene
     x_parts = disjoint_subsets(x_points, [x_part] * _PARTS, generator)
     y_parts = disjoint_subsets(y_points, [y_part] * _PARTS, generator)
     values, stds = [], []
-    for joined in (1, 2, 4):
+    for joined in (1, 2, _PARTS):
         distances = [
             wasserstein1(
                 np.concatenate(x_parts[start : start + joined]),

@@ -142,9 +142,9 @@ def wasserstein1(
         bracket = solve_column_generation(
             problem, start=start, budget=budget, watch=watch, max_iterations=max_iterations, device=device, team=team
         )
-    solution = _solution(prepared, bracket)
-    if not math.isfinite(solution.upper):
+    if not math.isfinite(bracket.upper * scale):
         raise ValueError("distances between x and y overflow float64: scale both down")
+    solution = _solution(prepared, bracket)
     closed = solution.lower <= solution.cost <= solution.upper and bracket.is_closed(_RELATIVE_GAP)
     if not closed and not (bracket.cut_short and bracket.is_valid()):
         raise UnprovenError(
@@ -215,8 +215,7 @@ def _extend(
 ) -> FloatArray:
     """A potential on all points, by the c-transform where there was none."""
     out = np.empty(len(points))
-    missing = np.ones(len(points), dtype=bool)
-    missing[kept] = False
+    missing = np.setdiff1d(np.arange(len(points)), kept)
     pricer = Pricer(points[missing], others, norm, levels(norm, points.shape[1])[-1], others[0])
     out[kept], out[missing] = potential, pricer.transform(other_potential, 1).potential
     return out

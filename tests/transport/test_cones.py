@@ -1,0 +1,110 @@
+"""McShane's cones at any scale, and by which way they are computed."""
+
+import re
+
+import numpy as np
+import pytest
+
+from wgan_lip.transport import mcshane, wasserstein1
+from wgan_lip.transport.mcshane import McShaneExtension, _lowest_cone, mcshane_extension
+
+Z, APEXES = np.random.default_rng(0).normal(size=(2, 30, 9))
+HEIGHTS = np.random.default_rng(1).normal(size=30)
+
+
+@pytest.mark.parametrize("exponent", [-300, 0, 300])
+def test_cones_are_those_of_the_formula_at_any_scale(exponent):
+    scale = 10.0**exponent
+    distance = np.linalg.norm(Z[:, None] - APEXES, axis=2)
+    found = _lowest_cone(scale * Z, scale * APEXES, scale * HEIGHTS, "l2") / scale
+    np.testing.assert_allclose(found, (distance + HEIGHTS).min(axis=1), rtol=0, atol=2e-14)
+
+
+def test_numbers_are_scaled_exactly_and_products_taken_around_the_apexes_mean(monkeypatch):
+    made, plain = [], mcshane.Pricer
+
+    def spy(points, others, norm, level, center):
+        made.append((points, others, norm, level, center))
+        return plain(points, others, norm, level, center)
+
+    monkeypatch.setattr(mcshane, "Pricer", spy)
+    for z, apexes, scale in ((3 * Z, APEXES, None), (Z, 700 * APEXES, None), (np.zeros((1, 9)), np.eye(9)[:1], 1.0)):
+        made.clear()
+        _lowest_cone(z, apexes, np.zeros(len(apexes)), "l2")
+        points, others, norm, level, center = made[0]
+        found = np.abs(apexes).max() / np.abs(others).max()
+        assert scale is None or found == scale
+        assert np.array_equal(points * found, z)
+        assert np.array_equal(others * found, apexes)
+        # A power of two, to coordinates of at most 2.
+        assert np.log2(found) == round(np.log2(found))
+        assert 1 <= max(np.abs(points).max(), np.abs(others).max()) < 2
+        assert (norm, level) == ("l2", "product64")
+        np.testing.assert_allclose(center, others.mean(axis=0), atol=1e-15)
+
+
+def test_only_where_cones_nearly_meet_are_coordinates_compared(monkeypatch):
+    made, plain = [], mcshane.Pricer
+
+    def spy(points, *rest):
+        made.append((len(points), rest[2]))
+        return plain(points, *rest)
+
+    monkeypatch.setattr(mcshane, "Pricer", spy)
+    # Twenty apexes at nearly one place, far from the others, and points beside the one and the others.
+    apexes = np.concatenate((1e-9 * np.random.default_rng(2).normal(size=(20, 9)), 50 + APEXES))
+    z = np.concatenate((np.full((3, 9), 1e-9), 50 + Z))
+    found = _lowest_cone(z, apexes, np.zeros(50), "l2")
+    assert made == [(33, "product64"), (3, "difference64")]
+    distance = np.linalg.norm(z[:, None] - apexes, axis=2)
+    np.testing.assert_allclose(found, distance.min(axis=1), rtol=1e-12)
+    made.clear()
+    _lowest_cone(Z, APEXES, HEIGHTS, "l1")
+    assert made == [(30, "difference64")]
+
+
+def test_an_extension_is_of_what_it_was_made_with():
+    x, y = np.zeros((2, 2)), np.ones((3, 2))
+    solution = wasserstein1(x, y)
+    assert mcshane_extension(x, y, solution).envelope == "mean"
+    assert mcshane_extension(x, y, solution).norm == "l2"
+    f = mcshane_extension(x, y, solution, norm="l1", envelope="largest")
+    assert isinstance(f, McShaneExtension)
+    assert (f.norm, f.envelope, f.x.tolist(), f.y.tolist()) == ("l1", "largest", x.tolist(), y.tolist())
+    assert f.x_potential is solution.x_potential
+    assert f.y_potential is solution.y_potential
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda x, y, s: mcshane_extension(x, y, s, envelope="both"),
+            "envelope must be one of largest, smallest, mean; got envelope='both'",
+        ),
+        (
+            lambda x, y, s: mcshane_extension(x[:1], y, s),
+            "solution must be that of x and y; got x_potential of shape (2,) for 1 points",
+        ),
+        (
+            lambda x, y, s: mcshane_extension(x, y[:1], s),
+            "solution must be that of x and y; got y_potential of shape (3,) for 1 points",
+        ),
+        (
+            lambda x, y, s: mcshane_extension(x, y, s)(np.ones((1, 3))),
+            "z must have the dimension of the samples, 2; got 3",
+        ),
+        (
+            lambda x, y, s: mcshane_extension(x, y, s)(np.full((1, 2), 1.7e308)),
+            "distances between z and the samples overflow float64: scale both down",
+        ),
+        (
+            lambda x, y, s: mcshane_extension(x, y, s)(np.ones((0, 2))),
+            "z must hold at least one point; got shape (0, 2)",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_named(call, message):
+    x, y = np.zeros((2, 2)), np.ones((3, 2))
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        call(x, y, wasserstein1(x, y))
