@@ -14,6 +14,7 @@ import yaml
 from scripts import random_search
 from tests.cli import run
 from tests.docs.pages import ROOT
+from wgan_lip.cli.configs import config_path
 
 # A step or two of whatever a config trains; only what a command does not say itself.
 _FIT: dict[str, dict[str, str]] = {
@@ -129,7 +130,7 @@ def _made_small(words: list[str]) -> list[str]:
 
 def _of_config(words: list[str]) -> tuple[str, bool]:
     """What the first config of a command trains, and whether on the few images that are made for the test."""
-    content = yaml.safe_load(Path(words[words.index("-c") + 1]).read_text())
+    content = yaml.safe_load(Path(config_path(words[words.index("-c") + 1])).read_text())
     data = content.get("data", {"class_path": "none"})["class_path"]
     return content["model"]["class_path"].rpartition(".")[2], data not in ("none", "wgan_lip.data.Digits")
 
