@@ -26,6 +26,7 @@ ELSEWHERE = {
     "bench_funnels": "tests/test_bench_funnels.py",
     "bench_transport": "tests/test_bench_transport.py",
     "random_search": "tests/test_sweeps.py",
+    "report_picture": "tests/report/test_report_picture.py",
     "sync_wandb": "tests/test_sync_wandb.py",
 }
 

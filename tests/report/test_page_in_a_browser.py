@@ -1,7 +1,6 @@
 """The page in headless Chromium: quiet, self-contained, and usable by pointer, finger, keyboard and screen reader."""
 
 import os
-import shutil
 import threading
 from pathlib import Path
 
@@ -9,16 +8,13 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
+from tests.report.chromium import CHROMIUM, IN_CHROMIUM
 from tests.report.runs import GAN_CONFIG, classifier_rows, estimator_rows, gan_rows, write_run
 from tests.report.test_page import PICTURES
 from wgan_lip.report.page import read_run, write_page
 from wgan_lip.report.page.server import PageServer
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on the PATH (Debian's package chromium)"),
-]
+pytestmark = IN_CHROMIUM
 WIDTHS = {"desk": 1280, "telephone": 390}
 
 
