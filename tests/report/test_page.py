@@ -12,7 +12,7 @@ import pytest
 from tests.report.runs import GAN_CONFIG, classifier_rows, estimator_rows, gan_rows, write_run
 from wgan_lip.report.page import CheckpointCertificate, read_run, write_page
 from wgan_lip.report.page.configs import differences
-from wgan_lip.report.page.metrics import read_metrics
+from wgan_lip.report.page.metrics import Series, read_metrics
 from wgan_lip.report.page.stories import tell
 from wgan_lip.report.page.words import at_least, bound, interval, with_error
 
@@ -271,3 +271,13 @@ def test_errors_are_shown_to_two_digits():
     assert with_error(0.96254, 0.00423) == "0.9625 ± 0.0042"
     assert with_error(12.3456, 0.0) == "12.35"
     assert with_error(12.3456, None) == "12.35"
+
+
+@pytest.mark.parametrize("n", [1, 2, 999, 1000, 1001, 100_000])
+def test_of_very_many_batches_some_are_left_out_evenly(n):
+    thinned = Series(tuple(range(n)), tuple(map(float, range(n)))).thinned(1000)
+    assert len(thinned.steps) <= 1000
+    assert len(thinned.steps) >= min(n, 500)
+    assert thinned.steps[-1] == n - 1
+    assert thinned.values == tuple(map(float, thinned.steps))
+    assert len({b - a for a, b in itertools.pairwise(thinned.steps)}) <= 1

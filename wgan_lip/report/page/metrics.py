@@ -27,6 +27,17 @@ class Series:
         """The latest value."""
         return self.values[-1]
 
+    def thinned(self, most: int) -> "Series":
+        """Every k-th value, and the last one; all, if there are no more than so many.
+
+        Args:
+            most: how many there may be.
+        """
+        every = math.ceil((len(self.steps) - 1) / max(1, most - 1)) or 1
+        # Counted from the end, so that the last is among them.
+        kept = sorted(range(len(self.steps) - 1, -1, -every))
+        return Series(tuple(self.steps[i] for i in kept), tuple(self.values[i] for i in kept))
+
 
 @dataclass(frozen=True)
 class Metrics:
