@@ -71,11 +71,14 @@ def training_panel(metrics: Metrics) -> Panel:
     Args:
         metrics: of the run.
     """
+    logged = metrics.beginning("train/").values()
+    is_long = any(len(one.steps) > _MOST_BATCHES for one in logged)
+    left_out = f" {_MOST_BATCHES:,} of those that were logged are drawn." if is_long else ""
     panel = Panel(
         "training",
         "On training batches",
         "What the optimiser sees, one batch at a time. It proves nothing: samples that a critic was trained on "
-        f"flatter it. Of more than {_MOST_BATCHES:,} batches some are left out.",
+        f"flatter it.{left_out}",
         steps_title(metrics),
         "objective of a batch",
     )
@@ -139,8 +142,8 @@ def times_panel(metrics: Metrics) -> Panel:
     panel = Panel(
         "times",
         "Time",
-        "Wall time on the machine of the training: of one evaluation with its exact W1 and certificate, and of a "
-        "hundred training steps, evaluations left out.",
+        "Wall time on the machine of the training: of a hundred training steps, evaluations left out, and of "
+        "one evaluation.",
         steps_title(metrics),
         "seconds",
     )

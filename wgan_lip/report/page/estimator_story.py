@@ -115,8 +115,8 @@ def _gradients_panel(rows: Sequence[EstimateRow]) -> Panel:
 def _cards(row: EstimateRow) -> list[Card]:
     cards = []
     if row.critic is not None:
-        note = "" if row.error is None else f"{row.error:+.4g} from the truth"
-        cards.append(Card("critic's estimate", f"≥ {with_error(row.critic, row.standard_error)}", note, proven=True))
+        note = "below W1, but for the standard error"
+        cards.append(Card("critic's estimate", with_error(row.critic, row.standard_error), note, proven=True))
     if row.uncertified is not None:
         value = with_error(row.uncertified, row.uncertified_standard_error)
         cards.append(Card("critic's estimate", value, "proves nothing", proven=False))
