@@ -73,7 +73,7 @@ def training_panel(metrics: Metrics) -> Panel:
     """
     logged = metrics.beginning("train/").values()
     is_long = any(len(one.steps) > _MOST_BATCHES for one in logged)
-    left_out = f" {_MOST_BATCHES:,} of those that were logged are drawn." if is_long else ""
+    left_out = f" At most {_MOST_BATCHES:,} of them are drawn." if is_long else ""
     panel = Panel(
         "training",
         "On training batches",
