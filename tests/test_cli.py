@@ -207,7 +207,14 @@ def test_other_precisions_train_and_stay_certified(precision, monkeypatch, tmp_p
 
 
 def contents(folder: Path) -> dict[Path, bytes]:
-    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    """Of all files, once W&B's service writes to them no more, which it does for a moment after the run's end."""
+    found: dict[Path, bytes] = {}
+    for _ in range(60):
+        before, found = found, {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        if found == before:
+            return found
+        time.sleep(0.5)
+    pytest.fail(f"{folder} is still written to")
 
 
 def test_a_named_run_goes_on_and_then_is_finished(monkeypatch, tmp_path, capsys):

@@ -34,7 +34,8 @@ from wgan_lip.training import (
     SteppedModule,
     WassersteinGAN,
 )
-from wgan_lip.training.ranks import LostRankError, Ranks
+from wgan_lip.training.lost_ranks import LostRankError
+from wgan_lip.training.ranks import Ranks
 
 STEPS = 50
 

@@ -16,7 +16,8 @@ from tests.metrics import rows
 from tests.training.family import FAMILY
 from tests.training.ranked import STEPS, train
 from wgan_lip.parts import Part, share_of
-from wgan_lip.training.ranks import LostRankError, OtherRankError, Ranks, check_strategy, is_lost_rank
+from wgan_lip.training.lost_ranks import LostRankError, is_lost_rank
+from wgan_lip.training.ranks import OtherRankError, Ranks, check_strategy
 
 SAME_LOSSES = [
     "orthogonal",

@@ -16,11 +16,11 @@ from rich.console import Console
 from wgan_lip.cli.compare_launcher import add_launcher_arguments, launcher_of
 from wgan_lip.cli.config import OneLineParser
 from wgan_lip.cli.errors import in_one_line
+from wgan_lip.cli.fit_arguments import add_wandb_arguments
 from wgan_lip.comparison import Cell, Failure, Outcome, Store, parse_cells, run_cells, summarize
 from wgan_lip.progress import progress_bar
 from wgan_lip.report import comparison_figure, comparison_tables, save_figure, write_outcomes, write_summaries
 from wgan_lip.training import wandb_logger
-from wgan_lip.training.loggers import WandbMode
 from wgan_lip.training.run_folder import check_name
 
 _DESCRIPTION = "Train critics on pairs with known W1, seed by seed, and set their estimates against the truth."
@@ -104,10 +104,7 @@ def make_parser() -> OneLineParser:
     parser.add_argument("--exact_n", type=int, default=1024, help="The exact W1 is that of so many.")
     add_launcher_arguments(parser)
     parser.add_argument("--folder", type=str | None, default=None, help="Where results go: runs/compare/NAME.")
-    parser.add_argument("--wandb.mode", type=WandbMode, default="auto", help="auto, online, offline or disabled.")
-    parser.add_argument("--wandb.project", type=str, default="wgan-lip", help="Project in W&B.")
-    parser.add_argument("--wandb.entity", type=str | None, default=None, help="User or team in W&B.")
-    parser.add_argument("--wandb.group", type=str | None, default=None, help="Group of runs in W&B.")
+    add_wandb_arguments(parser)
     return parser
 
 

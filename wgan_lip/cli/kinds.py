@@ -1,6 +1,6 @@
 """What there is to train, and for each kind the callbacks and the report that belong to it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -145,3 +145,23 @@ def kind_of_steps(step_name: str) -> Kind:
         if kind.module.counters[0] == step_name:
             return kind
     raise ValueError(f"step_name must be a counter of a kind of training; got {step_name}")
+
+
+def check_fits(model: LightningModule, has_data: bool, changed: Iterable[str]) -> None:
+    """See that a config's data and callbacks are those of its model.
+
+    Args:
+        model: of the config.
+        has_data: whether there is a data module.
+        changed: names of the callbacks whose settings are not the defaults.
+
+    Raises:
+        ValueError: data are missing, or settings are of a callback that another kind of model has.
+    """
+    own, name = kind_of(model), type(model).__name__
+    if own.takes_data and not has_data:
+        raise ValueError(f"data is missing: a {name} trains on some, such as data: wgan_lip.data.Digits")
+    for key in changed:
+        kind = next(kind for kind in KINDS if key in kind.callbacks)
+        if kind is not own:
+            raise ValueError(f"{key} is for a {kind.module.__name__}, but the model is a {name}: leave it out")

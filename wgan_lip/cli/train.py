@@ -1,18 +1,14 @@
 """``wgan-lip fit | validate | test``: Lightning's command line, with run folders and reports."""
 
-import logging
 import os
-import shutil
 import signal
 import sys
-import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, cast
 
 import wandb
 from jsonargparse.typing import NonNegativeInt
-from lightning_fabric.strategies.launchers import subprocess_script
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
@@ -25,14 +21,16 @@ from wgan_lip.cli.cluster import give_way, see_to_the_rest, with_slurm
 from wgan_lip.cli.commands import COMMANDS, DESCRIPTION
 from wgan_lip.cli.config import OneLineParser, SaveConfig, changed_keys, config_text
 from wgan_lip.cli.errors import in_one_line
-from wgan_lip.cli.kinds import COMMON, KINDS, Kind, kind_of
-from wgan_lip.cli.wandb_end import give_to_wandb
-from wgan_lip.report import save_figure
-from wgan_lip.training import EvaluateEverySteps, MetricsCSV, SteppedModule, StepProgress, log_picture, wandb_logger
+from wgan_lip.cli.fit_arguments import add_fit_arguments
+from wgan_lip.cli.kinds import COMMON, KINDS, Kind, check_fits, kind_of
+from wgan_lip.cli.quiet import hush_logs, hush_warnings
+from wgan_lip.cli.run_end import finish_wandb, nothing_left_of_a_failed_start, report_run
+from wgan_lip.training import EvaluateEverySteps, MetricsCSV, SteppedModule, StepProgress, wandb_logger
 from wgan_lip.training.launched import HANDED_START, Start, hand_start, is_first
-from wgan_lip.training.loggers import WandbMode, wandb_may_end
+from wgan_lip.training.loggers import wandb_may_end
+from wgan_lip.training.lost_ranks import LostRankError, lost_ranks_named
 from wgan_lip.training.preemption import NoteSignals, PreemptedError, Preemption
-from wgan_lip.training.ranks import LostRankError, OtherRankError, check_strategy, lost_ranks_named
+from wgan_lip.training.ranks import OtherRankError, check_strategy
 from wgan_lip.training.run_folder import (
     check_checkpoint,
     find_evaluated,
@@ -47,7 +45,6 @@ from wgan_lip.transport import UnprovenError
 _DESCRIPTIONS = {
     name: f"{command.line[0].upper()}{command.line[1:]}." for name, command in COMMANDS.items() if command.is_lightning
 }
-_WRITTEN = ("metrics.csv", "config.yaml", "checkpoints/last.ckpt", "wandb/*run-*")
 
 
 def run_training(words: list[str]) -> None:
@@ -56,24 +53,13 @@ def run_training(words: list[str]) -> None:
     Args:
         words: its name and its arguments.
     """
-    # Devices found and seeds set are in the config; tips are not wanted.
-    for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    # Why all processes end is said by their launcher alone, where one is killed.
-    logging.getLogger(subprocess_script.__name__).setLevel(logging.INFO)
+    hush_logs()
     try:
         with in_one_line(MisconfigurationException, UnprovenError, LostRankError, OtherRankError):
             WganLipCLI(args=words)
     finally:
         os.environ.pop(HANDED_START, None)
-        _finish_wandb(exit_code=int(sys.exc_info()[0] is not None))
-
-
-def _finish_wandb(exit_code: int) -> None:
-    # An open run would be found and continued by whatever this process does next.
-    if wandb.run is not None:
-        with wandb_may_end():
-            wandb.finish(exit_code=exit_code)
+        finish_wandb(exit_code=int(sys.exc_info()[0] is not None))
 
 
 class WganLipCLI(LightningCLI):
@@ -127,35 +113,7 @@ class WganLipCLI(LightningCLI):
         )
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        parser.add_argument("--name", type=str, default="run", help="Name of the experiment, and of its folder.")
-        parser.add_argument("--runs_dir", type=str, default="runs", help="Runs go to RUNS_DIR/NAME/RUN/.")
-        parser.add_argument(
-            "--run",
-            type=str | None,
-            default=None,
-            help="Name of the run's folder: if there is a checkpoint in it, the run goes on from there, so the same "
-            "command can be run again until it is done. Without it the folder is named by the job or the time.",
-        )
-        parser.add_argument(
-            "--wandb.mode",
-            type=WandbMode,
-            default="auto",
-            help="auto is online where there is an API key, offline otherwise; it never asks.",
-        )
-        parser.add_argument("--wandb.project", type=str, default="wgan-lip", help="Project in W&B.")
-        parser.add_argument("--wandb.entity", type=str | None, default=None, help="User or team in W&B.")
-        parser.add_argument("--wandb.group", type=str | None, default=None, help="Group of runs in W&B.")
-        parser.add_argument(
-            "--wandb.artifacts",
-            type=bool,
-            default=True,
-            help="Keep checkpoint, pictures and report in W&B, where online.",
-        )
-        for callbacks in (*(kind.callbacks for kind in KINDS), COMMON):
-            for key, callback in callbacks.items():
-                parser.add_class_arguments(callback, key)
-        for part in ("model", "data"):
-            parser.link_arguments("seed_everything", f"{part}.init_args.seed")
+        add_fit_arguments(parser)
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         # Not as LightningCLI does it, which warns of arguments that are not the process's.
@@ -195,11 +153,7 @@ class WganLipCLI(LightningCLI):
             self.console.print(f"Changed since then: {', '.join(changed)}", soft_wrap=True, highlight=False)
 
     def before_instantiate_classes(self) -> None:
-        # Not the user's: data in memory want no workers, and Lightning uses a deprecated PyTorch name.
-        warnings.filterwarnings("ignore", ".*does not have many workers.*")
-        warnings.filterwarnings("ignore", ".*LeafSpec.*is deprecated.*")
-        # Where Slurm is installed, not every training is a job's.
-        warnings.filterwarnings("ignore", "The `srun` command is available")
+        hush_warnings()
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         config = self._get(self.config_init, "trainer")
@@ -229,18 +183,10 @@ class WganLipCLI(LightningCLI):
 
     def _callbacks(self) -> list[Callback]:
         """Those of the model's kind; settings of another kind's are a mistake."""
-        if self._kind.takes_data and self.datamodule is None:
-            raise ValueError(
-                f"data is missing: a {type(self.model).__name__} trains on some, such as data: wgan_lip.data.Digits"
-            )
+        names = [key for kind in KINDS for key in kind.callbacks]
         defaults = self._parser(self.subcommand).get_defaults()
-        for kind in KINDS:
-            for key in kind.callbacks:
-                if kind is not self._kind and self._get(self.config, key) != defaults[key]:
-                    raise ValueError(
-                        f"{key} is for a {kind.module.__name__}, but the model is a {type(self.model).__name__}: "
-                        "leave it out"
-                    )
+        changed = [key for key in names if self._get(self.config, key) != defaults[key]]
+        check_fits(self.model, self.datamodule is not None, changed)
         return [self._get(self.config_init, key) for key in (*self._kind.callbacks, *COMMON)]
 
     def _run_folder(self) -> Path:
@@ -281,6 +227,13 @@ class WganLipCLI(LightningCLI):
             # A job may be requeued after its end.
             self.console.print(f"{folder} is finished: nothing is left to do.", soft_wrap=True, highlight=False)
             return
+        with nothing_left_of_a_failed_start(folder, self._made_folder):
+            self._train(folder, **kwargs)
+        self._report(folder)
+        if self._first and module.step >= module.total_steps:
+            mark_finished(folder, module.step)
+
+    def _train(self, folder: Path, **kwargs: Any) -> None:
         try:
             with lost_ranks_named():
                 self.trainer.fit(weights_only=True, **kwargs)
@@ -301,15 +254,6 @@ class WganLipCLI(LightningCLI):
         except SystemExit:
             self._report(folder)
             raise SystemExit(128 + signal.SIGINT) from None
-        except Exception:
-            if self._made_folder and not (folder / "config.yaml").exists():
-                # Training never started: leave nothing behind.
-                _finish_wandb(exit_code=1)
-                shutil.rmtree(folder, ignore_errors=True)
-            raise
-        self._report(folder)
-        if self._first and module.step >= module.total_steps:
-            mark_finished(folder, module.step)
 
     def _stop(self, preempted: PreemptedError) -> int:
         """Say how a training goes on that a signal stopped, and see to it; returns the exit status."""
@@ -321,7 +265,7 @@ class WganLipCLI(LightningCLI):
         if preempted.requeue and wandb.run is not None:
             with wandb_may_end():
                 wandb.run.mark_preempting()
-        _finish_wandb(exit_code=1)
+        finish_wandb(exit_code=1)
         self._say(see_to_the_rest(preempted, step, Path(self.trainer.default_root_dir), self._start.again))
         return os.EX_TEMPFAIL if preempted.requeue else 128 + preempted.signum
 
@@ -333,19 +277,10 @@ class WganLipCLI(LightningCLI):
         if not self._first or not (folder / "metrics.csv").is_file():
             # Without loggers, as in fast_dev_run, or without a step.
             return
-        figure, table = self._kind.report(folder / "metrics.csv", self._get(self.config_init, "name"))
-        name = self._kind.figure
-        save_figure(figure, folder / f"{name}.png")
-        log_picture(self.trainer.loggers, f"report/{name}", folder / f"{name}.png", cast(SteppedModule, self.model))
-        artifacts = self._get(self.config_init, "wandb").artifacts
-        give_to_wandb(self.trainer.loggers, folder, self._kind, cast(SteppedModule, self.model), artifacts)
-        self.console.print(table)
-        self.console.print("Written:")
-        for pattern in (f"{name}.png", *self._kind.pictures, *_WRITTEN):
-            found = sorted(folder.glob(pattern))
-            if found:
-                self.console.print(f"  {found[-1]}", soft_wrap=True, highlight=False)
-        self.console.print(f"All of it on one page: wgan-lip report {_shown(folder)}", soft_wrap=True, highlight=False)
+        config = self.config_init
+        name, artifacts = self._get(config, "name"), self._get(config, "wandb").artifacts
+        module = cast(SteppedModule, self.model)
+        report_run(folder, name, module, self.trainer.loggers, artifacts, self.console)
 
     def before_validate(self) -> None:
         self._say_if_untrained("validate")
@@ -367,11 +302,6 @@ class WganLipCLI(LightningCLI):
         for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, EvaluateEverySteps) and callback.last is not None:
                 self.console.print(callback.last.describe(), highlight=False)
-
-
-def _shown(folder: Path) -> Path:
-    """As it is reached from here, if it lies below."""
-    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
 
 
 def _listed(value: Any) -> list[Any]:

@@ -11,7 +11,7 @@ from pytorch_lightning.callbacks import Checkpoint
 
 from wgan_lip.training.every_steps import EverySteps
 from wgan_lip.training.loggers import MetricsCSV
-from wgan_lip.training.ranks import is_lost_rank
+from wgan_lip.training.lost_ranks import is_lost_rank
 from wgan_lip.training.stepped import CHECKPOINT_KEY, SteppedModule
 
 

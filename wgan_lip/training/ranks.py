@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from wgan_lip.parts import Part, share_of
+from wgan_lip.training.lost_ranks import lost_ranks_named
 from wgan_lip.transport import Team
 
 T = TypeVar("T")
@@ -22,14 +23,6 @@ T = TypeVar("T")
 # backward pass. A GAN's passes are through one network or the other, and accumulation and penalties make several
 # passes a step. So the reducer is kept out of it, and the gradients that an optimiser is about to use are summed in one
 # message: nothing is unused, nothing is sent twice.
-
-
-# What gloo says where a peer is gone, or says nothing any more.
-_LOST = ("connection closed by peer", "connection reset by peer", "broken pipe", "gloo/transport")
-
-
-class LostRankError(RuntimeError):
-    """Another process ended, or cannot be reached any more."""
 
 
 class OtherRankError(RuntimeError):
@@ -276,32 +269,6 @@ def check_strategy(strategy: Strategy | str) -> None:
             f"trainer.strategy must be ddp; {name} splits or replaces weights, but the retraction of an orthogonal "
             "matrix and its certificate need the whole of it"
         )
-
-
-@contextmanager
-def lost_ranks_named() -> Iterator[None]:
-    """Turn errors of messages to processes that are gone, Lightning's messages included, into one that says so.
-
-    Raises:
-        LostRankError: another process ended, or cannot be reached any more.
-    """
-    try:
-        yield
-    except RuntimeError as error:
-        if not is_lost_rank(error) or isinstance(error, LostRankError):
-            raise
-        raise LostRankError(
-            "another process of this training ended, or cannot be reached any more; its own log says why; "
-            "the run can go on from its last checkpoint"
-        ) from error
-
-
-def is_lost_rank(error: BaseException) -> bool:
-    """Whether an error says that another process is gone."""
-    if isinstance(error, LostRankError | dist.DistError):
-        return True
-    said = str(error).lower()
-    return type(error) is RuntimeError and any(words in said for words in _LOST)
 
 
 def _attempt(function: Callable[[], T]) -> tuple[T | None, Exception | None]:
