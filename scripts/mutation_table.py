@@ -1,11 +1,11 @@
 """What became of the mutants of `make mutation`: a table by file, and each one that no test has noticed.
 
     make mutation
-    .venv/bin/python scripts/mutation_table.py [--survivors]
+    .venv/bin/python scripts/mutation_table.py [--survivors] [--files transport/]
 
 A mutant is the package with one small change. "types": mypy refuses it. "killed": a test fails. "time": the tests did
 not end within six times their time and half a minute, or the process died. "survived": all tests pass. "to run": not
-tried yet.
+tried yet. Survivors whose changed lines docs/mutation.md does not have are printed, with --survivors all of them.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from mutmut.mutation.diff_apply import get_diff_for_mutant
 from mutmut.stats import status_by_exit_code
 from mutmut.utils.file_utils import walk_mutatable_files
 
+EXPLANATIONS = Path(__file__).parent.parent / "docs" / "mutation.md"
 COLUMNS = {
     "types": {"caught by type check"},
     "killed": {"killed"},
@@ -47,19 +48,19 @@ def row(name: str, counts: Counter) -> str:
     return f"| {name} | {counts.total()} | " + " | ".join(str(counts[column]) for column in COLUMNS) + " |"
 
 
-def changed(name: str, path: Path) -> str:
+def changed(name: str, path: Path) -> list[str]:
     """The lines of a mutant that differ from the package's, without the file's name."""
-    return "\n".join(
+    return [
         line
         for line in get_diff_for_mutant(name, path=path).splitlines()
         if line[:1] in ("-", "+") and line[:3] not in ("---", "+++")
-    )
+    ]
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--survivors", action="store_true", help="and the survivors' changes")
+    parser.add_argument("--survivors", action="store_true", help="and all survivors, the explained ones too")
     parser.add_argument("--files", default="", help="part of the names of the files to tell of")
     arguments = parser.parse_args()
     found = {path: names for path, names in results().items() if arguments.files in str(path)}
@@ -67,11 +68,12 @@ def main() -> None:
     for path, names in found.items():
         print(row(f"`{path}`", Counter(names.values())))
     print(row("all", sum((Counter(names.values()) for names in found.values()), Counter())))
-    if arguments.survivors:
-        for path, names in found.items():
-            for name, became in names.items():
-                if became == "survived":
-                    print(f"\n{name}\n{changed(name, path)}")
+    explained = EXPLANATIONS.read_text()
+    for path, names in found.items():
+        for name in (name for name, became in names.items() if became == "survived"):
+            lines = changed(name, path)
+            if arguments.survivors or not all(line[1:].strip() in explained for line in lines if line[0] == "+"):
+                print("", name, *lines, sep="\n")
 
 
 if __name__ == "__main__":

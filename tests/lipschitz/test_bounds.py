@@ -8,8 +8,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wgan_lip.lipschitz import bounds, spectral_norm_upper_bound
+from wgan_lip.lipschitz import Householder, bounds, certify, spectral_norm_upper_bound
 from wgan_lip.lipschitz.bounds import gamma, norm_up, product_upper_bound
+from wgan_lip.lipschitz.l_infinity_rules import row_sum_upper_bound
+from wgan_lip.lipschitz.rounding import values_and_magnitudes
 
 
 @given(
@@ -232,3 +234,18 @@ def test_only_dense_floating_weights_are_bounded(weight):
 def test_dense_weights_are_themselves():
     weight = torch.eye(2, dtype=torch.bfloat16)
     assert bounds.dense(weight) is weight
+
+
+def test_what_is_proven_is_computed_on_the_cpu_in_float64_wherever_it_lies(monkeypatch):
+    asked, to = [], torch.Tensor.to
+
+    def spy(self, *where):
+        asked.append(where)
+        return to(self, *where)
+
+    monkeypatch.setattr(torch.Tensor, "to", spy)
+    spectral_norm_upper_bound(torch.eye(2))
+    row_sum_upper_bound(torch.eye(2))
+    certify(Householder(4))
+    values_and_magnitudes(torch.nn.Identity(), torch.ones(1, 2), 1)
+    assert asked == [("cpu", torch.float64)] * 4

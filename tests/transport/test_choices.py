@@ -64,6 +64,8 @@ def test_a_start_is_centred_scaled_and_no_larger_than_potentials_can_be():
     assert exact._sensible(np.array([-1e3, 0.0, 1e3]), 1.0, problem).tolist() == [-8, 0, 8]
     assert exact._sensible(np.array([-1e308, 0.0, 1e308]), 1e-308, problem).tolist() == [-8, 0, 8]
     assert exact._sensible(np.array([1e308, -1e308, 1e308]), 1.0, problem).tolist() == [0, -8, 0]
+    # The mean of the two in the middle overflows.
+    assert exact._sensible(np.array([1.7e308] * 2), 1.0, problem).tolist() == [-8, -8]
 
 
 @pytest.mark.parametrize(

@@ -29,13 +29,16 @@ def test_repaired_potentials_are_feasible_in_exact_arithmetic_and_hardly_smaller
         assert np.abs(y / values - 1).max() <= (dimension + 6) * 2.0**-53
 
 
-def test_rows_are_repaired_in_blocks_of_any_size():
+@pytest.mark.parametrize(("held", "rows"), [(1, [1] * 7), (6, [1] * 7), (15, [3, 3, 1]), (16, [3, 3, 1]), (99, [7])])
+def test_rows_are_repaired_in_blocks_of_any_size(held, rows, monkeypatch):
+    sizes, shrink = [], potentials.shrink
+    monkeypatch.setattr(potentials, "_HELD", held)
+    monkeypatch.setattr(potentials, "shrink", lambda part, d: (sizes.append(part.shape), shrink(part, d))[1])
     rng = np.random.default_rng(0)
-    # More columns than a block has entries: one row at a time; else several, the last block smaller.
-    for shape in ((3, 2**20 + 5), (2500, 1000)):
-        distance, values = rng.uniform(size=shape), rng.normal(size=shape[1])
-        x = repair(distance, values, 2)[0]
-        np.testing.assert_allclose(x, (distance - values).min(axis=1), rtol=0, atol=1e-13)
+    distance, values = rng.uniform(size=(7, 5)), rng.normal(size=5)
+    x = repair(distance, values, 2)[0]
+    np.testing.assert_allclose(x, (distance - values).min(axis=1), rtol=0, atol=1e-13)
+    assert sizes == [(5,), *((count, 5) for count in rows)]
 
 
 def matching(n):

@@ -156,8 +156,8 @@ def wasserstein1(
 
 def _sensible(potential: FloatArray, scale: float, problem: Problem) -> FloatArray:
     """A potential to start from, in the problem's units; no optimal one varies by more than distances can."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        centered = np.nan_to_num((potential - np.median(potential)) / scale)
+    with np.errstate(over="ignore"):
+        centered = (potential - np.median(potential)) / scale
     # Coordinates are at most 1 in size, so distances at most 2 d.
     return np.clip(centered, -4.0 * problem.dimension, 4.0 * problem.dimension)
 

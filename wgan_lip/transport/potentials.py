@@ -10,6 +10,8 @@ from wgan_lip.transport.samples import FloatArray
 
 # Bellman-Ford rounds; problems whose plan is optimal have been seen to need up to 71.
 _ROUNDS = 200
+# Distances held at once by `repair`.
+_HELD = 2**20
 
 
 def repair(distance: FloatArray, y_potential: FloatArray, dimension: int) -> tuple[FloatArray, FloatArray]:
@@ -29,7 +31,7 @@ def repair(distance: FloatArray, y_potential: FloatArray, dimension: int) -> tup
     """
     transform = np.empty(len(distance))
     y_potential = shrink(y_potential, dimension)
-    rows = max(1, 2**20 // distance.shape[1])
+    rows = max(1, _HELD // distance.shape[1])
     for start in range(0, len(distance), rows):
         block = shrink(distance[start : start + rows], dimension)
         block -= y_potential
