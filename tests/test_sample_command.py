@@ -104,3 +104,8 @@ def test_bad_checkpoints_are_named(monkeypatch, capsys, checkpoint, tmp_path):
     for path, message in cases.items():
         assert message in failure(capsys, monkeypatch, "sample", path, "-o", tmp_path / "s.npz")
     assert not (tmp_path / "s.npz").exists()
+
+
+def test_brackets_in_a_path_are_no_markup(monkeypatch, tmp_path, checkpoint, capsys):
+    draw(monkeypatch, checkpoint, tmp_path / "[bold]a.npz", "-n", 2)
+    assert f"{tmp_path}/[bold]a.npz: 2 samples" in capsys.readouterr().out

@@ -154,9 +154,11 @@ def _share(accuracy: Accuracy | None) -> dict[str, float] | None:
 
 def _print(found: Robustness, path: Path, classifier: RobustClassifier) -> None:
     console = Console()
-    console.print(f"{path}, classifier step {classifier.step}", soft_wrap=True, highlight=False)
+    console.print(f"{path}, classifier step {classifier.step}", soft_wrap=True, highlight=False, markup=False)
     if found.certificate is None:
-        console.print(f"Nothing is proven of this network: {found.unproven}.", soft_wrap=True, highlight=False)
+        console.print(
+            f"Nothing is proven of this network: {found.unproven}.", soft_wrap=True, highlight=False, markup=False
+        )
     else:
         layers = Table(title=f"Lipschitz constants in {found.certificate.lipschitz.norm}, at most")
         layers.add_column("layer")
@@ -186,6 +188,7 @@ def _print(found: Robustness, path: Path, classifier: RobustClassifier) -> None:
             "a class.",
             soft_wrap=True,
             highlight=False,
+            markup=False,
         )
 
 

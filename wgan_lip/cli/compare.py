@@ -169,7 +169,7 @@ def _report(results: list[Outcome | Failure], folder: Path, options: Any, consol
         console.print(table)
     console.print("Written:")
     for name in ("comparison.png", "results.csv", "summary.csv"):
-        console.print(f"  {folder / name}", soft_wrap=True, highlight=False)
+        console.print(f"  {folder / name}", soft_wrap=True, highlight=False, markup=False)
 
 
 def _log(logger: WandbLogger, folder: Path) -> None:

@@ -85,7 +85,7 @@ def run_diagnosis(words: Sequence[str]) -> None:
         if out is not None:
             save_figure(gradient_figure(panels_of(networks)), out)
             if not options.json:
-                console.print(f"Written:\n  {out}", soft_wrap=True, highlight=False)
+                console.print(f"Written:\n  {out}", soft_wrap=True, highlight=False, markup=False)
         if stopped:
             interrupted(f"{len(networks)} of {len(paths)} checkpoints were diagnosed")
 

@@ -55,7 +55,7 @@ def run_report(words: Sequence[str]) -> None:
         write_page(path, runs, {run.folder: _certificate(run.folder, options.trust) for run in runs})
         console.print("Written:")
         for one in (*written, path):
-            console.print(f"  {one}", soft_wrap=True, highlight=False)
+            console.print(f"  {one}", soft_wrap=True, highlight=False, markup=False)
 
 
 def _serve(options: argparse.Namespace, console: Console) -> None:
@@ -65,7 +65,7 @@ def _serve(options: argparse.Namespace, console: Console) -> None:
         [folder.absolute() for folder in options.runs],
         options.host,
         options.port,
-        lambda url: console.print(f"Serving on {url} (Ctrl-C ends it)", soft_wrap=True, highlight=False),
+        lambda url: console.print(f"Serving on {url} (Ctrl-C ends it)", soft_wrap=True, highlight=False, markup=False),
     )
 
 

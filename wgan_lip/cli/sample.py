@@ -51,6 +51,7 @@ def run_sampling(words: Sequence[str]) -> None:
             f"{gan.step} ({path})",
             soft_wrap=True,
             highlight=False,
+            markup=False,
         )
 
 

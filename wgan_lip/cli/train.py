@@ -136,7 +136,7 @@ class WganLipCLI(LightningCLI):
             kept = check_checkpoint(path)
             self._resumed_rows = kept.get("metrics_rows") or 0
             name = str(kept.get("step_name"))
-            self.console.print(f"From {path}, {name.replace('_', ' ')} {kept.get(name)}", soft_wrap=True)
+            self.console.print(f"From {path}, {name.replace('_', ' ')} {kept.get(name)}", soft_wrap=True, markup=False)
             if self._start.folder is not None and config.ckpt_path is None:
                 self._compare_configs(path, kept.get("config"), config)
         config.ckpt_path = None if path is None else str(path)
@@ -150,7 +150,9 @@ class WganLipCLI(LightningCLI):
                 "tell runs of one job from each other by --run NAME"
             )
         if changed:
-            self.console.print(f"Changed since then: {', '.join(changed)}", soft_wrap=True, highlight=False)
+            self.console.print(
+                f"Changed since then: {', '.join(changed)}", soft_wrap=True, highlight=False, markup=False
+            )
 
     def before_instantiate_classes(self) -> None:
         hush_warnings()
@@ -225,7 +227,9 @@ class WganLipCLI(LightningCLI):
         module = cast(SteppedModule, self.model)
         if self._start.checkpoint is not None and finished_step(folder) >= module.total_steps:
             # A job may be requeued after its end.
-            self.console.print(f"{folder} is finished: nothing is left to do.", soft_wrap=True, highlight=False)
+            self.console.print(
+                f"{folder} is finished: nothing is left to do.", soft_wrap=True, highlight=False, markup=False
+            )
             return
         with nothing_left_of_a_failed_start(folder, self._made_folder):
             self._train(folder, **kwargs)
@@ -271,7 +275,7 @@ class WganLipCLI(LightningCLI):
 
     def _say(self, lines: Iterable[str]) -> None:
         for line in lines:
-            self.console.print(line, soft_wrap=True, highlight=False)
+            self.console.print(line, soft_wrap=True, highlight=False, markup=False)
 
     def _report(self, folder: Path) -> None:
         if not self._first or not (folder / "metrics.csv").is_file():
