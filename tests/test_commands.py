@@ -92,3 +92,7 @@ def test_underscores_are_understood_as_hyphens(monkeypatch, capsys):
         assert "argument --max-points: must be a whole number from 1; got '0'" in line
     parsed = COMMANDS["w1"].make_parser().parse_args(["a_b.npy", "c.npy", "--time_budget=3"])
     assert (parsed.a, parsed.time_budget) == ("a_b.npy", 3)
+
+
+def test_fit_without_a_config_says_where_there_are_some(monkeypatch, capsys):
+    assert "name a config by -c; wgan-lip configs lists those that come along" in failure(capsys, monkeypatch, "fit")

@@ -10,7 +10,8 @@ import torch
 from PIL import Image
 
 from tests.files.folders import digit_pixels, write_images
-from wgan_lip.files import load_samples, split_key
+from wgan_lip.files import decode_image, load_samples, split_key
+from wgan_lip.files.pixels import to_square
 
 POINTS = np.random.default_rng(0).normal(size=(7, 3))
 DIGITS = digit_pixels(0, 12)
@@ -217,3 +218,19 @@ def test_damage_is_an_error_or_another_sample_and_never_a_traceback(name, tmp_pa
         except ValueError:
             refused += 1
     assert refused >= 25
+
+
+def test_images_of_any_size_and_mode_are_made_alike(tmp_path):
+    rng = np.random.default_rng(0)
+    colours = rng.integers(0, 256, (12, 20, 3), dtype=np.uint8)
+    Image.fromarray(colours).save(tmp_path / "a.png")
+    Image.fromarray(colours[:9, :9, 0]).save(tmp_path / "b.png")
+    with pytest.raises(ValueError, match="--image-size and --channels make them so"):
+        load_samples(tmp_path)
+    values = load_samples(tmp_path, image_size=8, channels=3).values
+    assert values.shape == (2, 3, 8, 8)
+    for i, name in enumerate(("a.png", "b.png")):
+        # As the data modules make them.
+        image = torch.from_numpy(decode_image(tmp_path / name, channels=3).copy())[None]
+        np.testing.assert_array_equal(values[i], to_square(image, 8)[0].numpy() / np.float32(127.5) - 1)
+    assert load_samples(tmp_path, image_size=8, channels=1).values.shape == (2, 1, 8, 8)

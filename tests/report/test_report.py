@@ -143,3 +143,8 @@ def test_an_estimate_that_proves_nothing_is_drawn_where_there_is_one():
     first, second = (float(value) for value in line.get_ydata())
     assert math.isnan(first)
     assert second == 4.0
+
+
+def test_a_table_says_that_some_evaluations_are_left_out():
+    assert w1_table([row(step) for step in range(5)]).caption is None
+    assert w1_table([row(step) for step in range(7)]).caption == "5 of 7 evaluations; all are in metrics.csv"

@@ -7,8 +7,8 @@ from typing import Literal, Protocol, Self
 import torch
 from torch import Tensor
 
-from wgan_lip.data.pixels import to_square
 from wgan_lip.files import decode_image, describe_image
+from wgan_lip.files.pixels import to_square
 
 
 class EncodedImages(Protocol):

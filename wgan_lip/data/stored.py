@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 from wgan_lip.data.encoded import DecodedImages, Decoder, EncodedImages
 from wgan_lip.data.images import ImageDataModule
 from wgan_lip.data.module import Split
-from wgan_lip.data.pixels import to_channels, to_square
+from wgan_lip.files.pixels import to_channels, to_square
 from wgan_lip.labels import label_planes
 
 _LARGEST = 1024

@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image
+
+from wgan_lip.files.pixels import to_square
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 
@@ -24,11 +27,13 @@ _DAMAGED = (
 )
 
 
-def read_images(folder: Path) -> NDArray[np.uint8]:
+def read_images(folder: Path, size: int | None = None, channels: Literal[1, 3] | None = None) -> NDArray[np.uint8]:
     """All images in a folder and in those within it, in the order of their paths; other files are passed over.
 
     Args:
         folder: an existing folder; names that begin with a dot are passed over too.
+        size: crop each to the square in its middle, and resize that to so many pixels; None leaves them as they are.
+        channels: make each grey (1) or RGB (3); None leaves them as they are.
 
     Returns:
         Shape (n, channels, height, width), 0..255; one channel for grey (L), three for RGB.
@@ -37,17 +42,25 @@ def read_images(folder: Path) -> NDArray[np.uint8]:
         ValueError: no images, one that is damaged or animated or of another mode, or two of different sizes or modes.
     """
     paths = image_paths(folder)
-    first = decode_image(paths[0])
+    first = _read(paths[0], size, channels)
     images = np.empty((len(paths), *first.shape), dtype=np.uint8)
     for index, path in enumerate(paths):
-        image = decode_image(path)
+        image = _read(path, size, channels)
         if image.shape != first.shape:
             raise ValueError(
                 f"images must be of one size and mode; got {path}, {describe_image(image.shape)}, "
-                f"and {paths[0]}, {describe_image(first.shape)}"
+                f"and {paths[0]}, {describe_image(first.shape)}: --image-size and --channels make them so"
             )
         images[index] = image
     return images
+
+
+def _read(path: Path, size: int | None, channels: Literal[1, 3] | None) -> NDArray[np.uint8]:
+    image = decode_image(path, channels=channels)
+    if size is None:
+        return image
+    squared: NDArray[np.uint8] = to_square(torch.from_numpy(image.copy())[None], size)[0].numpy()
+    return squared
 
 
 def image_paths(folder: Path) -> list[Path]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +45,9 @@ def split_key(text: str) -> tuple[Path, str | None]:
     return Path(text), None
 
 
-def load_samples(path: str | Path, key: str | None = None) -> FileSamples:
+def load_samples(
+    path: str | Path, key: str | None = None, image_size: int | None = None, channels: Literal[1, 3] | None = None
+) -> FileSamples:
     """Read a sample set; no code that the file may hold is run.
 
     ``uint8`` is read as images and scaled, ``v / 127.5 - 1``; floating-point numbers are taken as they are.
@@ -55,6 +57,8 @@ def load_samples(path: str | Path, key: str | None = None) -> FileSamples:
             of one size (.png, .jpg, .jpeg, .bmp, .webp, also in folders within it; in the order of their paths),
             which become shape (n, channels, height, width).
         key: which array, where a file holds several.
+        image_size: of a folder's images: crop each to the square in its middle, and resize that.
+        channels: of a folder's images: make each grey (1) or RGB (3).
 
     Raises:
         ValueError: another kind of file, a damaged one, a key that does not exist or is missing, images of several
@@ -68,7 +72,7 @@ def load_samples(path: str | Path, key: str | None = None) -> FileSamples:
     if path.is_dir():
         if key is not None:
             raise ValueError(f"{path} is a folder of images, and has no key {key!r}")
-        found: NDArray[Any] = read_images(path)
+        found: NDArray[Any] = read_images(path, image_size, channels)
     elif path.suffix.lower() in ARRAY_SUFFIXES:
         found = read_array(path, key)
     else:

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from wgan_lip.report.figures import step_axes
 from wgan_lip.report.records import read_records
-from wgan_lip.report.table import shown_rows
+from wgan_lip.report.table import left_out, shown_rows
 
 _CERTIFIED = "accuracy/certified_"
 
@@ -87,7 +87,7 @@ def accuracy_table(rows: Sequence[AccuracyRow], name: str) -> Table:
         name: of the experiment.
     """
     radii = sorted(rows[-1].certified)
-    table = Table(title=f"{name}: accuracy on held-out images, %")
+    table = Table(title=f"{name}: accuracy on held-out images, %", caption=left_out(len(rows)))
     for heading in ("step", "clean", *(f"certified {eps:g}" for eps in radii), "L ≤"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in shown_rows(rows):

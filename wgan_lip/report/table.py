@@ -10,11 +10,21 @@ from wgan_lip.report.history import Row
 
 _WIDTH = 80
 AnyRow = TypeVar("AnyRow")
+_SHOWN = 5
 
 
 def shown_rows(rows: Sequence[AnyRow]) -> list[AnyRow]:
     """The evaluations at the start, each quarter, and the end of a run."""
-    return [rows[i] for i in sorted({quarter * (len(rows) - 1) // 4 for quarter in range(5)})]
+    return [rows[i] for i in sorted({part * (len(rows) - 1) // (_SHOWN - 1) for part in range(_SHOWN)})]
+
+
+def left_out(evaluations: int) -> str | None:
+    """What is said below a table of ``shown_rows`` if these are not all.
+
+    Args:
+        evaluations: how many there are.
+    """
+    return f"{_SHOWN} of {evaluations} evaluations; all are in metrics.csv" if evaluations > _SHOWN else None
 
 
 def w1_table(rows: Sequence[Row]) -> Table:
@@ -36,7 +46,10 @@ def w1_table(rows: Sequence[Row]) -> Table:
         "L ≤": [_number(row.certified, ".7f" if (row.certified or 0) < 100 else ".3g") for row in shown],
     }
     return _filled(
-        "W1 of generated against held-out real samples, by generator step", columns, ("exact/floor", "population")
+        "W1 of generated against held-out real samples, by generator step",
+        columns,
+        ("population", "averaged", "exact/floor"),
+        len(rows),
     )
 
 
@@ -62,7 +75,7 @@ def estimate_table(rows: Sequence[EstimateRow], name: str) -> Table:
         "l2": [_number(row.l2, ".3f") for row in shown_rows(rows)],
     }
     table = _filled(f"{name}: W1 on held-out samples", columns)
-    table.caption = _caption(rows[-1])
+    table.caption = ". ".join(filter(None, (_caption(rows[-1]), left_out(len(rows)))))
     return table
 
 
@@ -83,7 +96,7 @@ def _number(value: float | None, form: str) -> str:
     return "" if value is None else format(value, form)
 
 
-def _filled(title: str, columns: dict[str, list[str]], spare: Sequence[str] = ()) -> Table:
+def _filled(title: str, columns: dict[str, list[str]], spare: Sequence[str] = (), evaluations: int = 0) -> Table:
     """A table of columns by their headings; one for what all critics here lack is left out.
 
     Of ``spare`` columns as many are left out as it takes to fit into a terminal of eighty columns.
@@ -94,6 +107,7 @@ def _filled(title: str, columns: dict[str, list[str]], spare: Sequence[str] = ()
         if sum(max(map(len, (name, *cells))) + 3 for name, cells in columns.items()) + 1 > _WIDTH:
             columns.pop(heading, None)
     table = Table(title=title)
+    table.caption = left_out(evaluations)
     for heading in columns:
         table.add_column(heading, justify="right", no_wrap=True)
     for cells in zip(*columns.values(), strict=True):

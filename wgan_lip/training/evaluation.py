@@ -92,7 +92,7 @@ class Evaluation:
         if self.critic is not None:
             parts.append(f"critic ≥ {self.critic:.3f}")
         if self.gap_relative is not None:
-            parts.append(f"gap {self.gap_relative:.0%}")
+            parts.append(f"gap {self.gap_relative:.0%} of it")
         if self.uncertified is not None:
             parts.append(f"uncertified {self.uncertified:.3f}")
         return ", ".join(parts)

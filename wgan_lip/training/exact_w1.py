@@ -92,7 +92,7 @@ class ExactW1(EvaluateEverySteps):
             if data.size(split) < self.n:
                 raise ValueError(
                     f"ExactW1 needs n={self.n} samples of the {split} split; "
-                    f"{type(data).__name__} has {data.size(split)}: lower n"
+                    f"{type(data).__name__} has {data.size(split)}: lower n (in a config, exact_w1.n)"
                 )
         self._noise_floor = None
         # Networks for other samples are found here, not in the middle of a step.

@@ -28,7 +28,10 @@ def run(args: Sequence[str]) -> None:
         try:
             with display:
                 display.stage("reading")
-                a, b = (load_samples(*split_key(path)) for path in (options.a, options.b))
+                a, b = (
+                    load_samples(*split_key(path), options.image_size, options.channels)
+                    for path in (options.a, options.b)
+                )
                 comparison = compare(a, b, options, display)
         except KeyboardInterrupt:
             interrupted(display.proven())

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import get_args
+from typing import Literal, get_args
 
 from wgan_lip.cli.command_parser import CommandParser, number, seconds, share, whole
 from wgan_lip.transport import Method, Norm
@@ -12,16 +12,20 @@ _DESCRIPTION = """\
 The exact Wasserstein-1 distance between two sample sets, with its proof, and with what sampling error does to it.
 
 A and B are each an array (.npy, .npz), a tensor or a dictionary of tensors (.pt, .pth), or a folder of PNG, JPEG, BMP
-or WebP images of one size. Write FILE:KEY for one of several arrays in a file. The first axis counts the points.
-Floating-point numbers are taken as they are; 8-bit integers are images, and scaled from 0..255 to [-1, 1]. Files are
-never executed: no pickled objects are loaded.
+or WebP images: of one size, or made so by --image-size and --channels. Write FILE:KEY for one of several arrays in a
+file. The first axis counts the points. Floating-point numbers are taken as they are; 8-bit integers are images, and
+scaled from 0..255 to [-1, 1]. Files are never executed: no pickled objects are loaded.
 """
 _EPILOG = """\
 what is printed:
+  A, B          how many points of which shape, and whether they are images that were scaled
   W1            the distance between the two samples, which a transport plan and dual potentials prove to 1e-9. If the
                 time or memory budget ends the solve early, it is marked NOT EXACT, and there are proven bounds only.
+  proof gap     by how much the plan's cost exceeds what the potentials prove
+  sliced W1     mean W1 of projections on random lines, a lower and cheaper distance
   noise floor   exact W1 between two disjoint parts of the same set: what sampling alone produces. A W1 at its floor
-                is no evidence of any difference.
+                is no evidence of any difference. Floors shrink as n grows: for a ratio, both must be of one size,
+                such as by --max-points, at most half of either set.
   population    a confidence bracket of the distance between the two distributions, if the points of A and B are
                 independent samples of them. Its upper side needs to know how far they spread: --diameter or --sigma.
 
@@ -44,6 +48,8 @@ class Options:
     b: str
     norm: Norm
     method: Method
+    image_size: int | None
+    channels: Literal[1, 3] | None
     max_points: int | None
     seed: int
     splits: int
@@ -71,6 +77,14 @@ def make_parser() -> CommandParser:
     parser.add_argument("a", metavar="A", help="the one sample set")
     parser.add_argument("b", metavar="B", help="the other")
     parser.add_argument("--norm", choices=get_args(Norm), default="l2", help="ground norm (default: l2)")
+    parser.add_argument(
+        "--image-size",
+        type=whole(1),
+        metavar="N",
+        help="of a folder: crop each image to the square in its middle, and resize that to N x N pixels, as the data "
+        "modules do (default: as they are, which must be all of one size)",
+    )
+    parser.add_argument("--channels", type=int, choices=(1, 3), help="of a folder: make each image grey (1) or RGB (3)")
     parser.add_argument(
         "--max-points",
         type=whole(1),

@@ -68,8 +68,9 @@ def _main_panel(rows: Sequence[Row], confidence: float) -> Panel:
         "w1",
         "Estimated against exact Wasserstein-1 distance",
         "The critic's proven bound lies below the exact W1 of the same samples, always. The noise floor is what real "
-        "images score against other real ones at the same n: an exact W1 near it cannot be told from perfect. The band "
-        f"holds the W1 of the distributions with {confidence:.0%} confidence, at each step by itself.",
+        "images score against other real ones at the same n: near it, so many samples do not show what is wrong with "
+        "the generator, and pictures or more samples may. The band holds the W1 of the distributions with "
+        f"{confidence:.0%} confidence, at each step by itself.",
         "generator step",
         "Wasserstein-1 distance",
     )

@@ -25,7 +25,8 @@ def overlay_panels(stories: Sequence[tuple[str, Story]]) -> list[Panel]:
         panel = Panel(
             f"curve{i}",
             f"{name[0].upper()}{name[1:]}, run by run",
-            "Runs can be compared where they were evaluated at the same number of samples, in the same norm.",
+            "Runs can be compared where they were evaluated at the same number of samples, in the same norm; and one "
+            "run of each is no evidence of which is better: wgan-lip compare repeats them, seed by seed.",
             "step",
             name,
         )
