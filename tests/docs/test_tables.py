@@ -10,7 +10,7 @@ from scripts.bench_image_critics import markdown_table as contest_table
 from scripts.bench_image_critics import read_contest
 from scripts.bench_robustness import PAGES as ROBUSTNESS
 from scripts.bench_robustness import with_tables
-from scripts.bench_transport import markdown_table as transport_table
+from scripts.transport_bench.table import markdown_table as transport_table
 from tests.docs.commands import parse
 from tests.docs.pages import PAGES, ROOT, Page, page
 from wgan_lip.report import read_history
