@@ -8,11 +8,10 @@ cell is the median time. Needs the extra ``test``.
 """
 
 import argparse
-import json
-import statistics
-import time
+import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import deel.torchlip
@@ -24,6 +23,10 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import orthogonal
 from torch.optim import Adam, Optimizer
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from scripts.shared.results import write_json
+from scripts.shared.timing import in_turn
 from wgan_lip.lipschitz import Bjorck, ConstrainedLinear, MaxMin, OrthogonalLinear
 from wgan_lip.optim import StiefelAdam, StiefelMuon
 
@@ -72,38 +75,29 @@ LAYERS: dict[str, tuple[Callable[[int, int], nn.Module], Callable[..., Optimizer
 
 
 class Trainee:
-    """A critic with its optimiser, and the times its steps have taken."""
+    """A critic with its optimiser."""
 
     def __init__(self, name: str, width: int) -> None:
         layer, optimizer = LAYERS[name]
         torch.manual_seed(0)
-        self.name = name
         self.critic = nn.Sequential(
             layer(INPUT, width), MaxMin(), layer(width, width), MaxMin(), layer(width, 1)
         ).train()
         self.optimizer = optimizer(self.critic.parameters(), lr=1e-3)
-        self.seconds: list[float] = []
 
     def step(self, x: Tensor, y: Tensor) -> None:
-        before = time.perf_counter()
+        """One ascent of ``mean f(x) - mean f(y)``."""
         self.optimizer.zero_grad()
         values = self.critic(torch.cat([x, y]))
         (values[len(x) :].mean() - values[: len(x)].mean()).backward()
         self.optimizer.step()
-        self.seconds.append(time.perf_counter() - before)
 
 
 def measure(width: int, batch: int, names: list[str], rounds: int) -> list[Timing]:
     """A timing for each critic; the first round, which warms up, is not counted."""
-    trainees = [Trainee(name, width) for name in names]
     generator = torch.Generator().manual_seed(0)
     x, y = torch.randn(2, batch, INPUT, generator=generator)
-    for _ in range(1 + rounds):
-        for trainee in trainees:
-            trainee.step(x, y)
-            # The second step finds the caches as training does; the first, as the critic before has left them.
-            trainee.step(x, y)
-    medians = {trainee.name: statistics.median(trainee.seconds[3::2]) for trainee in trainees}
+    medians = in_turn({name: partial(Trainee(name, width).step, x, y) for name in names}, rounds)
     return [Timing(name, width, batch, time_, time_ / medians[BASELINE]) for name, time_ in medians.items()]
 
 
@@ -134,7 +128,7 @@ def main() -> None:
     timings = [t for b in args.batches for w in args.widths for t in measure(w, b, names, args.rounds)]
     Console(width=max(80, 40 + 24 * len(args.batches) * len(args.widths))).print(table(timings))
     if args.json:
-        args.json.write_text(json.dumps([asdict(t) for t in timings], indent=1))
+        write_json(args.json, [asdict(t) for t in timings])
 
 
 if __name__ == "__main__":

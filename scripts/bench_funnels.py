@@ -16,6 +16,7 @@ import json
 import math
 import multiprocessing
 import os
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,13 @@ from typing import Any
 import torch
 import yaml
 
-CONFIG = Path(__file__).parents[1] / "configs" / "w1" / "funnels.yaml"
-DOCUMENT = Path(__file__).parents[1] / "docs" / "funnels.md"
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from scripts.shared.processes import ROOT
+from scripts.shared.results import write_json, write_text
+
+CONFIG = ROOT / "configs" / "w1" / "funnels.yaml"
+DOCUMENT = ROOT / "docs" / "funnels.md"
 COUPLES = 4096
 
 
@@ -56,7 +62,7 @@ def main() -> None:
     text = document(results, read_published(options.pairs / "published.csv"))
     print(text)
     if not options.only and options.steps is None:
-        options.document.write_text(text)
+        write_text(options.document, text)
 
 
 def run(path: Path, result: Path, steps: int | None, threads: int) -> None:
@@ -78,10 +84,7 @@ def run(path: Path, result: Path, steps: int | None, threads: int) -> None:
     scores = score(estimator.final_critic(), pair)
     scores |= {"pair": path.stem, "dim": pair.dim, "funnels": len(pair.centers), "threads": threads}
     scores |= {"steps": estimator.steps, "seconds": time.perf_counter() - start}
-    # Whole or not at all: the script may be killed at any time.
-    temporary = result.with_suffix(".tmp")
-    temporary.write_text(json.dumps(scores, indent=1))
-    temporary.replace(result)
+    write_json(result, scores)
     print(json.dumps(scores), flush=True)
 
 

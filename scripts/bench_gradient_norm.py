@@ -9,119 +9,23 @@ figure and text anew from the JSON.
 
 import argparse
 import json
-import logging
-import math
 import multiprocessing
 import platform
 import sys
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
-from statistics import mean
 from typing import Any
 
 import torch
-import yaml
-from pytorch_lightning import LightningModule
-from torch import nn
 
-from wgan_lip.cli.config import OneLineParser
-from wgan_lip.data import Digits
-from wgan_lip.distributions import AbsoluteValue, HighDimensionalCone, Pair, SphericalShells, ThreeCones
-from wgan_lip.lipschitz import GroupSort, LayerGradient
-from wgan_lip.networks import MLPCritic
-from wgan_lip.randomness import keyed_generator
-from wgan_lip.report import GradientPanel, NetworkSummary, gradient_figure, save_figure, summarize_gradients
-from wgan_lip.report.layer_labels import shared_labels
-from wgan_lip.training import W1Estimator, WassersteinGAN, gan_points, pair_points, plain_fit, score_heldout
-from wgan_lip.training.heldout import draw_heldout
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-ROOT = Path(__file__).parent.parent
-DIGITS = ROOT / "configs" / "gan" / "digits.yaml"
-GAN = "digits GAN"
-POINTS = 2048
-GAN_POINTS = 512
-
-
-@dataclass(frozen=True)
-class Case:
-    """A pair, and the critics that are trained on it.
-
-    Attributes:
-        name: in the table.
-        pair: builds it.
-        width: of both critics.
-        depth: of both critics.
-        group_size: of GroupSort.
-        share: steps, as a part of ``--steps``.
-    """
-
-    name: str
-    pair: Callable[[], Pair]
-    width: int
-    depth: int
-    group_size: int
-    share: float = 1.0
-
-
-CASES = (
-    Case("absolute value", AbsoluteValue, 32, 3, 4, 0.5),
-    Case("shells in R¹⁶", partial(SphericalShells, [[0.0] * 16], 2.0, 1.0), 64, 3, 4),
-    Case("three cones in R²", ThreeCones, 64, 4, 4),
-    Case("cone in R¹²⁸", HighDimensionalCone, 256, 3, 16, 0.3),
-)
-ACTIVATIONS = ("ReLU", "GroupSort")
-
-
-def activation(name: str, group_size: int) -> Callable[[], nn.Module]:
-    """What builds an activation."""
-    return nn.ReLU if name == "ReLU" else partial(GroupSort, group_size)
-
-
-def train_on_pair(case: Case, name: str, seed: int, steps: int) -> dict[str, Any]:
-    """Train a critic on a pair and diagnose it; returns what is kept of it."""
-    pair = case.pair()
-    critic = partial(MLPCritic, width=case.width, depth=case.depth, activation=activation(name, case.group_size))
-    steps = max(1, round(case.share * steps))
-    estimator = W1Estimator(pair, critic, steps=steps, batch_size=128, decay="cosine", seed=seed)
-    plain_fit(estimator)
-    trained = estimator.final_critic()
-    estimate = score_heldout(trained, draw_heldout(pair, 4096, 0, seed))
-    summary = summarize_gradients(name, trained, pair_points(pair, POINTS, seed), keyed_generator(seed))
-    truth = pair.w1().value
-    return {"case": case.name, "seed": seed, "steps": steps, "w1": estimate.critic, "truth": truth, **summary.record()}
-
-
-def train_gan(name: str, seed: int, steps: int) -> dict[str, Any]:
-    """Train the GAN of the digits config with this activation in its critic, and diagnose that."""
-    model = yaml.safe_load(DIGITS.read_text())["model"]
-    arguments = model["init_args"]
-    arguments.update(generator_steps=steps, seed=seed)
-    if name == "ReLU":
-        arguments["critic"]["init_args"]["activation"] = "torch.nn.ReLU"
-    torch.manual_seed(seed)
-    parser = OneLineParser()
-    parser.add_subclass_arguments(LightningModule, "model", required=True)
-    gan: WassersteinGAN = parser.instantiate_classes(parser.parse_object({"model": model}))["model"]
-    data = Digits(seed=seed)
-    plain_fit(gan, data)
-    summary = summarize_gradients(
-        name, gan.critic, gan_points(gan.eval(), data, GAN_POINTS, seed), keyed_generator(seed)
-    )
-    return {"case": GAN, "seed": seed, "steps": steps, "w1": None, "truth": None, **summary.record()}
-
-
-def task(case: str, name: str, seed: int, steps: int) -> dict[str, Any]:
-    """One training, in a process of its own."""
-    torch.set_num_threads(1)
-    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
-    warnings.simplefilter("ignore")
-    if case == GAN:
-        return train_gan(name, seed, steps)
-    return train_on_pair(next(one for one in CASES if one.name == case), name, seed, steps)
+from scripts.gradient_norm_bench.page import figure_of, markdown, table
+from scripts.gradient_norm_bench.training import ACTIVATIONS, CASES, GAN, task
+from scripts.shared.processes import ROOT
+from scripts.shared.results import write_text
+from wgan_lip.report import save_figure
 
 
 def measure(seeds: Sequence[int], steps: int, gan_steps: int, jobs: int) -> dict[str, Any]:
@@ -136,86 +40,6 @@ def measure(seeds: Sequence[int], steps: int, gan_steps: int, jobs: int) -> dict
             norm = run["points"][-1]["layers"][-1]["mean"]
             print(f"{run['case']}, {run['label']}, seed {run['seed']}: {norm:.3f}", file=sys.stderr, flush=True)
     return {"torch": torch.__version__, "machine": platform.machine(), "seeds": list(seeds), "runs": runs}
-
-
-def runs_of(results: dict[str, Any], case: str, name: str) -> list[dict[str, Any]]:
-    """Those of one critic, one for each seed."""
-    return [run for run in results["runs"] if (run["case"], run["label"]) == (case, name)]
-
-
-def case_names(results: dict[str, Any]) -> list[str]:
-    """In the order of the table."""
-    found = {run["case"] for run in results["runs"]}
-    return [name for name in (*(case.name for case in CASES), GAN) if name in found]
-
-
-def averaged(runs: Sequence[dict[str, Any]]) -> NetworkSummary:
-    """One network in place of those of all seeds: the mean of every number that is drawn."""
-    summaries = [NetworkSummary.from_record({key: run[key] for key in RECORD}) for run in runs]
-    first = summaries[0]
-    points = []
-    for i, kind in enumerate(first.points):
-        alike = [summary.points[i] for summary in summaries]
-        layers = tuple(mean_layer(layers) for layers in zip(*(one.layers for one in alike), strict=True))
-        jacobian = tuple(mean(values) for values in zip(*(one.jacobian for one in alike), strict=True))
-        points.append(replace(kind, layers=layers, jacobian=jacobian))
-    return replace(first, points=tuple(points))
-
-
-RECORD = ("label", "points", "units", "weights")
-
-
-def mean_layer(layers: Sequence[LayerGradient]) -> LayerGradient:
-    """The mean of what is drawn of one place, over seeds."""
-    names = ("mean", "standard_error", "spread", "smallest", "largest")
-    return replace(layers[0], **{name: mean(getattr(layer, name) for layer in layers) for name in names})
-
-
-def figure_of(results: dict[str, Any]) -> Any:
-    """The figure: a row for each case, at the points between the two distributions."""
-    panels = []
-    for case in case_names(results):
-        networks = tuple(averaged(runs_of(results, case, name)) for name in ACTIVATIONS)
-        index = len(networks[0].points) - 1
-        where = "between real and generated" if case == GAN else "on transport rays"
-        panels.append(GradientPanel(f"{case}: points {where}", networks, index))
-    return gradient_figure(panels)
-
-
-def table(results: dict[str, Any]) -> str:
-    """The table, as markdown."""
-    lines = [
-        "| trained on | critic | norm, between | on P (real) | on Q (made) | never switching | W1 ≥ |",
-        "|---|---|--:|--:|--:|--:|--:|",
-    ]
-    for case in case_names(results):
-        for name in ACTIVATIONS:
-            runs = runs_of(results, case, name)
-            norms = [[run["points"][i]["layers"][-1]["mean"] for run in runs] for i in range(3)]
-            idle = mean(
-                sum(one["constant"] for one in run["units"]) / sum(one["units"] for one in run["units"]) for run in runs
-            )
-            w1 = "" if runs[0]["w1"] is None else f"{mean(run['w1'] for run in runs):.3f} of {runs[0]['truth']:.3f}"
-            cells = [over_seeds(norms[2]), over_seeds(norms[0]), over_seeds(norms[1]), f"{idle:.0%}", w1]
-            lines.append(f"| {case} | {name} | {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def over_seeds(values: Sequence[float]) -> str:
-    """The mean, and the range where there are several."""
-    spread = f" ({min(values):.3f} to {max(values):.3f})" if len(values) > 1 else ""
-    return f"{mean(values):.3f}{spread}"
-
-
-def bars(results: dict[str, Any], case: str) -> str:
-    """The numbers under the bars of one row of the figure, as markdown."""
-    networks = [averaged(runs_of(results, case, name)) for name in ACTIVATIONS]
-    labels = shared_labels(networks) or []
-    lines = ["| critic | " + " | ".join(labels) + " |", "|---|" + "--:|" * len(labels)]
-    for network in networks:
-        cells = [f"{layer.mean:.3f}" for layer in network.points[-1].layers]
-        lines.append(f"| {network.label} | {' | '.join(cells)} |")
-    return "\n".join(lines)
 
 
 def main() -> None:
@@ -233,10 +57,10 @@ def main() -> None:
     path = options.folder / "gradient_norm.json"
     if not options.draw:
         results = measure(options.seeds, options.steps, options.gan_steps, options.jobs)
-        path.write_text(as_json(rounded(results)))
+        write_text(path, as_json(rounded(results)))
     results = json.loads(path.read_text())
     save_figure(figure_of(results), options.folder / "gradient_norm.png")
-    (options.folder / "gradient_norm.md").write_text(markdown(results))
+    write_text(options.folder / "gradient_norm.md", markdown(results))
     sys.stdout.write(table(results) + "\n")
 
 
@@ -249,78 +73,11 @@ def rounded(value: Any) -> Any:
     return [rounded(part) for part in value] if isinstance(value, list | tuple) else value
 
 
-def largest_error(results: dict[str, Any]) -> float:
-    """The largest standard error of a norm in the table, rounded up."""
-    found = max(points["layers"][-1]["standard_error"] for run in results["runs"] for points in run["points"])
-    return math.ceil(1000 * found) / 1000
-
-
 def as_json(results: dict[str, Any]) -> str:
     """JSON with a line for each run, so that changes of it can be read."""
     runs = ",\n  ".join(json.dumps(run) for run in results["runs"])
     rest = "".join(f' "{key}": {json.dumps(value)},\n' for key, value in results.items() if key != "runs")
     return f'{{\n{rest} "runs": [\n  {runs}\n ]\n}}\n'
-
-
-def markdown(results: dict[str, Any]) -> str:
-    """docs/gradient_norm.md."""
-    steps = {run["case"]: run["steps"] for run in results["runs"]}
-    trained = ", ".join(f"{case} {steps[case]}" for case in case_names(results) if case != GAN)
-    return TEXT.format(
-        table=table(results), bars=bars(results, BARS), case=BARS, trained=trained, gan_steps=steps[GAN], points=POINTS,
-        gan_points=GAN_POINTS, seeds=len(results["seeds"]), error=largest_error(results),
-    )  # fmt: skip
-
-
-# The row of the figure whose numbers are written out.
-BARS = CASES[2].name
-TEXT = """\
-# Lost gradient norm
-
-Printed by `python scripts/bench_gradient_norm.py`, which also draws the figure.
-
-A critic that attains W1 has gradient norm 1 wherever mass is moved. A network of 1-Lipschitz layers can only lose
-gradient norm on its way back from the output to the input, and what is lost in one layer no other layer can restore. So
-a critic is as steep as it should be only if *no* layer loses anything there. Orthogonal layers need not: backwards,
-`W^T` keeps the norm of every gradient where W has no more outputs than inputs, else of those in its range. GroupSort
-does not: its Jacobian is a permutation. ReLU does: it sets to zero what belongs to units that are off.
-
-Both critics here have the same sizes, the same orthogonal layers and the same training (StiefelMuon; the GAN: Adam, as
-`configs/gan/digits.yaml` has it) and differ in the activation only.
-
-![Gradient norm after each layer, ReLU beside GroupSort](gradient_norm.png)
-
-*Left*: mean norm of the gradient with respect to what each layer gives, from the output back to the input; whiskers are
-the standard deviation over the points. A step down to a bar is what the layer to its left has lost: from "act." to
-the W beside it, that activation. *Middle*: the singular value of the input Jacobian, which is the norm of the critic's
-gradient, over the points, sorted. *Right*: the singular values of the weights, from the smallest to the largest. They
-are all 1, so what is lost is lost to the activations, and to W1 where it has more outputs than inputs.
-
-{table}
-
-*Between*: points `x + t (y - x)`, t uniform, where (x, y) are drawn from an optimal plan of the pair: there the optimal
-critic has gradient norm 1 (almost everywhere). Of the GAN, whose plan is not known, between independent real and
-generated samples, where the optimal critic may have any norm up to 1. *On P* and *on Q*: on samples of either
-distribution; for the GAN held-out real and generated ones. Where Q is a point, which it is in all pairs but the shells,
-the optimal critic has a kink there and no gradient. {points} points of each kind ({gan_points} for the GAN); no mean
-has a standard error above {error:.3f}; mean of {seeds} seeds, with their range (the GAN: one seed).
-*Never switching*: units, of all layers, in which the same piece of the activation acts at all these points: they are
-linear there. A unit of ReLU loses its share of the gradient wherever it is off, so a critic keeps norm by units
-that are on everywhere, and those are linear. *W1 ≥*: the critic's certified estimate on held-out samples (a lower bound
-but for their sampling error), and the true W1.
-
-All that GroupSort loses, it loses in W1, which has more outputs than inputs here: training turns it so that the
-gradient lies in its range. In the GAN it has got less far.
-
-The bars of the row "{case}", mean over the seeds:
-
-{bars}
-
-Steps of training: {trained}; the GAN {gan_steps}, by its generator.
-
-The same of any checkpoint, and of several side by side: `wgan-lip diagnose relu.ckpt groupsort.ckpt -o gradients.png`;
-while a critic trains: `wgan-lip fit -c ... --gradient_norms.n 256`. From Python: `wgan_lip.lipschitz.diagnose`.
-"""
 
 
 if __name__ == "__main__":

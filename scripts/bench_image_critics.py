@@ -12,221 +12,36 @@ ours at one rate. Needs the extra ``test``.
 """
 
 import argparse
-import json
 import logging
 import math
-import statistics
+import sys
 import time
 import warnings
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
-import deel.torchlip
-import orthogonium.layers
 import torch
 from rich.console import Console
 from rich.table import Table
-from torch import Tensor, nn
-from torch.optim import Adam, Optimizer
+from torch import Tensor
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from scripts.image_critics_bench.contenders import CONTENDERS, UNCONSTRAINED, Contender
+from scripts.image_critics_bench.contest import Contest, Score, printed_table
+from scripts.image_critics_bench.plain_copy import plain_copy
+from scripts.image_critics_bench.trainee import SHAPE, Sizes, Trainee
+from scripts.shared.results import write_json
+from scripts.shared.timing import in_turn
 from wgan_lip.cli.sample import load_gan
 from wgan_lip.data import FashionMNIST
-from wgan_lip.lipschitz import (
-    Bjorck,
-    ConstrainedConv2d,
-    ConstrainedLinear,
-    GradientPenalty,
-    MaxMin,
-    OrthogonalConv2d,
-    OrthogonalLinear,
-    Penalty,
-    Unconstrained,
-    WeightClipping,
-    certify,
-    project_,
-)
+from wgan_lip.lipschitz import certify
 from wgan_lip.networks import ConvCritic, DCGANGenerator
-from wgan_lip.optim import StiefelAdam, StiefelMuon
-from wgan_lip.randomness import keyed_generator
 from wgan_lip.training import WassersteinGAN, plain_fit
 from wgan_lip.transport import population_lower, wasserstein1
 
-SHAPE = (1, 28, 28)
 BASELINE = "unconstrained"
-
-
-@dataclass(frozen=True)
-class Contender:
-    """How to build one critic's layers, and what trains it.
-
-    Attributes:
-        conv: builds a convolution from input channels, output channels, kernel size and stride.
-        linear: builds a linear layer.
-        activation: builds an activation.
-        optimizer: builds the optimiser from the parameters.
-        rates: learning rates to try; None for those of the command line.
-        penalty: added to the loss.
-        is_certified: whether what is held is proven to bound the critic.
-    """
-
-    conv: Callable[[int, int, int, int], nn.Module]
-    linear: Callable[[int, int], nn.Module]
-    activation: Callable[[], nn.Module] = MaxMin
-    optimizer: Callable[..., Optimizer] = Adam
-    rates: tuple[float, ...] | None = None
-    penalty: Penalty | None = None
-    is_certified: bool = True
-
-
-def _plain_conv(m: int, n: int, k: int, s: int) -> nn.Module:
-    return ConstrainedConv2d(m, n, k, s, Unconstrained(), initial="uniform")
-
-
-def _orthogonium_conv(m: int, n: int, k: int, s: int) -> nn.Module:
-    padding = (k - s) // 2
-    return orthogonium.layers.AdaptiveOrthoConv2d(m, n, k, s, padding=padding, padding_mode="circular")
-
-
-def _clipped_conv(m: int, n: int, k: int, s: int) -> nn.Module:
-    return ConstrainedConv2d(m, n, k, s, WeightClipping(0.03), initial="uniform")
-
-
-CONTENDERS = {
-    "orthogonal, Muon (wgan_lip)": Contender(OrthogonalConv2d, OrthogonalLinear, optimizer=StiefelMuon, rates=(0.03,)),
-    "orthogonal, Adam (wgan_lip)": Contender(OrthogonalConv2d, OrthogonalLinear, optimizer=StiefelAdam, rates=(0.03,)),
-    "AOC (orthogonium)": Contender(_orthogonium_conv, orthogonium.layers.OrthoLinear),
-    "SpectralConv2d (deel-torchlip)": Contender(
-        lambda m, n, k, s: deel.torchlip.SpectralConv2d(m, n, k, s, padding=(k - s) // 2),
-        deel.torchlip.SpectralLinear,
-    ),
-    "reshaped kernel, Bjorck": Contender(
-        lambda m, n, k, s: ConstrainedConv2d(m, n, k, s, Bjorck(iterations=20)),
-        lambda m, n: ConstrainedLinear(m, n, Bjorck(iterations=20)),
-    ),
-    "gradient penalty": Contender(
-        _plain_conv, nn.Linear, nn.LeakyReLU, penalty=GradientPenalty(10.0), is_certified=False
-    ),
-    "clipping": Contender(
-        _clipped_conv, lambda m, n: ConstrainedLinear(m, n, WeightClipping(0.03)), nn.LeakyReLU, is_certified=False
-    ),
-}
-UNCONSTRAINED = Contender(_plain_conv, nn.Linear, nn.ReLU, is_certified=False)
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """Of every critic, and of a batch of each kind of images."""
-
-    channels: tuple[int, ...]
-    hidden: tuple[int, ...]
-    kernel_size: int
-    batch: int
-
-    def build(self, contender: Contender, seed: int) -> ConvCritic:
-        """A critic with initial weights drawn from ``seed``."""
-        torch.manual_seed(seed)
-        return ConvCritic(
-            SHAPE,
-            self.channels,
-            self.hidden,
-            self.kernel_size,
-            conv=contender.conv,
-            linear=contender.linear,
-            activation=contender.activation,
-        ).train()
-
-
-class Trainee:
-    """A critic with its optimiser."""
-
-    def __init__(self, contender: Contender, sizes: Sizes, rate: float, seed: int) -> None:
-        self.critic = sizes.build(contender, seed)
-        self.penalty = contender.penalty
-        self.optimizer = contender.optimizer(self.critic.parameters(), lr=rate)
-        self.rate = rate
-        self.seed = seed
-
-    def step(self, x: Tensor, y: Tensor, number: int, done: float) -> None:
-        """One ascent of ``mean f(x) - mean f(y)``, at the cosine's rate when ``done`` of the time is over."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.rate * (1 + math.cos(math.pi * min(done, 1.0))) / 2
-        values = self.critic(torch.cat((x, y)))
-        loss = values[len(x) :].mean() - values[: len(x)].mean()
-        if self.penalty is not None:
-            loss = loss + self.penalty(self.critic, x, y, keyed_generator(self.seed, "penalty", number))
-        self.optimizer.zero_grad()
-        loss.backward()
-        self.optimizer.step()
-        project_(self.critic)
-
-
-@torch.no_grad()
-def plain_copy(critic: nn.Sequential) -> nn.Sequential:
-    """The same function, of layers that ``certify`` knows, in float64.
-
-    Raises:
-        RuntimeError: its values differ.
-    """
-    critic.eval()
-    layers: list[nn.Module] = []
-    for layer in critic:
-        if isinstance(layer, nn.Conv2d):
-            layers.append(_copied_conv(layer))
-        elif isinstance(layer, deel.torchlip.SpectralLinear):
-            layers.append(layer.vanilla_export())
-        elif isinstance(layer, nn.Linear) and not isinstance(layer, ConstrainedLinear):
-            layers.append(nn.Linear(layer.in_features, layer.out_features))
-            layers[-1].weight.copy_(layer.weight)
-            layers[-1].bias.copy_(layer.bias)
-        else:
-            layers.append(layer)
-    copied = nn.Sequential(*layers).double()
-    x = torch.randn(64, *SHAPE, generator=torch.Generator().manual_seed(0))
-    difference = float((copied(x.double()) - critic.float()(x)).abs().max())
-    if difference > 1e-3:
-        raise RuntimeError(f"the copy of plain layers differs from the critic by {difference}")
-    return nn.Sequential(*layers).double().eval()
-
-
-def _copied_conv(layer: nn.Conv2d) -> nn.Module:
-    plain = layer.vanilla_export() if hasattr(layer, "vanilla_export") else layer
-    copied = ConstrainedConv2d(
-        layer.in_channels,
-        layer.out_channels,
-        layer.kernel_size[0],
-        layer.stride[0],
-        Unconstrained(),
-        padding_mode=layer.padding_mode,
-    )
-    copied.matrix.weight.copy_(plain.weight.flatten(1))
-    copied.bias.copy_(plain.bias)
-    return copied
-
-
-@dataclass(frozen=True)
-class Score:
-    """What one critic proves of held-out images: nothing, if its training diverged.
-
-    Attributes:
-        steps: that it took in its time.
-        rate: the best of those tried.
-        certified: L.
-        bound: ``(mean f(x) - mean f(y)) / L``.
-        standard_error: of it.
-        lower: 95 % confidence bound of the distributions' W1.
-        uncertified: ``mean f(x) - mean f(y)``.
-    """
-
-    critic: str
-    steps: int
-    rate: float
-    certified: float
-    bound: float
-    standard_error: float
-    lower: float
-    uncertified: float
-    is_certified: bool
 
 
 @dataclass(frozen=True)
@@ -280,78 +95,13 @@ def step_times(sizes: Sizes, rounds: int) -> Table:
     contenders = {BASELINE: UNCONSTRAINED, **CONTENDERS}
     trainees = {name: Trainee(contender, sizes, 1e-3, 0) for name, contender in contenders.items()}
     x, y = torch.randn(2, sizes.batch, *SHAPE, generator=torch.Generator().manual_seed(0)).clamp(-1, 1)
-    seconds: dict[str, list[float]] = {name: [] for name in trainees}
-    for number in range(1 + rounds):
-        for name, trainee in trainees.items():
-            # The second step finds the caches as training does; the first, as the critic before has left them.
-            trainee.step(x, y, number, 0.0)
-            before = time.perf_counter()
-            trainee.step(x, y, number, 0.0)
-            seconds[name].append(time.perf_counter() - before)
-    medians = {name: statistics.median(times[1:]) for name, times in seconds.items()}
+    steps = {name: partial(trainee.step, x, y, 0, 0.0) for name, trainee in trainees.items()}
+    medians = in_turn(steps, rounds)
     table = Table(title=f"step time: channels {sizes.channels}, hidden {sizes.hidden}, batch 2 x {sizes.batch}")
     for heading in ("critic", "ms", "ratio"):
         table.add_column(heading, justify="left" if heading == "critic" else "right")
     for name, median in medians.items():
         table.add_row(name, f"{median * 1e3:.1f}", f"{median / medians[BASELINE]:.2f}")
-    return table
-
-
-@dataclass(frozen=True)
-class Contest:
-    """All scores, and what the images themselves say.
-
-    Attributes:
-        seconds: of training for each critic and rate.
-        n: held-out images, and generated ones, of which ``exact`` is.
-        exact: their exact W1.
-        noise_floor: exact W1 of the same held-out images and as many of the training split.
-        scores: the best of each critic.
-    """
-
-    seconds: float
-    n: int
-    exact: float
-    noise_floor: float
-    scores: tuple[Score, ...]
-
-    def rows(self) -> list[list[str]]:
-        """A heading, and a row for each critic, in the order of what they prove."""
-        rows = [["critic", "rate", "steps", "L ≤", "bound ± standard error", "95 % lower", "proves nothing"]]
-        for s in sorted(self.scores, key=lambda score: -score.bound):
-            bound = f"{s.bound:.3f} ± {s.standard_error:.3f}"
-            loose = "" if s.is_certified else f"{s.uncertified:.3f}"
-            rows.append([s.critic, f"{s.rate:g}", f"{s.steps}", f"{s.certified:.6g}", bound, f"{s.lower:.3f}", loose])
-        return rows
-
-    def caption(self) -> str:
-        """What the bounds are to be set against."""
-        return (
-            f"Held-out lower bounds of W1 after {self.seconds:g} s of training each. Exact W1 of {self.n} held-out and "
-            f"{self.n} generated images: {self.exact:.3f}; noise floor {self.noise_floor:.3f}."
-        )
-
-
-def markdown_table(contest: Contest) -> str:
-    """The scores in Markdown."""
-    heading, *rows = contest.rows()
-    lines = [heading, ["---", *["--:"] * (len(heading) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + f"\n\n{contest.caption()}\n"
-
-
-def read_contest(path: Path) -> Contest:
-    """What ``--json`` wrote."""
-    found = json.loads(path.read_text())
-    return Contest(**{**found, "scores": tuple(Score(**score) for score in found["scores"])})
-
-
-def _printed(contest: Contest) -> Table:
-    heading, *rows = contest.rows()
-    table = Table(caption=contest.caption())
-    for i, name in enumerate(heading):
-        table.add_column(name, justify="right" if i else "left", no_wrap=True)
-    for row in rows:
-        table.add_row(*row)
     return table
 
 
@@ -399,9 +149,9 @@ def main() -> None:
             console.print(f"{name}, rate {score.rate:g}: {score.steps} steps, bound {score.bound:.4f}", highlight=False)
         scores.append(max(tried, key=lambda score: score.bound))
     contest = Contest(args.seconds, n, exact, floor, tuple(scores))
-    console.print(_printed(contest))
+    console.print(printed_table(contest))
     if args.json:
-        args.json.write_text(json.dumps(asdict(contest), indent=1) + "\n")
+        write_json(args.json, asdict(contest))
 
 
 def _swapped(fakes: tuple[Tensor, Tensor], heldout: Tensor) -> tuple[Tensor, Tensor, Tensor]:

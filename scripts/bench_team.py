@@ -11,7 +11,6 @@ import argparse
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from statistics import median
 
@@ -19,9 +18,12 @@ import numpy as np
 import torch
 import torch.distributed as dist
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from scripts.shared.processes import environment
+from scripts.shared.timing import timed
 from wgan_lip.transport import Team, wasserstein1
 
-ROOT = Path(__file__).parent.parent
 SETUPS = {"one process": (1, 1), "two processes": (2, 1), "one process, two threads": (1, 2)}
 
 
@@ -35,23 +37,19 @@ def work(n: int, d: int) -> None:
         rng = np.random.default_rng(0)
         x, y = rng.normal(size=(n, d)), rng.normal(size=(n, d)) + 0.3
         with team.leading():
-            start, cpu_start = time.perf_counter(), time.process_time()
-            wasserstein1(x, y, team=team)
-            print(time.perf_counter() - start, time.process_time() - cpu_start)
+            print(*timed(wasserstein1, x, y, team=team)[1:])
     dist.destroy_process_group()
 
 
 def seconds(n: int, d: int, processes: int, threads: int) -> tuple[float, float]:
     """The time of one solution by the clock, and of the process that solves."""
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    environment = {
-        **os.environ,
-        "OMP_NUM_THREADS": str(threads),
-        "GLOO_SOCKET_IFNAME": "lo",
-        "PYTHONPATH": str(ROOT),
-    }
     done = subprocess.run(  # noqa: S603
-        [*torchrun, __file__, "--work", str(n), str(d)], env=environment, capture_output=True, text=True, check=True
+        [*torchrun, __file__, "--work", str(n), str(d)],
+        env=environment(threads),
+        capture_output=True,
+        text=True,
+        check=True,
     )
     clock, own = map(float, done.stdout.split()[-2:])
     return clock, own

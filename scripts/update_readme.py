@@ -4,13 +4,16 @@ make demo && .venv/bin/python scripts/update_readme.py [--runs_dir runs] [--name
 """
 
 import argparse
-import re
 import shutil
+import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from scripts.shared.processes import ROOT
+from scripts.shared.results import write_table
 from wgan_lip.report import Row, read_history, shown_rows
 
-ROOT = Path(__file__).parent.parent
 # Runs by the names of their configs: where their figures go, and the page that shows their table.
 DOCS = {"digits": "demo", "fashion_mnist": "fashion_mnist"}
 PAGES = {"digits": ROOT / "README.md", "fashion_mnist": ROOT / "docs" / "numbers.md"}
@@ -46,11 +49,8 @@ def update(name: str, runs_dir: Path) -> None:
     shutil.copy(run / "metrics.csv", docs / "metrics.csv")
     pictures = list((run / "samples").glob("averaged-*.png")) or list((run / "samples").glob("[0-9]*.png"))
     shutil.copy(max(pictures), docs / "samples.png")
-    begin, end = f"<!-- {DOCS[name]} table -->\n", f"<!-- end of {DOCS[name]} table -->"
-    table = begin + markdown_table(read_history(docs / "metrics.csv")) + end
-    page = PAGES[name]
-    page.write_text(re.sub(f"{begin}.*?{end}", lambda _: table, page.read_text(), flags=re.DOTALL))
-    print(f"{page} and {docs} now show {run}")
+    write_table(PAGES[name], f"{DOCS[name]} table", markdown_table(read_history(docs / "metrics.csv")))
+    print(f"{PAGES[name]} and {docs} now show {run}")
 
 
 def main() -> None:

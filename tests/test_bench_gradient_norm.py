@@ -6,22 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from scripts.bench_gradient_norm import (
-    ACTIVATIONS,
-    CASES,
-    GAN,
-    RECORD,
-    as_json,
-    averaged,
-    case_names,
-    figure_of,
-    markdown,
-    rounded,
-    runs_of,
-    table,
-    train_gan,
-    train_on_pair,
-)
+from scripts.bench_gradient_norm import as_json, rounded
+from scripts.gradient_norm_bench.page import figure_of, markdown, table
+from scripts.gradient_norm_bench.runs import RECORD, averaged, case_names, runs_of
+from scripts.gradient_norm_bench.training import ACTIVATIONS, CASES, GAN, train_gan, train_on_pair
 from wgan_lip.lipschitz import gradient_norms
 from wgan_lip.report import NetworkSummary
 

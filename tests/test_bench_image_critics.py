@@ -6,18 +6,11 @@ from dataclasses import asdict
 import pytest
 import torch
 
-from scripts.bench_image_critics import (
-    CONTENDERS,
-    Contest,
-    Images,
-    Sizes,
-    Trainee,
-    compete,
-    markdown_table,
-    plain_copy,
-    read_contest,
-    step_times,
-)
+from scripts.bench_image_critics import Images, compete, step_times
+from scripts.image_critics_bench.contenders import CONTENDERS
+from scripts.image_critics_bench.contest import Contest, markdown_table, read_contest
+from scripts.image_critics_bench.plain_copy import plain_copy
+from scripts.image_critics_bench.trainee import Sizes, Trainee
 from wgan_lip.lipschitz import certify
 
 SIZES = Sizes((4, 8), (8,), 4, 4)

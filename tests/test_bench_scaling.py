@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from scripts.bench_scaling import COUNTED, GPUS, MEASURED, SETUPS, Case, Cluster, fit, markdown, wait_until_quiet
+from scripts.scaling_bench.cases import COUNTED, MEASURED, SETUPS, Case
+from scripts.scaling_bench.cluster import GPUS, Cluster
+from scripts.scaling_bench.page import markdown
+from scripts.scaling_bench.runs import fit, wait_until_quiet
 from wgan_lip.networks import MLPCritic, MLPGenerator
 
 ROOT = Path(__file__).parent.parent

@@ -11,6 +11,13 @@ import numpy as np
 import pytest
 
 from scripts import bench_transport as bench
+from scripts.transport_bench import cases, comparison
+from scripts.transport_bench.cases import parse_case, read_images
+from scripts.transport_bench.cells import Cell
+from scripts.transport_bench.peers import PEERS, Peer
+from scripts.transport_bench.processes import in_process, save
+from scripts.transport_bench.table import markdown_table
+from scripts.transport_bench.tasks import WARM_UP, measure
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +26,7 @@ def lean(monkeypatch):
     monkeypatch.setenv("POT_BACKEND_DISABLE_PYTORCH", "1")
 
 
-GAUSSIAN = bench.parse_case("gaussian-3")
+GAUSSIAN = parse_case("gaussian-3")
 MEGABYTE = 10**6
 
 
@@ -30,7 +37,7 @@ def first_coordinate(x, y):
 
 def sleep(x, y):
     """No value for long, but for the warm-up."""
-    time.sleep(60 if len(x) > bench.WARM_UP else 0)
+    time.sleep(60 if len(x) > WARM_UP else 0)
     return 0.0
 
 
@@ -47,13 +54,13 @@ def fail(x, y):
 def compare(peers, **options):
     """The cells of one problem, by peer."""
     settings = {"repeats": 1, "limit": 60, "memory": 1e9} | options
-    cells = bench.compare([GAUSSIAN], settings.pop("sizes", [40]), peers, **settings)
+    cells = comparison.compare([GAUSSIAN], settings.pop("sizes", [40]), peers, **settings)
     return {(cell.n, cell.peer): cell for cell in cells}
 
 
 def pretend(monkeypatch, **values):
     """Let measurements take a second, and give these values; draw nothing."""
-    names = {peer.solve: name for name, peer in bench.PEERS.items()}
+    names = {peer.solve: name for name, peer in PEERS.items()}
 
     def in_process(task, solve, folder, limit):
         measured = {
@@ -65,7 +72,7 @@ def pretend(monkeypatch, **values):
         }
         return measured, 0
 
-    monkeypatch.setattr(bench, "in_process", in_process)
+    monkeypatch.setattr(comparison, "in_process", in_process)
     monkeypatch.setattr(bench, "draw", lambda results, path: None)
 
 
@@ -74,7 +81,7 @@ def test_all_peers_agree_and_the_results_are_written(tmp_path, capsys):
     printed = capsys.readouterr().out
     assert code == 0, printed
     results = json.loads((tmp_path / "results.json").read_text())
-    installed = [name for name in list(bench.PEERS)[:5] if importlib.util.find_spec(bench.PEERS[name].package)]
+    installed = [name for name in list(PEERS)[:5] if importlib.util.find_spec(PEERS[name].package)]
     assert [cell["peer"] for cell in results["cells"]] == installed
     for cell in results["cells"]:
         assert cell["status"] == "ok"
@@ -101,7 +108,7 @@ def test_a_wrong_value_is_an_error(tmp_path, capsys, monkeypatch):
 
 def test_who_is_late_is_stopped_and_not_tried_on_more_points():
     begin = time.perf_counter()
-    peers = {"ours": bench.Peer(first_coordinate), "sleeper": bench.Peer(sleep)}
+    peers = {"ours": Peer(first_coordinate), "sleeper": Peer(sleep)}
     cells = compare(peers, sizes=[40, 50], limit=0.2)
     assert time.perf_counter() - begin < 30
     assert cells[40, "sleeper"].status == "late"
@@ -111,10 +118,10 @@ def test_who_is_late_is_stopped_and_not_tried_on_more_points():
 
 
 def test_an_error_fails_the_cell():
-    result, code = bench.in_process(fail, None, None)
+    result, code = in_process(fail, None, None)
     assert result is None
     assert code == 1
-    cell = bench.Cell("gaussian", 3, 40, "emd2")
+    cell = Cell("gaussian", 3, 40, "emd2")
     cell.add(result, code)
     assert cell.status == "failed"
     assert cell.is_wrong()
@@ -124,16 +131,16 @@ def test_an_error_fails_the_cell():
 
 
 def test_what_would_not_fit_is_not_begun(monkeypatch):
-    monkeypatch.setattr(bench, "in_process", None)
-    cell = compare({"ours": bench.Peer(fail, bytes_an_arc=45)}, memory=45 * 40 * 40 - 1)[40, "ours"]
+    monkeypatch.setattr(comparison, "in_process", None)
+    cell = compare({"ours": Peer(fail, bytes_an_arc=45)}, memory=45 * 40 * 40 - 1)[40, "ours"]
     assert cell.status == "too large"
     assert cell.needed == 45 * 40 * 40
 
 
 def test_memory_is_the_peak_above_what_was_in_use_before(tmp_path):
-    bench.save(tmp_path, GAUSSIAN.draw(40, 0))
+    save(tmp_path, GAUSSIAN.draw(40, 0))
     ballast = np.ones(32 * MEGABYTE)
-    measured, code = bench.in_process(bench.measure, fill_memory, tmp_path, 60)
+    measured, code = in_process(measure, fill_memory, tmp_path, 60)
     assert code == 0
     assert 60 * MEGABYTE <= measured["bytes"] < 70 * MEGABYTE
     # Nothing of what the parent holds.
@@ -142,13 +149,13 @@ def test_memory_is_the_peak_above_what_was_in_use_before(tmp_path):
 
 def test_cells_are_repeated_and_shown_by_their_medians():
     cells = [
-        bench.Cell("gaussian", 2, 100, "ours", value=[1.0] * 3, seconds=[2.0, 9.0, 1.0], bytes=[MEGABYTE] * 3),
-        bench.Cell("gaussian", 2, 100, "a", seconds=[4.0, 5.0, 6.0], bytes=[4 * MEGABYTE] * 3, difference=2e-15),
-        bench.Cell("gaussian", 2, 100, "b", status="late"),
-        bench.Cell("gaussian", 2, 100, "c", status="too large", needed=180 * 10**9),
+        Cell("gaussian", 2, 100, "ours", value=[1.0] * 3, seconds=[2.0, 9.0, 1.0], bytes=[MEGABYTE] * 3),
+        Cell("gaussian", 2, 100, "a", seconds=[4.0, 5.0, 6.0], bytes=[4 * MEGABYTE] * 3, difference=2e-15),
+        Cell("gaussian", 2, 100, "b", status="late"),
+        Cell("gaussian", 2, 100, "c", status="too large", needed=180 * 10**9),
     ]
     results = {"command": "bench", "cpus": 2, "limit": 120.0, "cells": [vars(cell) for cell in cells]}
-    table = bench.markdown_table(results)
+    table = markdown_table(results)
     assert "| gaussian | 2 | 100 | 2 | 2.5 | 0.25 | > 120 s |  |  | needs 180 GB |\n" in table
     assert "differ by at most 2e-15" in table
 
@@ -157,11 +164,11 @@ def test_the_table_goes_between_its_markers(tmp_path, monkeypatch):
     pretend(monkeypatch, ours=1.0, emd2=1.0)
     assert not bench.main(["--cases", "apart-2", "--n", "9", "--peers", "emd2", "--out", str(tmp_path)])
     page = tmp_path / "page.md"
-    page.write_text(f"before\n{bench.BEGIN}old\n{bench.END}\nafter\n")
+    page.write_text("before\n<!-- transport table -->\nold\n<!-- end of transport table -->\nafter\n")
     for _ in range(2):
         assert bench.main(["--page", str(page), "--out", str(tmp_path)]) == 0
         table = (tmp_path / "table.md").read_text()
-        assert page.read_text() == f"before\n{bench.BEGIN}{table}{bench.END}\nafter\n"
+        assert page.read_text() == f"before\n<!-- transport table -->\n{table}<!-- end of transport table -->\nafter\n"
     page.write_text("nothing")
     with pytest.raises(SystemExit, match="must hold the lines"):
         bench.main(["--page", str(page), "--out", str(tmp_path)])
@@ -169,8 +176,8 @@ def test_the_table_goes_between_its_markers(tmp_path, monkeypatch):
 
 def test_what_is_not_there_is_left_out(tmp_path, capsys, monkeypatch):
     pretend(monkeypatch, ours=1.0)
-    monkeypatch.setitem(bench.PEERS, "lapjv", bench.Peer(fail, package="no_such_package"))
-    monkeypatch.setattr(bench, "IMAGES", tmp_path / "none.gz")
+    monkeypatch.setitem(PEERS, "lapjv", Peer(fail, package="no_such_package"))
+    monkeypatch.setattr(cases, "IMAGES", tmp_path / "none.gz")
     options = ["--cases", "images", "apart-2", "--n", "9", "--peers", "lapjv", "--out", str(tmp_path)]
     assert bench.main(options) == 0
     printed = capsys.readouterr().out
@@ -180,7 +187,7 @@ def test_what_is_not_there_is_left_out(tmp_path, capsys, monkeypatch):
 
 @pytest.mark.parametrize("kind", ["gaussian", "clusters", "apart"])
 def test_cases_are_drawn_from_a_seed(kind):
-    case = bench.parse_case(f"{kind}-5")
+    case = parse_case(f"{kind}-5")
     x, y = case.draw(20, 0)
     assert x.shape == y.shape == (20, 5)
     assert np.array_equal(y, case.draw(20, 0)[1])
@@ -199,8 +206,8 @@ def test_one_large_problem_of_images(tmp_path, capsys, monkeypatch):
     header = np.array([0x803, 50, 28, 28], ">u4").tobytes()
     path = tmp_path / "images.gz"
     path.write_bytes(gzip.compress(header + pixels.tobytes()))
-    monkeypatch.setattr(bench, "IMAGES", path)
-    assert np.array_equal(bench.read_images(path), pixels)
+    monkeypatch.setattr(cases, "IMAGES", path)
+    assert np.array_equal(read_images(path), pixels)
     assert bench.main(["--fashion-mnist", "40", "--out", str(tmp_path)]) == 0
     line = (tmp_path / "fashion_mnist.json").read_text()
     assert capsys.readouterr().out.endswith(line)

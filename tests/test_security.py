@@ -43,7 +43,7 @@ EXPLAINED = {
     ("wgan_lip/transport/messages.py", ".recv"),
     # From processes that this one started.
     ("wgan_lip/comparison/workers.py", ".recv"),
-    ("scripts/bench_transport.py", ".recv"),
+    ("scripts/transport_bench/processes.py", ".recv"),
     # submitit's, of this comparison's own folder.
     ("wgan_lip/comparison/slurm.py", ".result"),
 }

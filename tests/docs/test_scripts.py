@@ -15,6 +15,9 @@ from scripts import (
     bench_scaling,
     update_readme,
 )
+from scripts.image_critics_bench.contest import read_contest
+from scripts.robustness_bench import cells as robustness_cells
+from scripts.robustness_bench.methods import TUNED, methods
 from tests.cli import DIGITS, run
 from tests.data.made import write_idx
 from tests.docs.pages import PAGES, ROOT
@@ -33,7 +36,7 @@ ELSEWHERE = {
 
 def test_every_script_is_run_here_or_elsewhere():
     text = "".join(page.text for page in PAGES)
-    named = {name for name in re.findall(r"scripts/(\w+)\.py", text) if name != "step_clock"}
+    named = {*re.findall(r"scripts/(\w+)\.py", text)}
     here = set(re.findall(r"command\(monkeypatch, (\w+)", Path(__file__).read_text()))
     assert named == (here & named) | (ELSEWHERE.keys() & named)
     for name, file in ELSEWHERE.items():
@@ -73,7 +76,7 @@ def test_critics_of_images(monkeypatch, tmp_path, garments, capsys):
     contest = tmp_path / "contest.json"
     options = ["--seconds", 0.2, "--rates", 1e-3, 3e-3, "--heldout", 40, "--exact-n", 20, "--data-dir", garments]
     command(monkeypatch, bench_image_critics, *small, *some, *options, "--json", contest)
-    assert len(bench_image_critics.read_contest(contest).scores) == 2
+    assert len(read_contest(contest).scores) == 2
     assert "noise floor" in capsys.readouterr().out
     command(monkeypatch, bench_image_critics, "--step-times", "--rounds", 1, *small)
     assert "ratio" in capsys.readouterr().out
@@ -87,14 +90,14 @@ def test_robustness(monkeypatch, tmp_path, garments, capsys):
 
     options = ["--seconds", 0.5, "--images", 20, "--attack-steps", 1, "--restarts", 1]
     monkeypatch.setattr(bench_robustness, "run_cells", in_this_process)
-    monkeypatch.setattr(bench_robustness, "TUNED", dict(list(bench_robustness.TUNED.items())[:1]))
-    monkeypatch.setattr(bench_robustness, "PROBE", 2)
-    monkeypatch.setattr(bench_robustness, "seconds_a_step", lambda *_: 0.1)
-    methods = bench_robustness.methods
-    few = {name: replace(method, batch=8) for name, method in methods(next(iter(bench_robustness.TUNED))).items()}
-    monkeypatch.setattr(bench_robustness, "methods", lambda setting: few)
+    setting = next(iter(TUNED))
+    monkeypatch.setattr(bench_robustness, "TUNED", {setting: TUNED[setting]})
+    monkeypatch.setattr(robustness_cells, "PROBE", 2)
+    monkeypatch.setattr(robustness_cells, "seconds_a_step", lambda *_: 0.1)
+    few = {name: replace(method, batch=8) for name, method in methods(setting).items()}
+    monkeypatch.setattr(robustness_cells, "methods", lambda setting: few)
     page = tmp_path / "page.md"
-    page.write_text(f"before\n{bench_robustness.BEGIN}{bench_robustness.END}\nafter\n")
+    page.write_text("before\n<!-- robustness table -->\n<!-- end of robustness table -->\nafter\n")
     files = ["--json", tmp_path / "r.json", "--pages", page]
     command(monkeypatch, bench_robustness, *options, "--tune", "--seeds", 1, "--methods", "ours, l2", *files)
     assert "| ours, l2 | " in page.read_text()

@@ -6,11 +6,11 @@ import re
 import pytest
 
 from scripts import update_readme
-from scripts.bench_image_critics import markdown_table as contest_table
-from scripts.bench_image_critics import read_contest
 from scripts.bench_robustness import PAGES as ROBUSTNESS
-from scripts.bench_robustness import with_tables
-from scripts.bench_transport import markdown_table as transport_table
+from scripts.image_critics_bench.contest import markdown_table as contest_table
+from scripts.image_critics_bench.contest import read_contest
+from scripts.robustness_bench.table import markdown as robustness_tables
+from scripts.transport_bench.table import markdown_table as transport_table
 from tests.docs.commands import parse
 from tests.docs.pages import PAGES, ROOT, Page, page
 from wgan_lip.report import read_history
@@ -64,7 +64,7 @@ def test_the_comparison_with_other_solvers_is_a_printed_one():
 @pytest.mark.parametrize("shown", ROBUSTNESS, ids=lambda page: page.name)
 def test_the_tables_of_robustness_are_printed_ones(shown):
     results = json.loads((ROOT / "docs" / "robustness.json").read_text())
-    assert with_tables(shown.read_text(), results) == shown.read_text()
+    assert between(shown.read_text(), "robustness table") == robustness_tables(results)
     for cell in results["cells"]:
         assert cell["seconds"] < 360
         for norm in ("l2", "linf"):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scripts.bench_transport import IMAGES, images
+from scripts.transport_bench.cases import IMAGES, images
 from wgan_lip.transport import wasserstein1
 
 
