@@ -7,10 +7,11 @@ import pytorch_lightning as pl
 import torch
 from torch import nn
 
+from tests.training.trainers import quiet_trainer
 from wgan_lip.data import Digits
 from wgan_lip.lipschitz import GroupSort
 from wgan_lip.networks import MLPCritic, MLPGenerator
-from wgan_lip.training import ExactW1, MetricsCSV, SampleGrid, SaveCheckpoint, WassersteinGAN
+from wgan_lip.training import ExactW1, SampleGrid, SaveCheckpoint, WassersteinGAN
 
 
 class DropoutGenerator(MLPGenerator):
@@ -33,25 +34,8 @@ def tiny_gan(seed: int = 0, generator: type[MLPGenerator] = MLPGenerator, **argu
 
 def tiny_trainer(folder: Path, *extra: pl.Callback, every: int = 5, **arguments: Any) -> pl.Trainer:
     """A trainer with this package's callbacks, 50 samples an evaluation, and metrics.csv in ``folder``."""
-    return pl.Trainer(
-        **{
-            "default_root_dir": folder,
-            "accelerator": "cpu",
-            "max_epochs": -1,
-            "limit_val_batches": 0,
-            "log_every_n_steps": 1,
-            "enable_progress_bar": False,
-            "enable_model_summary": False,
-            "logger": MetricsCSV(folder / "metrics.csv"),
-            "callbacks": [
-                *extra,
-                ExactW1(every=every, n=50),
-                SampleGrid(every=10, n=4),
-                SaveCheckpoint(every=every),
-            ],
-            **arguments,
-        }
-    )
+    callbacks = [*extra, ExactW1(every=every, n=50), SampleGrid(every=10, n=4), SaveCheckpoint(every=every)]
+    return quiet_trainer(folder, **{"callbacks": callbacks, **arguments})
 
 
 def fit(

@@ -7,9 +7,10 @@ import pytorch_lightning as pl
 import torch
 
 from tests.data.made import make_mnist
+from tests.training.trainers import quiet_trainer
 from wgan_lip.data import ImageDataModule
 from wgan_lip.networks import MLPClassifier
-from wgan_lip.training import CertifiedAccuracy, MetricsCSV, RobustClassifier, SaveCheckpoint
+from wgan_lip.training import CertifiedAccuracy, RobustClassifier, SaveCheckpoint
 
 
 def tiny_classifier(seed: int = 0, **arguments: Any) -> RobustClassifier:
@@ -34,19 +35,8 @@ def train(
     """Train a small classifier in ``folder`` and return it."""
     (folder / "data").mkdir(parents=True, exist_ok=True)
     classifier = classifier or tiny_classifier()
-    trainer = pl.Trainer(
-        **{
-            "default_root_dir": folder,
-            "accelerator": "cpu",
-            "max_epochs": -1,
-            "limit_val_batches": 0,
-            "log_every_n_steps": 1,
-            "enable_progress_bar": False,
-            "enable_model_summary": False,
-            "logger": MetricsCSV(folder / "metrics.csv"),
-            "callbacks": [*extra, CertifiedAccuracy(every=4, n=40, eps=[0.1, 0.5]), SaveCheckpoint(every=4)],
-            **arguments,
-        }
+    callbacks = [*extra, CertifiedAccuracy(every=4, n=40, eps=[0.1, 0.5]), SaveCheckpoint(every=4)]
+    quiet_trainer(folder, **{"callbacks": callbacks, **arguments}).fit(
+        classifier, datamodule=data or labelled(folder), ckpt_path=ckpt_path
     )
-    trainer.fit(classifier, datamodule=data or labelled(folder), ckpt_path=ckpt_path)
     return classifier

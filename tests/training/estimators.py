@@ -8,9 +8,10 @@ import pytorch_lightning as pl
 import torch
 from torch import Generator, Tensor, nn
 
+from tests.training.trainers import quiet_trainer
 from wgan_lip.distributions import AbsoluteValue, Pair
 from wgan_lip.networks import MLPCritic
-from wgan_lip.training import HeldOutW1, MetricsCSV, SaveCheckpoint, W1Estimator
+from wgan_lip.training import HeldOutW1, SaveCheckpoint, W1Estimator
 
 
 class Recorded(AbsoluteValue):
@@ -51,19 +52,6 @@ def fit_estimator(
     """Train a small estimator in ``folder``, evaluated on 64 samples, and return it."""
     folder.mkdir(parents=True, exist_ok=True)
     estimator = estimator or tiny_estimator()
-    trainer = pl.Trainer(
-        **{
-            "default_root_dir": folder,
-            "accelerator": "cpu",
-            "max_epochs": -1,
-            "limit_val_batches": 0,
-            "log_every_n_steps": 1,
-            "enable_progress_bar": False,
-            "enable_model_summary": False,
-            "logger": MetricsCSV(folder / "metrics.csv"),
-            "callbacks": [*extra, HeldOutW1(every=every, n=64, exact_n=16), SaveCheckpoint(every=every)],
-            **arguments,
-        }
-    )
-    trainer.fit(estimator, ckpt_path=ckpt_path)
+    callbacks = [*extra, HeldOutW1(every=every, n=64, exact_n=16), SaveCheckpoint(every=every)]
+    quiet_trainer(folder, **{"callbacks": callbacks, **arguments}).fit(estimator, ckpt_path=ckpt_path)
     return estimator

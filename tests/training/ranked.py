@@ -18,6 +18,7 @@ from tests.training.classifiers import tiny_classifier
 from tests.training.estimators import tiny_estimator
 from tests.training.family import FAMILY, member_gan
 from tests.training.test_resume import CutOff, CutOffError
+from tests.training.trainers import quiet_trainer
 from wgan_lip.data import Digits
 from wgan_lip.lipschitz import GradientPenalty, MaxMin, SpectralJacobianPenalty
 from wgan_lip.networks import ConvCritic, MLPClassifier, MLPCritic, MLPGenerator
@@ -27,7 +28,6 @@ from wgan_lip.training import (
     ExactW1,
     ExponentialAverage,
     HeldOutW1,
-    MetricsCSV,
     RandomShift,
     RobustClassifier,
     SaveCheckpoint,
@@ -135,23 +135,13 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     module = CASES[case]()
     evaluation, data = _evaluation_and_data(module, every)
-    trainer = pl.Trainer(
-        **{
-            "default_root_dir": folder,
-            "accelerator": "cpu",
-            "devices": ranks,
-            "strategy": "ddp" if ranks > 1 else "auto",
-            "precision": "64-true",
-            "max_epochs": -1,
-            "limit_val_batches": 0,
-            "log_every_n_steps": 1,
-            "enable_progress_bar": False,
-            "enable_model_summary": False,
-            "logger": MetricsCSV(folder / "metrics.csv"),
-            "callbacks": [*extra, evaluation, SaveCheckpoint(every=every), KeepWeights(folder)],
-            **arguments,
-        }
-    )
+    defaults = {
+        "devices": ranks,
+        "strategy": "ddp" if ranks > 1 else "auto",
+        "precision": "64-true",
+        "callbacks": [*extra, evaluation, SaveCheckpoint(every=every), KeepWeights(folder)],
+    }
+    trainer = quiet_trainer(folder, **{**defaults, **arguments})
     trainer.fit(module, datamodule=data, ckpt_path=ckpt_path, weights_only=True)
     return module
 
