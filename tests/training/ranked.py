@@ -73,6 +73,17 @@ def _convolutional_gan() -> WassersteinGAN:
     )
 
 
+def _classifier() -> RobustClassifier:
+    # Before the network, whose weights are drawn when it is made.
+    torch.manual_seed(0)
+    return tiny_classifier(
+        network=MLPClassifier((1, 8, 8), hidden=(16,)),
+        steps=STEPS,
+        log_every=1,
+        augmentation=RandomShift(1, mirror=True),
+    )
+
+
 # By name: the module, as every rank builds it.
 CASES: dict[str, Callable[[], SteppedModule]] = {
     "orthogonal": _gan,
@@ -81,12 +92,7 @@ CASES: dict[str, Callable[[], SteppedModule]] = {
     "convolutional": _convolutional_gan,
     "estimator": lambda: tiny_estimator(steps=STEPS, batch_size=33, log_every=1),
     "penalised estimator": lambda: tiny_estimator(steps=STEPS, log_every=1, penalty=SpectralJacobianPenalty()),
-    "classifier": lambda: tiny_classifier(
-        network=MLPClassifier((1, 8, 8), hidden=(16,)),
-        steps=STEPS,
-        log_every=1,
-        augmentation=RandomShift(1, mirror=True),
-    ),
+    "classifier": _classifier,
     "dropout": lambda: tiny_gan(generator=DropoutGenerator),
     **{name: lambda name=name: member_gan(name, (1, 8, 8), generator_steps=5, n_critic=2) for name in FAMILY},
 }
