@@ -12,11 +12,6 @@ import argparse
 from collections import Counter
 from pathlib import Path
 
-from mutmut.mutation.data import SourceFileMutationData
-from mutmut.mutation.diff_apply import get_diff_for_mutant
-from mutmut.stats import status_by_exit_code
-from mutmut.utils.file_utils import walk_mutatable_files
-
 EXPLANATIONS = Path(__file__).parent.parent / "docs" / "mutation.md"
 COLUMNS = {
     "types": {"caught by type check"},
@@ -29,11 +24,17 @@ COLUMNS = {
 
 def column(exit_code: int | None) -> str:
     """Of an exit code of mutmut's."""
+    # mutmut comes with the extra mutation; the arguments are read without it.
+    from mutmut.stats import status_by_exit_code
+
     return next(name for name, statuses in COLUMNS.items() if status_by_exit_code[exit_code] in statuses)
 
 
 def results() -> dict[Path, dict[str, str]]:
     """By file and mutant the column that it counts in."""
+    from mutmut.mutation.data import SourceFileMutationData
+    from mutmut.utils.file_utils import walk_mutatable_files
+
     found = {}
     for path in sorted(walk_mutatable_files()):
         data = SourceFileMutationData(path=path)
@@ -50,6 +51,8 @@ def row(name: str, counts: Counter) -> str:
 
 def changed(name: str, path: Path) -> list[str]:
     """The lines of a mutant that differ from the package's, without the file's name."""
+    from mutmut.mutation.diff_apply import get_diff_for_mutant
+
     return [
         line
         for line in get_diff_for_mutant(name, path=path).splitlines()

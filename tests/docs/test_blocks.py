@@ -91,7 +91,7 @@ def test_the_blocks_of_a_page_run_one_after_the_other(page: Page, reader, capsys
             assert block.language == "sh"
             for command in block.commands:
                 with monkeypatch.context() as context:
-                    parse(command, context)
+                    parse(command, context, block.needs)
         elif block.language != "text":
             reader.type_in(block, capsys)
 

@@ -13,6 +13,7 @@ from scripts import (
     bench_image_critics,
     bench_robustness,
     bench_scaling,
+    mutation_table,
     update_readme,
 )
 from scripts.image_critics_bench.contest import read_contest
@@ -35,7 +36,9 @@ ELSEWHERE = {
 
 
 def test_every_script_is_run_here_or_elsewhere():
-    text = "".join(page.text for page in PAGES)
+    # Blocks that need what is not here are only parsed.
+    blocks = [block.text for page in PAGES for block in page.blocks if block.needs is None]
+    text = "".join([*blocks, *(command for page in PAGES for command in page.mentioned)])
     named = {*re.findall(r"scripts/(\w+)\.py", text)}
     here = set(re.findall(r"command\(monkeypatch, (\w+)", Path(__file__).read_text()))
     assert named == (here & named) | (ELSEWHERE.keys() & named)
@@ -118,6 +121,29 @@ def test_scaling(monkeypatch, tmp_path, capsys):
     assert json.loads((tmp_path / "s.json").read_text()) == results
     assert (tmp_path / "s.md").read_text() == (ROOT / "docs" / "scaling.md").read_text()
     assert (tmp_path / "s.md").read_text().strip() == capsys.readouterr().out.strip()
+
+
+def test_what_became_of_mutants(monkeypatch, tmp_path, capsys):
+    # What `make mutation` leaves, which takes hours.
+    became = {Path("a.py"): {"a1": "killed", "a2": "survived", "a3": "types"}, Path("b.py"): {"b1": "survived"}}
+    lines = {"a2": ["-    x < 1", "+    x <= 1"], "b1": ["-    y = 1", "+    y = 2"]}
+    monkeypatch.setattr(mutation_table, "results", lambda: became)
+    monkeypatch.setattr(mutation_table, "changed", lambda name, path: lines[name])
+    explained = tmp_path / "mutation.md"
+    explained.write_text("x <= 1: the same, as x is never 1\n")
+    monkeypatch.setattr(mutation_table, "EXPLANATIONS", explained)
+    command(monkeypatch, mutation_table)
+    printed = capsys.readouterr().out
+    assert (
+        "| `a.py` | 3 | 1 | 1 | 0 | 1 | 0 |\n| `b.py` | 1 | 0 | 0 | 0 | 1 | 0 |\n| all | 4 | 1 | 1 | 0 | 2 | 0 |"
+        in printed
+    )
+    assert "y = 2" in printed
+    assert "x <= 1" not in printed
+    command(monkeypatch, mutation_table, "--survivors", "--files", "a.py")
+    printed = capsys.readouterr().out
+    assert "x <= 1" in printed
+    assert "b.py" not in printed
 
 
 def test_the_figures_of_a_run_are_copied_into_their_page(monkeypatch, tmp_path, capsys):

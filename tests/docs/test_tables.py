@@ -41,6 +41,17 @@ def test_every_table_names_its_command(shown: Page, monkeypatch, capsys):
             assert re.search(r"(scripts/\w+\.py|make \w+|configs/[\w/]+\.yaml)", command)[0] in reproducing
 
 
+def test_every_picture_has_its_command():
+    reproducing = page("docs/reproducing.md").text
+    pictures = {
+        (one.path.parent / path).resolve() for one in PAGES for path in re.findall(r"!\[.*?\]\((.*?)\)", one.prose)
+    }
+    assert len(pictures) >= 7
+    for path in pictures:
+        (line,) = [line for line in reproducing.splitlines() if f"`{path.relative_to(ROOT)}`" in line]
+        assert re.search(r"`[^`]*(?:scripts/|make )[^`]*`", line)
+
+
 @pytest.mark.parametrize("name", update_readme.DOCS)
 def test_tables_of_runs_are_those_of_the_committed_runs(name):
     folder = update_readme.DOCS[name]
