@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from wgan_lip.transport import UnprovenError, exact, simplex, wasserstein1
+from wgan_lip.transport import Progress, UnprovenError, exact, simplex, wasserstein1
 from wgan_lip.transport.bracket import Bracket
 from wgan_lip.transport.problem import Problem, integer_masses
 
@@ -199,3 +199,96 @@ def test_far_clusters_are_solved_again_with_their_distances_cut(monkeypatch):
         # Coordinates are scaled to about 1: the second time nothing is longer than four times what mass moves.
         assert seen[1] == pytest.approx(4 * moved / 2.0**40, rel=1e-2)
     assert result.upper - result.lower <= 1e-9 * result.value
+
+
+class StoppedError(Exception):
+    """A solver that only tells what it was asked for."""
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """Solvers that only tell what they are asked for."""
+
+    def tell(name):
+        def solver(*arguments, **options):
+            raise StoppedError(name, arguments, options)
+
+        return solver
+
+    for name in ("sorted", "assignment", "network_simplex", "column_generation"):
+        monkeypatch.setattr(exact, f"solve_{name}", tell(name))
+
+    def ask(*arguments, **options):
+        with pytest.raises(StoppedError) as raised:
+            wasserstein1(*arguments, **options)
+        return raised.value.args
+
+    return ask
+
+
+def test_each_method_is_its_solver(asked):
+    x = np.zeros((2, 1))
+    for method in ("assignment", "network-simplex", "column-generation"):
+        assert asked(x, x + 1, method=method)[0] == method.replace("-", "_")
+    assert asked(x, x + 1, method="sort")[0] == "sorted"
+    assert asked(x, x + 1)[0] == "sorted"
+
+
+def test_a_column_generation_is_asked_for_all_that_it_was_asked_for(asked):
+    x, y = np.full((2, 3), 6.0), np.full((4, 3), -2.0)
+    _, (problem,), options = asked(x, y, method="column-generation")
+    defaults = {name: options[name] for name in ("start", "max_iterations", "device", "team")}
+    assert defaults == {"start": None, "max_iterations": 100_000_000, "device": "cpu", "team": None}
+    assert (options["budget"].seconds, options["budget"].memory) == (None, None)
+    assert np.array_equal(problem.x, x / 4)
+    assert problem.norm == "l2"
+    seen = []
+    weights = np.array([0.25, 0.75]), np.array([0.5, 0.5, 0.0, 0.0])
+    team = object()
+    _, (problem,), options = asked(
+        x,
+        y,
+        x_weights=weights[0],
+        y_weights=weights[1],
+        norm="linf",
+        method="column-generation",
+        initial_potentials=(np.array([8.0, -8.0]), np.array([4.0, 0, 9, 9])),
+        progress=seen.append,
+        time_budget=3.0,
+        memory_budget=10**6,
+        max_iterations=7,
+        device="cuda",
+        team=team,
+    )
+    assert (problem.x_mass / problem.total).tolist() == [0.25, 0.75]
+    assert (problem.y_mass / problem.total).tolist() == [0.5, 0.5]
+    assert problem.norm == "linf"
+    # In the problem's units, about their medians, of the points that weigh anything.
+    assert [part.tolist() for part in options["start"]] == [[2, -2], [0.5, -0.5]]
+    assert (options["budget"].seconds, options["budget"].memory) == (3, 10**6)
+    assert (options["max_iterations"], options["device"]) == (7, "cuda")
+    assert options["team"] is team
+    options["watch"](Progress((2, 2), 1, 5, 0.5, 1.5, 9.0))
+    assert seen == [Progress((2, 2), 1, 5, 2.0, 6.0, 9.0)]
+
+
+def test_without_a_watcher_nobody_is_told(asked):
+    x = np.zeros((2, 2))
+    _, _, options = asked(x, x + 1, method="column-generation")
+    assert options["watch"](Progress((2, 2), 1, 5, 0.5, 1.5, 9.0)) is None
+
+
+def test_the_simplex_is_asked_for_its_iterations_and_start(asked):
+    x = np.zeros((2, 2))
+    _, (_, most, start), _ = asked(x, x + 1, method="network-simplex", max_iterations=5)
+    assert (most, start) == (5, None)
+    potentials = np.array([1.0, -1.0]), np.array([0.0, 0.5])
+    _, (_, _, start), _ = asked(x, x + 1, method="network-simplex", initial_potentials=potentials)
+    assert [part.tolist() for part in start] == [[1, -1], [-0.25, 0.25]]
+
+
+def test_memory_is_refused_for_what_was_allowed():
+    x = np.zeros((2, 2))
+    with pytest.raises(ValueError, match=r"allowed by memory_budget: use method='column-generation'"):
+        wasserstein1(x, x + 1, method="network-simplex", memory_budget=179)
+    assert wasserstein1(x, x + 1, method="network-simplex", memory_budget=180).exact

@@ -29,6 +29,13 @@ def test_repaired_potentials_are_feasible_in_exact_arithmetic_and_hardly_smaller
         assert np.abs(y / values - 1).max() <= (dimension + 6) * 2.0**-53
 
 
+def test_a_distance_of_one_is_repaired_by_six_roundings_and_two():
+    x, y = repair(np.ones((1, 1)), np.zeros(1), 1)
+    lost = (1 - Fraction(float(x[0]))) * 2**53
+    assert 5 <= lost <= Fraction(17, 2)
+    assert y.tolist() == [0]
+
+
 @pytest.mark.parametrize(("held", "rows"), [(1, [1] * 7), (6, [1] * 7), (15, [3, 3, 1]), (16, [3, 3, 1]), (99, [7])])
 def test_rows_are_repaired_in_blocks_of_any_size(held, rows, monkeypatch):
     sizes, shrink = [], potentials.shrink

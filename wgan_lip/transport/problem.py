@@ -93,7 +93,8 @@ def integer_masses(x_share: FloatArray, y_share: FloatArray) -> tuple[FloatArray
     n, m = len(x_share), len(y_share)
     common = math.lcm(n, m)
     if common <= 2 * _PARTS and np.ptp(x_share) == 0 and np.ptp(y_share) == 0:
-        return np.full(n, float(common // n)), np.full(m, float(common // m)), common
+        # Whole numbers below 2**53: exact.
+        return np.full(n, common / n), np.full(m, common / m), common
     return _round(x_share), _round(y_share), _PARTS
 
 
