@@ -37,15 +37,23 @@ def test_the_solver_is_the_fastest_for_the_size(monkeypatch):
     ("method", "needed", "instead"),
     [
         ("assignment", 45 * 30 * 30, "use method='column-generation', whose memory grows with n + m, or fewer points"),
-        ("network-simplex", 45 * 30 * 30, "use method='column-generation', whose memory grows with n + m, or fewer p"),
-        ("column-generation", 60 * (12_000 + 24 * 3), "use fewer points (a random subset is an honest sample too), or"),
+        (
+            "network-simplex",
+            45 * 30 * 30,
+            "use method='column-generation', whose memory grows with n + m, or fewer points",
+        ),
+        (
+            "column-generation",
+            60 * (12_000 + 24 * 3),
+            "use fewer points (a random subset is an honest sample too), or more memory",
+        ),
     ],
 )
 def test_memory_is_refused_by_the_byte(method, needed, instead):
     problem = problem_of(30, 30, 3)
     exact._check_method(method, problem, float(needed))
     message = f"method='{method}' on 30 and 30 points in dimension 3 needs about "
-    with pytest.raises(ValueError, match=f"^{re.escape(message)}.*{re.escape(instead)}"):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}.*: {re.escape(instead)}$"):
         exact._check_method(method, problem, needed - 1.0)
 
 
@@ -292,3 +300,29 @@ def test_memory_is_refused_for_what_was_allowed():
     with pytest.raises(ValueError, match=r"allowed by memory_budget: use method='column-generation'"):
         wasserstein1(x, x + 1, method="network-simplex", memory_budget=179)
     assert wasserstein1(x, x + 1, method="network-simplex", memory_budget=180).exact
+
+
+def test_the_simplex_on_all_arcs_starts_from_what_it_is_given(monkeypatch):
+    starts, solve = [], simplex.network_simplex
+
+    def spy(problem, cost, most, start=None):
+        starts.append(start)
+        return solve(problem, cost, most, start)
+
+    monkeypatch.setattr(simplex, "network_simplex", spy)
+    x, y = np.random.default_rng(0).normal(size=(2, 7, 3))
+    start = np.arange(7.0), -np.arange(7.0)
+    bracket = simplex.solve_network_simplex(Problem(x, y, np.ones(7), np.ones(7), 7, "l2"), 10**6, start)
+    assert starts == [start]
+    assert bracket.is_closed(1e-10)
+
+
+def test_plans_have_rows_and_columns_for_points_without_weight():
+    x, y = np.random.default_rng(0).normal(size=(2, 4, 3))
+    weights = np.array([0.5, 0.5, 0.0, 0.0])
+    result = wasserstein1(8 * x, 8 * y, x_weights=weights, y_weights=weights)
+    assert result.plan.shape == (4, 4)
+    assert result.plan.sum() == pytest.approx(1)
+    slack = 8 * np.linalg.norm(x[:, None] - y, axis=2) - result.x_potential[:, None] - result.y_potential
+    assert slack.min() >= -1e-12
+    assert weights @ result.x_potential + weights @ result.y_potential == pytest.approx(result.value)

@@ -155,7 +155,8 @@ def test_prices_are_computed_of_those_arcs_whose_bounds_allow_that_they_join(swa
     # Loose bounds allow more, of which the price decides: that of exactly half is too much.
     assert paying(swapped, gains, looseness=0.5, computed=computed) == [0, 1, 2, 3]
     assert paying(swapped, [-3.0, -0.5, -1.0], computed=computed) == [0]
-    assert computed == [3, 5, 0]
+    assert paying(swapped, [-3.0, 0.5, -0.375], computed=computed) == [0, 1]
+    assert computed == [3, 5, 0, 1]
 
 
 @pytest.mark.parametrize("swapped", [False, True])
@@ -165,9 +166,9 @@ def test_no_arc_joins_where_none_gains_more_than_rounding(swapped):
     # Of potentials, or distances, up to 2.5: a few of their roundings.
     assert paying(swapped, [-3.0, 2e-15, -3.0, -4.0]) == [0]
     assert paying(swapped, [-3.0, 4e-15, -3.0, -4.0]) == [0, 1]
-    assert paying(
-        swapped, [0.0, 0.0, 8e-15, -3.0, -4.0, 0.0, 0.0, 0.0, 0.0, 0.0], known=[*range(2), *range(5, 10)]
-    ) == [0, 1, *range(5, 10)]
+    gains = [-1.0, 8e-15, -3.0, -4.0, -5.0, -6.0, -7.0, -8.0, -9.0, -10.0]
+    assert paying(swapped, gains, known=[0, 9]) == [0, 9]
+    assert paying(swapped, [*gains[:1], 2e-14, *gains[2:]], known=[0, 9]) == [0, 1, 9]
 
 
 def test_the_dearest_arcs_go_where_there_are_too_many(monkeypatch):
@@ -329,11 +330,11 @@ def test_a_budget_of_memory_is_asked_for_all_arcs(monkeypatch):
     asked.clear()
     run._first_arcs(None, 3, (False, True))
     # Three of each of 40 points, then three of each of 30 others on top; between blocks only the time is asked for.
-    arcs = len(run._first_arcs(None, 3, (False,))[0])
+    run._first_arcs(None, 3, (False,))
     wanted = [needed for needed in asked if needed]
     first = 300 * 3 * 40
     assert wanted[0] == first
-    assert 300 * (3 * 30 + 40) <= wanted[1] <= 300 * (3 * 30 + arcs)
+    assert wanted[1] == first + 300 * 3 * 30
     assert wanted[2] == first
 
 
@@ -362,3 +363,85 @@ def test_an_open_bracket_is_polished_by_the_plans_own_potentials_at_the_most_acc
     capped._polish(optimal.plan, arcs)
     assert seen[0][0].tolist() == [0.5] * len(optimal.plan.mass)
     assert seen[0][1] == (40, 30)
+
+
+def test_a_run_begins_with_both_sides_or_with_the_larger_one_of_a_start(monkeypatch):
+    asked = []
+    coarse, start = (np.zeros(40), np.ones(30)), (np.ones(40), np.zeros(30))
+
+    def first_arcs(self, *asks):
+        asked.append(asks)
+        raise InterruptedError
+
+    monkeypatch.setattr(_Generation, "_coarse", lambda self: coarse)
+    monkeypatch.setattr(_Generation, "_first_arcs", first_arcs)
+    for problem, given in (
+        (problem_of(X, Y), None),
+        (problem_of(X, Y), start),
+        (problem_of(Y, X), start),
+        (problem_of(X, X), start),
+    ):
+        with pytest.raises(InterruptedError):
+            generation(problem).run(given)
+    assert asked == [
+        (coarse, 16, (False, True)),
+        (start, 8, (False,)),
+        (start, 8, (True,)),
+        (start, 8, (False,)),
+    ]
+
+
+def test_a_bracket_that_stays_open_is_tried_again_with_distances_cut(monkeypatch):
+    run, tried = generation(), []
+    monkeypatch.setattr(run, "_generate", lambda arcs, start: tried.append((arcs, start)))
+    monkeypatch.setattr(run._sides, "cut", lambda cap: tried.append(cap))
+    run.run(None)
+    plan = run.bracket.plan
+    cap = 4 * cdist(X, Y)[plan.rows, plan.columns].max()
+    (arcs, _), told, (cut, start) = tried
+    assert told == run._cap == pytest.approx(cap, rel=1e-12)
+    assert start is None
+    assert np.array_equal(cut.keys, arcs.keys)
+    assert np.array_equal(cut.cost, np.minimum(arcs.cost, told))
+
+
+def test_sides_take_turns_and_the_first_plan_goes_after_the_first_round(monkeypatch):
+    solved, turns, gone = [], [], []
+    solve, price, without = column_generation.network_simplex, _Generation._price, _Generation._without_the_first_plan
+    monkeypatch.setattr(column_generation, "network_simplex", lambda *asks: (solved.append(1), solve(*asks))[1])
+    monkeypatch.setattr(
+        _Generation, "_price", lambda self, *asks: (turns.append((len(solved), asks[0])), price(self, *asks))[1]
+    )
+    monkeypatch.setattr(
+        _Generation, "_without_the_first_plan", lambda self, *asks: (gone.append(len(solved)), without(self, *asks))[1]
+    )
+    rng = np.random.default_rng(0)
+    assert solve_column_generation(problem_of(rng.normal(size=(200, 9)), rng.normal(size=(200, 9)))).is_closed(1e-9)
+    rounds = [(solves, swapped) for solves, swapped in turns if solves]
+    assert rounds[-1][0] > 1
+    assert all(swapped == (solves % 2 == 0) for solves, swapped in rounds)
+    assert gone == [1]
+
+
+def test_a_solver_passes_on_what_it_was_given(monkeypatch):
+    asked = []
+
+    def sides(*asks):
+        asked.append(asks)
+        raise InterruptedError
+
+    monkeypatch.setattr(column_generation, "BothSides", sides)
+    problem, budget, team = problem_of(X, Y), Budget(), object()
+    with pytest.raises(InterruptedError):
+        solve_column_generation(problem, budget=budget, device="meta", team=team)
+    with pytest.raises(InterruptedError):
+        solve_column_generation(problem)
+    assert asked[0] == (problem, budget, "meta", team)
+    assert asked[1][2:] == ("cpu", None)
+
+
+def test_a_budget_that_is_spent_cuts_short_and_the_seconds_are_told():
+    seen = []
+    assert not solve_column_generation(problem_of(X, Y), watch=seen.append).cut_short
+    assert all(state.seconds >= 0 for state in seen)
+    assert solve_column_generation(problem_of(X, Y), budget=Budget(seconds=0.0)).cut_short is True

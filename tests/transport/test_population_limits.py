@@ -113,6 +113,12 @@ def test_eight_points_are_enough_and_seven_are_not():
     assert split_lower(x, x, most_fitted=4, generator=generator()).value == 0
 
 
+def test_the_probability_of_error_is_named():
+    x = torch.randn(FEWEST, 2)
+    with pytest.raises(ValueError, match=r"^delta must lie strictly between 0 and 1; got delta=2$"):
+        split_lower(x, x, delta=2, generator=generator())
+
+
 def test_parts_are_halves_or_fewer_and_a_dirac_is_whole_in_both():
     x, y = np.arange(9.0)[:, None], np.full((5, 1), 7.0)
     sides = Spread(None, None), Spread(0.0, 0.0)

@@ -54,15 +54,12 @@ def network_simplex(
     n, m = cost.shape
     # The simplex stops at an absolute tolerance, so it gets costs of order 1.
     unit = 2.0 ** math.frexp(float(cost.max()))[1]
-    scaled = (
-        coo_array((cost.data / unit, cost.coords), shape=cost.shape) if isinstance(cost, coo_array) else cost / unit
-    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         plan, log = ot.lp.emd(
             problem.x_mass,
             problem.y_mass,
-            scaled,
+            cost / unit,
             numItermax=max_iterations,
             log=True,
             potentials_init=None if start is None else (start[0] / unit, start[1] / unit),
@@ -79,7 +76,7 @@ def network_simplex(
         found = Plan(rows, columns, plan[rows, columns])
     if not found.has_marginals(problem):
         raise UnprovenError("the network simplex returned a plan that does not have the marginals")
-    return Basis(found, *(unit * np.asarray(log[name], dtype=np.float64) for name in ("u", "v")))
+    return Basis(found, *(unit * np.asarray(log[name]) for name in ("u", "v")))
 
 
 def solve_network_simplex(
