@@ -14,7 +14,8 @@ from wgan_lip.report.page import CheckpointCertificate, read_run, write_page
 from wgan_lip.report.page.configs import differences
 from wgan_lip.report.page.metrics import Series, read_metrics
 from wgan_lip.report.page.stories import tell
-from wgan_lip.report.page.words import at_least, bound, interval, with_error
+from wgan_lip.report.page.words import bound, interval, with_error
+from wgan_lip.rounded import at_least, at_most
 
 PICTURES = {"0000000.png": 0, "0000010.png": 100, "0000020.png": 200, "averaged-0000020.png": 50, "real.png": 255}
 
@@ -260,7 +261,9 @@ def test_a_broken_config_is_named(tmp_path):
 def test_bounds_are_never_rounded_to_the_wrong_side():
     assert at_least(2.99999) == "2.999"
     assert at_least(-1.00001) == "-1.001"
-    assert at_least(0.0) == "0"
+    assert at_least(0.0) == at_most(0.0) == "0"
+    assert at_most(2.99901) == "3"
+    assert at_least(-1.00001, 3) == "-1.01"
     assert interval(0.60049, 12.3401) == "0.6004 to 12.35"
     assert interval(None, 3.0) == "unknown to 3"
     assert bound(1.00000011) == "1.0000002"

@@ -6,6 +6,7 @@ from typing import Any
 
 from wgan_lip import __version__
 from wgan_lip.cli.w1.comparison import Comparison, Side
+from wgan_lip.rounded import at_least, at_most
 from wgan_lip.transport.noise_floor import NoiseFloor
 
 _INDENT = 14
@@ -119,7 +120,9 @@ def _distance(c: Comparison) -> _Rows:
     if result.exact:
         value = f"{result.value:.10g} ({result.norm}, exact for these points)"
     else:
-        value = f"NOT EXACT: the budget ran out; {result.lower:.10g} ≤ W1 ≤ {result.upper:.10g} is proven"
+        value = (
+            f"NOT EXACT: the budget ran out; {at_least(result.lower, 10)} ≤ W1 ≤ {at_most(result.upper, 10)} is proven"
+        )
     return [
         ("W1", value),
         ("proof gap", f"{_gap(c):.1e}, relative (bounds {result.lower:.10g} and {result.upper:.10g})"),
@@ -161,8 +164,8 @@ def _splits(floor: NoiseFloor) -> str:
 
 def _population(c: Comparison) -> _Rows:
     lower, upper = c.lower, c.upper
-    low = "unknown" if lower is None else f"{lower.value:.4g}"
-    high = f"{upper.value:.4g}" if upper.guarantee else "unknown"
+    low = "unknown" if lower is None else at_least(lower.value)
+    high = at_most(upper.value) if upper.guarantee else "unknown"
     rows = [
         ("population", f"{low} ≤ W1(P, Q) ≤ {high}, {c.options.confidence:.4g} confidence, if points are independent")
     ]

@@ -14,7 +14,8 @@ from wgan_lip.report.page.common_panels import (
 from wgan_lip.report.page.panel import BLUE, BROWN, GREEN, GREY, ORANGE, PURPLE, Panel
 from wgan_lip.report.page.run import RunRecord
 from wgan_lip.report.page.story import Card, Story
-from wgan_lip.report.page.words import at_least, bound, interval, number, shown_bound
+from wgan_lip.report.page.words import bound, interval, number, shown_bound
+from wgan_lip.rounded import at_least
 
 _FEATURES = (
     ("kernel_distance", "Kernel distance of features", "squared MMD; 0 where features are alike"),

@@ -1,7 +1,8 @@
 """Numbers as the page shows them."""
 
 import math
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+
+from wgan_lip.rounded import at_least, at_most
 
 
 def number(value: float | None) -> str:
@@ -26,15 +27,6 @@ def with_error(value: float, standard_error: float | None) -> str:
     return f"{value:.{digits}f} ± {standard_error:.{digits}f}"
 
 
-def at_least(value: float) -> str:
-    """A lower bound to four significant digits, rounded down, as it is a bound.
-
-    Args:
-        value: the bound.
-    """
-    return f"{float(_rounded(value, ROUND_FLOOR)):.4g}"
-
-
 def interval(low: float | None, high: float | None) -> str:
     """Two ends, rounded away from each other.
 
@@ -42,17 +34,8 @@ def interval(low: float | None, high: float | None) -> str:
         low: the lower one.
         high: the upper one.
     """
-    ends = ("unknown" if low is None else at_least(low)), ("unknown" if high is None else _at_most(high))
+    ends = ("unknown" if low is None else at_least(low)), ("unknown" if high is None else at_most(high))
     return " to ".join(ends)
-
-
-def _at_most(value: float) -> str:
-    return f"{float(_rounded(value, ROUND_CEILING)):.4g}"
-
-
-def _rounded(value: float, way: str) -> Decimal:
-    exactly = Decimal(value)
-    return exactly if not value else exactly.quantize(Decimal(1).scaleb(exactly.adjusted() - 3), way)
 
 
 def bound(value: float) -> str:
