@@ -165,3 +165,35 @@ def test_products_on_the_cpu_are_numpys_and_elsewhere_torchs():
     assert np.array_equal(out.numpy(), x.numpy() @ y.numpy().T)
     meta = torch.empty(3, 5, device="meta")
     assert pricing._product(x.to("meta"), y.to("meta"), meta).device.type == "meta"
+
+
+def test_coordinates_that_were_moved_are_taken_off_on_both_sides():
+    one = pricer([[0.0]], [[3.0]], "difference32", "l1")
+    one._x_excess, one._y_excess = np.array([0.5]), np.array([0.25])
+    assert one._smallest(np.zeros(1), 1)[0][0, 0] == pytest.approx(2.25, rel=1e-5)
+
+
+@pytest.mark.parametrize(("level", "dtype"), [("difference32", torch.float32), ("difference64", torch.float64)])
+def test_a_distance_of_four_loses_roundings_of_its_level(level, dtype):
+    bounds = pricer([[0.0]], [[4.0]], level, "l1")._smallest(np.zeros(1), 1)[0]
+    lost = (4 - Fraction(bounds[0, 0])) / UNITS[dtype]
+    # Nine of the distance and four of the difference, of a number of size four; and two of a coordinate in float32.
+    assert 48 <= lost <= (66 if dtype == torch.float32 else 58)
+
+
+@pytest.mark.parametrize(("norm", "distance"), [("l1", 2.0), ("linf", 1.0), ("l2", 2**0.5)])
+@pytest.mark.parametrize("level", ["difference32", "difference64"])
+def test_differences_are_in_the_ground_norm(norm, distance, level):
+    bounds = pricer([[0.0, 0.0]], [[1.0, 1.0]], level, norm)._smallest(np.zeros(1), 1)[0]
+    assert bounds[0, 0] == pytest.approx(distance, rel=1e-5)
+
+
+def test_products_are_taken_around_the_centre():
+    x, y = np.full((1, 9), 1e6), np.full((1, 9), 1e6 + 1)
+    bounds = Pricer(x, y, "l2", "product32", x[0])._smallest(np.zeros(1), 1)[0]
+    assert bounds[0, 0] == pytest.approx(3, rel=1e-3)
+
+
+def test_an_exact_price_of_three_quarters_loses_six_units():
+    found = pricer([[0.0]], [[0.75]], "difference64")._least(np.array([0]), np.array([[0]]), np.zeros(1))
+    assert 4 <= (Fraction(3, 4) - Fraction(float(found[0]))) / UNITS[torch.float64] <= 6

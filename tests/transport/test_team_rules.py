@@ -7,6 +7,7 @@ from tests.transport.teamed import LEVELS, price
 from tests.transport.threads import Group, raised
 from wgan_lip.transport import ServerError, Team, both_sides, team
 from wgan_lip.transport.both_sides import BothSides
+from wgan_lip.transport.messages import Messages
 from wgan_lip.transport.pricing import Pricer
 from wgan_lip.transport.problem import Problem
 from wgan_lip.transport.progress import Budget, BudgetSpentError
@@ -276,3 +277,30 @@ def test_a_short_pass_and_one_on_a_gpu_tell_the_team_nothing(smallest, device, m
 
     monkeypatch.setattr(both_sides, "Pricer", Alone)
     assert Group(monkeypatch, 2).run(work, lambda: None) == ["alone", None]
+
+
+def test_a_team_is_one_of_the_group_that_it_is_given(monkeypatch):
+    def work():
+        own = Team("workers", smallest_pass=0)
+        with own.leading():
+            own.begin(X, Y, "l2", X[0])
+            return pricer_of(own).transform(np.zeros(700), 2)
+
+    found = Group(monkeypatch, 3, "workers").run(work, *[lambda: Team("workers").serve()] * 2)
+    assert len(found[0].potential) == 1600
+    with pytest.raises(
+        ValueError, match=r"^group must send tensors of the CPU; got one of nccl: use new_group\(backend='gloo'\)$"
+    ):
+        Team()
+
+
+def test_commands_are_exact_up_to_the_integers_of_float64(monkeypatch):
+    told = [2.0**53 - 1, 2.0**24 + 1, 0.1, np.inf]
+    found = Group(monkeypatch, 2).run(lambda: Messages(None).tell(*told), lambda: Messages(None).hear())
+    assert found[1] == [*told, 0, 0]
+
+
+def test_the_time_of_both_sides_is_looked_at_while_they_are_priced():
+    sides = BothSides(problem(), Budget(seconds=0.0), "cpu", None)
+    with pytest.raises(BudgetSpentError):
+        sides.transform(False, "difference64", np.zeros(700), 1)

@@ -18,18 +18,19 @@ class Group:
     Args:
         monkeypatch: of the test.
         size: number of processes.
+        name: what stands for the group in all calls; None is the default group.
     """
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
-        self.size = size
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, size: int, name: str | None = None) -> None:
+        self.size, self._name = size, name
         self._here = threading.local()
         self._boxes = {(a, b): queue.Queue() for a in range(size) for b in range(size)}
-        monkeypatch.setattr(dist, "get_backend", lambda group: "gloo")
-        monkeypatch.setattr(dist, "get_rank", lambda group: self._here.rank)
-        monkeypatch.setattr(dist, "get_world_size", lambda group: size)
+        monkeypatch.setattr(dist, "get_backend", lambda group: "gloo" if group == name else "nccl")
+        monkeypatch.setattr(dist, "get_rank", lambda group: self._here.rank if group == name else -1)
+        monkeypatch.setattr(dist, "get_world_size", lambda group: size if group == name else -1)
         monkeypatch.setattr(dist, "broadcast", self._broadcast)
-        monkeypatch.setattr(dist, "send", lambda tensor, *, group_dst, group: self._put(tensor, group_dst))
-        monkeypatch.setattr(dist, "recv", lambda tensor, *, group_src, group: self._take(tensor, group_src))
+        monkeypatch.setattr(dist, "send", lambda tensor, *, group_dst, group: self._put(tensor, group_dst, group))
+        monkeypatch.setattr(dist, "recv", lambda tensor, *, group_src, group: self._take(tensor, group_src, group))
 
     def run(self, *functions: Callable[[], object]) -> list[object]:
         """What each process returns, or the error that it ends with; no message may be left over."""
@@ -53,14 +54,16 @@ class Group:
     def _broadcast(self, tensor: Tensor, *, group_src: int, group: object) -> None:
         if self._here.rank == group_src:
             for rank in set(range(self.size)) - {group_src}:
-                self._put(tensor, rank)
+                self._put(tensor, rank, group)
         else:
-            self._take(tensor, group_src)
+            self._take(tensor, group_src, group)
 
-    def _put(self, tensor: Tensor, rank: int) -> None:
+    def _put(self, tensor: Tensor, rank: int, group: object) -> None:
+        assert group == self._name
         self._boxes[self._here.rank, rank].put(tensor.clone())
 
-    def _take(self, tensor: Tensor, rank: int) -> None:
+    def _take(self, tensor: Tensor, rank: int, group: object) -> None:
+        assert group == self._name
         sent = self._boxes[rank, self._here.rank].get(timeout=_PATIENCE)
         assert (sent.shape, sent.dtype) == (tensor.shape, tensor.dtype)
         tensor.copy_(sent)
