@@ -28,8 +28,8 @@ _COMPARE = ["--set", "steps=2", "--seeds=[0]", "--n=64", "--exact_n=20", "--jobs
 _PLACEHOLDERS = {"...": "configs/gan/digits.yaml"}
 # Targets whose recipes a test runs: what they take twice would be long, or is hours.
 _TESTED_TARGETS = {"demo": "tests/test_demo.py"}
-# Of this one CI makes the parts, under coverage.
-_IN_PARTS = {"coverage": "coverage-report"}
+# Runs the tests that CI runs, once more and slower.
+_IN_PARTS = {"coverage": "test"}
 # Programs of others, which are not ours to run.
 _OTHERS = ("wandb", "pip")
 

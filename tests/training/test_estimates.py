@@ -62,7 +62,7 @@ def test_a_trained_critic_does_not_exceed_the_truth(pair: str) -> None:
 @pytest.mark.parametrize("critic", CRITICS)
 @pytest.mark.parametrize("pair", [name for name in KNOWN if name != "images"])
 def test_well_trained_critics_do_not_exceed_the_truth(pair: str, critic: str) -> None:
-    check(trained(pair, CRITICS[critic], 400))
+    check(trained(pair, CRITICS[critic], 200))
 
 
 @pytest.mark.parametrize("pair", KNOWN)
