@@ -117,6 +117,7 @@ class Die(pl.Callback):
 
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *_: Any) -> None:
         if trainer.global_rank == self.rank and pl_module.critic_step == self.critic_step:
+            (Path(trainer.default_root_dir) / "killed").touch()
             os.kill(os.getpid(), signal.SIGKILL)
 
 
