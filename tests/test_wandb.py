@@ -82,30 +82,23 @@ def test_the_pictures_are_there(recorded):
     assert len(list(media.rglob("*.png"))) == 9
 
 
-def test_the_evaluations_are_there_as_a_table(recorded):
-    folder, records = recorded
-    history = [record["history"]["item"] for record in records if record["type"] == "history"]
-    (path,) = [item["report/evaluations.path"] for item in history if "report/evaluations.path" in item]
-    (files,) = folder.glob("wandb/offline-run-*/files")
-    table = json.loads((files / path).read_text())
-    with (folder / "metrics.csv").open(newline="") as file:
-        evaluated = [row for row in csv.DictReader(file) if row["w1/seconds"]]
-    assert len(evaluated) == 5
-    for name in ("generator_step", "w1/exact", "w1/critic", "w1/noise_floor"):
-        column = table["columns"].index(name)
-        assert [row[column] for row in table["data"]] == [float(row[name]) for row in evaluated]
-
-
-def test_online_the_files_are_kept_and_offline_they_are_not(recorded):
+def test_online_evaluations_and_files_are_kept_and_offline_they_are_not(recorded):
     folder, _ = recorded
     logger = WandbLogger(offline=True)
     module: Any = SimpleNamespace(step_name="generator_step", step=20)
     for offline, artifacts in ((True, True), (False, False), (False, True)):
         logger._experiment = (run := Run(offline))
         give_to_wandb([logger], folder, KINDS[0], module, artifacts)
-        assert len(run.logged) == 1
+        assert len(run.logged) == (not offline)
         if offline or not artifacts:
             assert run.artifacts == []
+    table = run.logged[0]["report/evaluations"]
+    with (folder / "metrics.csv").open(newline="") as file:
+        evaluated = [row for row in csv.DictReader(file) if row["w1/seconds"]]
+    assert len(evaluated) == 5
+    for name in ("generator_step", "w1/exact", "w1/critic", "w1/noise_floor"):
+        column = table.columns.index(name)
+        assert [row[column] for row in table.data] == [float(row[name]) for row in evaluated]
     kept = {one.type: set(one.manifest.entries) for one in run.artifacts}
     assert kept["model"] == {"last.ckpt"}
     assert kept["report"] == {"report.html", "w1.png", "metrics.csv", "config.yaml"}

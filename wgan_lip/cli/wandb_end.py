@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from pytorch_lightning.loggers import Logger, WandbLogger
+from pytorch_lightning.loggers import Logger
 
 from wgan_lip.cli.kinds import Kind
 from wgan_lip.report import read_records
 from wgan_lip.report.page import read_run, write_page
 from wgan_lip.training import SteppedModule
-from wgan_lip.training.wandb_uploads import log_table, upload
+from wgan_lip.training.wandb_uploads import log_table, online_runs, upload
 
 
 def give_to_wandb(loggers: Sequence[Logger], folder: Path, kind: Kind, module: SteppedModule, artifacts: bool) -> None:
-    """Log the evaluations as a table; where W&B is online, also keep checkpoint, pictures and report as artifacts.
+    """Where W&B is online: log the evaluations as a table, and keep checkpoint, pictures and report as artifacts.
 
     Args:
         loggers: the trainer's.
@@ -22,12 +22,12 @@ def give_to_wandb(loggers: Sequence[Logger], folder: Path, kind: Kind, module: S
         module: as it was trained.
         artifacts: whether there shall be any.
     """
-    if not any(isinstance(logger, WandbLogger) for logger in loggers):
+    if not any(online_runs(loggers)):
         return
     records = read_records(folder / "metrics.csv", kind.evaluation)
     rows = [{name: float(value) for name, value in record.items()} for record in records]
     log_table(loggers, "report/evaluations", rows, module)
-    if not artifacts or not any(isinstance(one, WandbLogger) and not one.experiment.offline for one in loggers):
+    if not artifacts:
         return
     page = folder / "report.html"
     write_page(page, [read_run(folder)])

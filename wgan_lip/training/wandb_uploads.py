@@ -12,7 +12,7 @@ from wgan_lip.training.stepped import SteppedModule
 
 
 def log_table(loggers: Iterable[Logger], key: str, rows: Sequence[Mapping[str, Any]], module: SteppedModule) -> None:
-    """Send rows as a table, online and offline.
+    """Send rows as a table; offline runs have them in their metrics.csv, and in W&B's history.
 
     Args:
         loggers: the trainer's.
@@ -21,7 +21,7 @@ def log_table(loggers: Iterable[Logger], key: str, rows: Sequence[Mapping[str, A
         module: whose step says when it was made.
     """
     columns: list[str | int] = list(dict.fromkeys(name for row in rows for name in row))
-    for run in _runs(loggers):
+    for run in online_runs(loggers):
         with wandb_may_end():
             table = wandb.Table(columns=columns, data=[[row.get(str(name)) for name in columns] for row in rows])
             run.log({key: table, module.step_name: module.step})
@@ -36,9 +36,7 @@ def upload(loggers: Iterable[Logger], kind: str, files: Mapping[str, Path]) -> N
         files: files and folders by their names in the artifact; those that do not exist are left out.
     """
     there = {name: path for name, path in files.items() if path.exists()}
-    for run in _runs(loggers):
-        if run.offline or not there:
-            continue
+    for run in online_runs(loggers) if there else ():
         artifact = wandb.Artifact(f"{run.id}-{kind}", type=kind)
         for name, path in there.items():
             if path.is_dir():
@@ -49,7 +47,12 @@ def upload(loggers: Iterable[Logger], kind: str, files: Mapping[str, Path]) -> N
             run.log_artifact(artifact)
 
 
-def _runs(loggers: Iterable[Logger]) -> Iterator[Any]:
+def online_runs(loggers: Iterable[Logger]) -> Iterator[Any]:
+    """The runs of W&B that are not offline.
+
+    Args:
+        loggers: the trainer's.
+    """
     for logger in loggers:
-        if isinstance(logger, WandbLogger):
+        if isinstance(logger, WandbLogger) and not logger.experiment.offline:
             yield logger.experiment
