@@ -68,3 +68,14 @@ def test_offline_nothing_is_copied(logger, tmp_path):
     upload([logger], "model", {"last.ckpt": tmp_path / "last.ckpt"})
     log_table([logger], "report/evaluations", [{"a": 1}], MODULE)
     assert logger.experiment.artifacts == logger.experiment.logged == []
+
+
+@pytest.mark.parametrize("logger", [False], indirect=True)
+def test_a_server_that_is_away_is_a_warning(logger, tmp_path, monkeypatch):
+    def away(artifact: wandb.Artifact) -> None:
+        raise wandb.errors.CommError("no answer")
+
+    (tmp_path / "last.ckpt").write_bytes(b"weights")
+    monkeypatch.setattr(logger.experiment, "log_artifact", away)
+    with pytest.warns(UserWarning, match="no answer; nothing is lost"):
+        upload([logger], "model", {"last.ckpt": tmp_path / "last.ckpt"})

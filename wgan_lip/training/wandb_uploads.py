@@ -1,11 +1,13 @@
 """What Weights & Biases gets of a run at its end, beside the series and pictures: a table, and files to keep."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import wandb
 from pytorch_lightning.loggers import Logger, WandbLogger
+from pytorch_lightning.utilities import rank_zero_warn
 
 from wgan_lip.training.loggers import wandb_may_end
 from wgan_lip.training.stepped import SteppedModule
@@ -22,7 +24,7 @@ def log_table(loggers: Iterable[Logger], key: str, rows: Sequence[Mapping[str, A
     """
     columns: list[str | int] = list(dict.fromkeys(name for row in rows for name in row))
     for run in online_runs(loggers):
-        with wandb_may_end():
+        with _wandb_may_be_away():
             table = wandb.Table(columns=columns, data=[[row.get(str(name)) for name in columns] for row in rows])
             run.log({key: table, module.step_name: module.step})
 
@@ -37,14 +39,24 @@ def upload(loggers: Iterable[Logger], kind: str, files: Mapping[str, Path]) -> N
     """
     there = {name: path for name, path in files.items() if path.exists()}
     for run in online_runs(loggers) if there else ():
-        artifact = wandb.Artifact(f"{run.id}-{kind}", type=kind)
-        for name, path in there.items():
-            if path.is_dir():
-                artifact.add_dir(str(path), name=name)
-            else:
-                artifact.add_file(str(path), name=name)
-        with wandb_may_end():
+        with _wandb_may_be_away():
+            artifact = wandb.Artifact(f"{run.id}-{kind}", type=kind)
+            for name, path in there.items():
+                if path.is_dir():
+                    artifact.add_dir(str(path), name=name)
+                else:
+                    artifact.add_file(str(path), name=name)
             run.log_artifact(artifact)
+
+
+@contextmanager
+def _wandb_may_be_away() -> Iterator[None]:
+    """A run that has ended well is not to fail for what W&B does not take: all of it lies in the run's folder."""
+    try:
+        with wandb_may_end():
+            yield
+    except (wandb.Error, TimeoutError) as error:
+        rank_zero_warn(f"Weights & Biases: {error}; nothing is lost, it lies in the run's folder")
 
 
 def online_runs(loggers: Iterable[Logger]) -> Iterator[Any]:
