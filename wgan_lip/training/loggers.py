@@ -20,7 +20,7 @@ from wgan_lip.training.wandb_parts import lost_rows
 # Of metrics and pictures, all drawn over the module's own steps.
 _GROUPS = (
     *("w1", "w1_averaged", "features", "inception", "lipschitz", "gradient", "gradient_norm", "accuracy"),
-    *("train", "step", "samples", "critic", "report"),
+    *("train", "samples", "critic", "report"),
 )
 
 # A server that is away is given up after half a minute; at the end, when a job may be about to lose its node, after a
