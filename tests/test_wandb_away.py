@@ -41,6 +41,8 @@ def test_away_at_the_start_leaves_an_offline_run(monkeypatch, tmp_path):
     assert (folder / "finished").read_text() == "20\n"
 
 
+# What it says of that at the end.
+@pytest.mark.filterwarnings("ignore:Weights & Biases")
 def test_away_in_the_middle_leaves_all_of_it_on_the_disk(monkeypatch, tmp_path):
     metrics = tmp_path / "digits" / "a" / "metrics.csv"
     ready, done = threading.Event(), threading.Event()

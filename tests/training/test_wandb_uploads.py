@@ -8,7 +8,7 @@ import wandb
 from pytorch_lightning.loggers import WandbLogger
 
 from wgan_lip.training import MetricsCSV
-from wgan_lip.training.wandb_uploads import log_table, upload
+from wgan_lip.training.wandb_uploads import log_table, upload, wandb_may_be_away
 
 MODULE: Any = SimpleNamespace(step_name="generator_step", step=20)
 
@@ -77,5 +77,5 @@ def test_a_server_that_is_away_is_a_warning(logger, tmp_path, monkeypatch):
 
     (tmp_path / "last.ckpt").write_bytes(b"weights")
     monkeypatch.setattr(logger.experiment, "log_artifact", away)
-    with pytest.warns(UserWarning, match="no answer; nothing is lost"):
+    with pytest.warns(UserWarning, match="no answer; nothing is lost"), wandb_may_be_away():
         upload([logger], "model", {"last.ckpt": tmp_path / "last.ckpt"})

@@ -9,7 +9,7 @@ from wgan_lip.cli.kinds import Kind
 from wgan_lip.report import read_records
 from wgan_lip.report.page import read_run, write_page
 from wgan_lip.training import SteppedModule
-from wgan_lip.training.wandb_uploads import log_table, online_runs, upload
+from wgan_lip.training.wandb_uploads import log_table, online_runs, upload, wandb_may_be_away
 
 
 def give_to_wandb(loggers: Sequence[Logger], folder: Path, kind: Kind, module: SteppedModule, artifacts: bool) -> None:
@@ -24,6 +24,12 @@ def give_to_wandb(loggers: Sequence[Logger], folder: Path, kind: Kind, module: S
     """
     if not any(online_runs(loggers)):
         return
+    # One wait for a server that is away is enough.
+    with wandb_may_be_away():
+        _give(loggers, folder, kind, module, artifacts)
+
+
+def _give(loggers: Sequence[Logger], folder: Path, kind: Kind, module: SteppedModule, artifacts: bool) -> None:
     records = read_records(folder / "metrics.csv", kind.evaluation)
     rows = [{name: float(value) for name, value in record.items()} for record in records]
     log_table(loggers, "report/evaluations", rows, module)

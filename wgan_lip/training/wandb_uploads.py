@@ -24,9 +24,8 @@ def log_table(loggers: Iterable[Logger], key: str, rows: Sequence[Mapping[str, A
     """
     columns: list[str | int] = list(dict.fromkeys(name for row in rows for name in row))
     for run in online_runs(loggers):
-        with _wandb_may_be_away():
-            table = wandb.Table(columns=columns, data=[[row.get(str(name)) for name in columns] for row in rows])
-            run.log({key: table, module.step_name: module.step})
+        table = wandb.Table(columns=columns, data=[[row.get(str(name)) for name in columns] for row in rows])
+        run.log({key: table, module.step_name: module.step})
 
 
 def upload(loggers: Iterable[Logger], kind: str, files: Mapping[str, Path]) -> None:
@@ -39,18 +38,17 @@ def upload(loggers: Iterable[Logger], kind: str, files: Mapping[str, Path]) -> N
     """
     there = {name: path for name, path in files.items() if path.exists()}
     for run in online_runs(loggers) if there else ():
-        with _wandb_may_be_away():
-            artifact = wandb.Artifact(f"{run.id}-{kind}", type=kind)
-            for name, path in there.items():
-                if path.is_dir():
-                    artifact.add_dir(str(path), name=name)
-                else:
-                    artifact.add_file(str(path), name=name)
-            run.log_artifact(artifact)
+        artifact = wandb.Artifact(f"{run.id}-{kind}", type=kind)
+        for name, path in there.items():
+            if path.is_dir():
+                artifact.add_dir(str(path), name=name)
+            else:
+                artifact.add_file(str(path), name=name)
+        run.log_artifact(artifact)
 
 
 @contextmanager
-def _wandb_may_be_away() -> Iterator[None]:
+def wandb_may_be_away() -> Iterator[None]:
     """A run that has ended well is not to fail for what W&B does not take: all of it lies in the run's folder."""
     try:
         with wandb_may_end():
