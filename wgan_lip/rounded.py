@@ -1,5 +1,6 @@
 """Bounds as they are shown: rounded to the side on which they stay true."""
 
+import math
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 
@@ -21,6 +22,19 @@ def at_most(value: float, digits: int = 4) -> str:
         digits: significant ones.
     """
     return _rounded(value, digits, ROUND_CEILING)
+
+
+def lipschitz_bound(value: float) -> str:
+    """An upper bound of a Lipschitz constant: to seven decimals, as most are about 1; large ones to four digits.
+
+    Args:
+        value: the bound; it may be infinite.
+    """
+    if math.isinf(value):
+        return "inf"
+    if value >= 100:
+        return at_most(value)
+    return str(Decimal(value).quantize(Decimal("1e-7"), ROUND_CEILING))
 
 
 def _rounded(value: float, digits: int, way: str) -> str:

@@ -20,6 +20,7 @@ from wgan_lip.progress import progress_bar
 from wgan_lip.randomness import keyed_generator
 from wgan_lip.report import certified_curve, save_figure
 from wgan_lip.robustness import PGD, Accuracy, Robustness, robustness_so_far
+from wgan_lip.rounded import lipschitz_bound
 from wgan_lip.training import RobustClassifier, default_eps, draw_images
 from wgan_lip.training.run_folder import checkpoint_at, load_checkpoint
 from wgan_lip.training.stepped import CHECKPOINT_KEY
@@ -165,11 +166,11 @@ def _print(found: Robustness, path: Path, classifier: RobustClassifier) -> None:
         layers.add_column("kind")
         layers.add_column("bound", justify="right")
         for layer in found.certificate.lipschitz.layers:
-            layers.add_row(layer.name or "network", layer.kind, _bound(layer.bound))
+            layers.add_row(layer.name or "network", layer.kind, lipschitz_bound(layer.bound))
         layers.add_section()
-        layers.add_row("network", "product", _bound(found.certificate.lipschitz.bound))
+        layers.add_row("network", "product", lipschitz_bound(found.certificate.lipschitz.bound))
         largest = float(found.certificate.constants.max())
-        layers.add_row("", f"difference of two logits, in {found.norm}", _bound(largest))
+        layers.add_row("", f"difference of two logits, in {found.norm}", lipschitz_bound(largest))
         console.print(layers)
     clean = found.clean
     table = Table(
@@ -190,11 +191,6 @@ def _print(found: Robustness, path: Path, classifier: RobustClassifier) -> None:
             highlight=False,
             markup=False,
         )
-
-
-def _bound(value: float) -> str:
-    # Rounded up, as a bound is.
-    return f"{math.ceil(value * 1e7) / 1e7:.7f}" if value < 100 else f"{value * 1.001:.4g}"
 
 
 def _percent(share: Accuracy | None) -> str:

@@ -111,13 +111,13 @@ class SteppedModule(LightningModule):
             logger.log_metrics({**counters, **metrics}, step=self.trainer.global_step)
 
     def log_training(self, metrics: dict[str, float]) -> None:
-        """Log figures of training batches, with ``step/seconds``: the mean time of the steps since the last ones.
+        """Log figures of training batches, with ``train/seconds``: the mean time of the steps since the last ones.
 
         Args:
             metrics: by name.
         """
         seconds = None if self._stopwatch is None else self._stopwatch.mean()
-        self.log_metrics(metrics if seconds is None else {**metrics, "step/seconds": seconds})
+        self.log_metrics(metrics if seconds is None else {**metrics, "train/seconds": seconds})
 
     def log_estimate(self, share: Tensor, steps_taken: int) -> None:
         """Log a batch's estimate of W1 as ``train/w1_critic``.

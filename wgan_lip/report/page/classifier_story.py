@@ -8,7 +8,8 @@ from wgan_lip.report.page.metrics import Metrics
 from wgan_lip.report.page.panel import BLUE, CYCLE, DASHES, ORANGE, Panel
 from wgan_lip.report.page.run import RunRecord
 from wgan_lip.report.page.story import Card, Story
-from wgan_lip.report.page.words import bound, share, shown_bound
+from wgan_lip.report.page.words import share
+from wgan_lip.rounded import lipschitz_bound
 
 
 def classifier_story(run: RunRecord) -> Story:
@@ -107,7 +108,7 @@ def _cards(row: AccuracyRow) -> list[Card]:
     for eps, one in sorted(row.certified.items()):
         cards.append(Card(f"certified at {eps:g}", share(one.value, one.low, one.high), "at least", proven=True))
     if row.bound is not None:
-        cards.append(Card("Lipschitz constant", f"≤ {shown_bound(row.bound)}", "of the network", proven=True))
+        cards.append(Card("Lipschitz constant", f"≤ {lipschitz_bound(row.bound)}", "of the network", proven=True))
     return cards
 
 
@@ -124,7 +125,9 @@ def _sentences(row: AccuracyRow, confidence: float) -> list[str]:
             "constants of the logits' differences allow."
         )
     if row.bound is not None:
-        found.append(f"Lipschitz constant, at most {bound(row.bound)}: of the network as a whole, by its layers.")
+        found.append(
+            f"Lipschitz constant, at most {lipschitz_bound(row.bound)}: of the network as a whole, by its layers."
+        )
     else:
         found.append("Nothing is proven of this network: a layer of it has no bound.")
     return found

@@ -149,7 +149,7 @@ def times_panel(metrics: Metrics) -> Panel:
     )
     draw_series(panel, "an evaluation", metrics.series.get("w1/seconds"), BLUE)
     draw_series(panel, "an evaluation, averaged generator", metrics.series.get("w1_averaged/seconds"), GREY)
-    steps = metrics.series.get("step/seconds")
+    steps = metrics.series.get("train/seconds")
     if steps is not None:
         hundred = Series(steps.steps, tuple(100 * value for value in steps.values))
         draw_series(panel, "a hundred steps", hundred, ORANGE)

@@ -7,7 +7,8 @@ from wgan_lip.report.page.common_panels import certificate_panel, gradient_panel
 from wgan_lip.report.page.panel import BLUE, BROWN, GREEN, GREY, ORANGE, PURPLE, Panel, two_errors
 from wgan_lip.report.page.run import RunRecord
 from wgan_lip.report.page.story import Card, Story
-from wgan_lip.report.page.words import bound, number, shown_bound, with_error
+from wgan_lip.report.page.words import number, with_error
+from wgan_lip.rounded import lipschitz_bound
 
 
 def estimator_story(run: RunRecord) -> Story:
@@ -128,7 +129,7 @@ def _cards(row: EstimateRow) -> list[Card]:
             Card("exact W1 of samples", number(row.exact), f"noise floor {number(row.noise_floor)}", proven=True)
         )
     if row.certified is not None:
-        cards.append(Card("Lipschitz constant", f"≤ {shown_bound(row.certified)}", "of the critic", proven=True))
+        cards.append(Card("Lipschitz constant", f"≤ {lipschitz_bound(row.certified)}", "of the critic", proven=True))
     return cards
 
 
@@ -138,7 +139,7 @@ def _sentences(row: EstimateRow, exact_n: int | None) -> list[str]:
         found.append(
             f"Critic's estimate, {with_error(row.critic, row.standard_error)}: its expectation is at most the W1 of "
             "the distributions, because the critic's Lipschitz constant is certified to be at most "
-            f"{bound(row.certified)}; ± is the standard error of drawing the held-out samples."
+            f"{lipschitz_bound(row.certified)}; ± is the standard error of drawing the held-out samples."
         )
     if row.uncertified is not None:
         found.append(

@@ -14,8 +14,8 @@ from wgan_lip.report.page.common_panels import (
 from wgan_lip.report.page.panel import BLUE, BROWN, GREEN, GREY, ORANGE, PURPLE, Panel
 from wgan_lip.report.page.run import RunRecord
 from wgan_lip.report.page.story import Card, Story
-from wgan_lip.report.page.words import bound, interval, number, shown_bound
-from wgan_lip.rounded import at_least
+from wgan_lip.report.page.words import interval, number
+from wgan_lip.rounded import at_least, lipschitz_bound
 
 _FEATURES = (
     ("kernel_distance", "Kernel distance of features", "squared MMD; 0 where features are alike"),
@@ -176,7 +176,7 @@ def _cards(row: Row, n: int | None, confidence: float) -> list[Card]:
         ends = interval(row.population_lower or 0.0, row.population_upper)
         cards.append(Card("W1 of the distributions", ends, f"{confidence:.0%} confidence, this step", proven=True))
     if row.certified is not None:
-        cards.append(Card("Lipschitz constant", f"≤ {shown_bound(row.certified)}", "of the critic", proven=True))
+        cards.append(Card("Lipschitz constant", f"≤ {lipschitz_bound(row.certified)}", "of the critic", proven=True))
     return cards
 
 
@@ -197,8 +197,8 @@ def _sentences(row: Row, n: int | None, confidence: float) -> list[str]:
     if row.critic is not None and row.certified is not None:
         found.append(
             f"Critic's bound, {at_least(row.critic)}: what the trained critic proves of that same W1, since its "
-            f"Lipschitz constant is certified to be at most {bound(row.certified)}; a negative one is true, and worth "
-            "nothing."
+            f"Lipschitz constant is certified to be at most {lipschitz_bound(row.certified)}; a negative one is true, "
+            "and worth nothing."
         )
     if row.uncertified is not None:
         found.append(

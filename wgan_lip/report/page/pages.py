@@ -20,7 +20,7 @@ from wgan_lip.report.page.panel import Panel
 from wgan_lip.report.page.run import Picture, RunRecord
 from wgan_lip.report.page.stories import tell
 from wgan_lip.report.page.story import Story
-from wgan_lip.report.page.words import bound
+from wgan_lip.rounded import lipschitz_bound
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Page:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.filters.update(picture=_as_url, bound=bound)
+        self._environment.filters.update(picture=_as_url, bound=lipschitz_bound)
 
     def figures(self) -> dict[str, Any]:
         """Plotly's figures by the names of their elements."""

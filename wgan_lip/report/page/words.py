@@ -38,25 +38,6 @@ def interval(low: float | None, high: float | None) -> str:
     return " to ".join(ends)
 
 
-def bound(value: float) -> str:
-    """An upper bound, rounded up.
-
-    Args:
-        value: the bound.
-    """
-    digits = 7 if value < 100 else 0
-    return f"{math.ceil(value * 10**digits) / 10**digits:.{digits}f}"
-
-
-def shown_bound(value: float) -> str:
-    """An upper bound for a card: shorter where it is large.
-
-    Args:
-        value: the bound.
-    """
-    return bound(value) if value < 100 else f"{value * 1.001:.3g}"
-
-
 def share(value: float, low: float, high: float) -> str:
     """An accuracy in percent with half its interval's width.
 
