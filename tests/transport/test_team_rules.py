@@ -1,5 +1,7 @@
 """The rules of a team, by threads: who does what, which rows, how often, and that errors leave no answer unheard."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,7 @@ from tests.transport.threads import Group, raised
 from wgan_lip.transport import ServerError, Team, both_sides, team
 from wgan_lip.transport.both_sides import BothSides
 from wgan_lip.transport.messages import Messages
-from wgan_lip.transport.pricing import Pricer
+from wgan_lip.transport.pricing import Pricer, Transform
 from wgan_lip.transport.problem import Problem
 from wgan_lip.transport.progress import Budget, BudgetSpentError
 
@@ -78,15 +80,23 @@ def test_rows_are_shared_in_whole_blocks(monkeypatch, made):
     assert len(found[0].potential) == 1600
 
 
-def test_a_process_without_rows_answers_all_the_same(monkeypatch, made):
+@pytest.mark.parametrize("name", LEVELS)
+def test_a_process_without_rows_answers_all_the_same(name, monkeypatch, made):
+    name, level, d = LEVELS[name]
+    x, y = np.random.default_rng(0).normal(size=(2, 700, d))
+
     def work(own):
-        own.begin(X[:4], Y, "l2", X[0])
-        return own.pricer(False, X[:4], Y, "l2", "difference64", X[0], np.inf, Budget()).transform(np.zeros(700), 999)
+        own.begin(x[:4], y, name, x[0])
+        pricer = own.pricer(False, x[:4], y, name, level, x[0], np.inf, Budget())
+        return pricer.transform(np.zeros(700), 1), pricer.transform(np.zeros(700), 999)
 
     found = Group(monkeypatch, 3).run(lead(work), serve(), serve())
-    assert made == [4]
-    alone = Pricer(X[:4], Y, "l2", "difference64", X[0]).transform(np.zeros(700), 999)
-    assert np.array_equal(found[0].arcs, alone.arcs)
+    assert sorted(made) == [0, 0, 4]
+    for together, k in zip(found[0], (1, 999), strict=True):
+        alone = Pricer(x[:4], y, name, level, x[0]).transform(np.zeros(700), k)
+        for field, value in vars(alone).items():
+            assert value.dtype == getattr(together, field).dtype
+            assert np.array_equal(value, getattr(together, field)), field
 
 
 def test_pricers_are_kept_for_both_sides_of_one_level_and_cap(monkeypatch, made):
@@ -223,6 +233,54 @@ def test_time_that_is_over_elsewhere_is_over_here(monkeypatch):
 
     found = Group(monkeypatch, 2).run(lead(work), serve())
     assert len(found[0].potential) == 1600
+
+
+def test_a_cap_is_everyones(monkeypatch):
+    def work(own):
+        own.begin(X, Y, "l2", X[0])
+        return pricer_of(own, cap=0.25).transform(np.zeros(700), 2)
+
+    found = Group(monkeypatch, 2).run(lead(work), serve())
+    alone = Pricer(X, Y, "l2", "difference64", X[0], cap=0.25).transform(np.zeros(700), 2)
+    # It is felt in the rows of either.
+    assert alone.potential[:512].max() == alone.potential[-512:].max() <= 0.25
+    assert np.array_equal(found[0].potential, alone.potential)
+    assert np.array_equal(found[0].bounds, alone.bounds)
+
+
+def test_time_that_is_over_here_is_over(monkeypatch):
+    def work(own):
+        own.begin(X, Y, "l2", X[0])
+        with pytest.raises(BudgetSpentError):
+            pricer_of(own, Budget(seconds=0.0)).transform(np.zeros(700), 2)
+
+    assert Group(monkeypatch, 1).run(lead(work)) == [None]
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_what_is_priced_arrives_as_it_was(size, monkeypatch):
+    """Each field by itself, with values that are told from the others'."""
+
+    def own(rank):
+        rng = np.random.default_rng(rank)
+        # The first arcs are zeros and others, the last number that float64 holds is among them.
+        return Transform(
+            rng.normal(size=3),
+            np.array([[0, 2**53 - 1], [5 + rank, 0], [0, 1]]),
+            rng.normal(size=(3, 2)),
+            np.array([True, False, rank == 1]),
+        )
+
+    def work(rank):
+        messages = Messages(None)
+        return messages.collected(lambda: own(0)) if rank == 0 else messages.answer(lambda: own(rank))
+
+    found = Group(monkeypatch, size).run(*[partial(work, rank) for rank in range(size)])[0]
+    for field, value in vars(own(0)).items():
+        expected = np.concatenate([getattr(own(rank), field) for rank in range(size)])
+        assert getattr(found, field).dtype == value.dtype
+        assert getattr(found, field).flags.c_contiguous
+        assert np.array_equal(getattr(found, field), expected), field
 
 
 def problem():

@@ -109,8 +109,7 @@ class Messages:
 
 
 def _packed(priced: Transform) -> Tensor:
-    columns = (priced.potential[:, None], priced.attained[:, None], priced.arcs, priced.bounds)
-    return torch.from_numpy(np.concatenate([np.asarray(part, dtype=np.float64) for part in columns], axis=1))
+    return torch.from_numpy(np.column_stack((priced.potential, priced.attained, priced.arcs, priced.bounds)))
 
 
 def _unpacked(rows: Tensor) -> Transform:

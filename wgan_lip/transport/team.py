@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from functools import partial
 from typing import get_args
 
-import numpy as np
 import torch.distributed as dist
 
 from wgan_lip.parts import Part, share_of
@@ -145,11 +144,11 @@ class Team:
             budget: whose time every process looks at before each block of rows.
         """
         mine = self._rows(len(points), 0).of(points)
-        own = Pricer(mine, others, norm, level, center, cap=cap, check=budget.check) if len(mine) else None
+        own = Pricer(mine, others, norm, level, center, cap=cap, check=budget.check)
         return SharedPricer(self, own, (float(swapped), float(_LEVELS.index(level)), cap), budget)
 
     def price(
-        self, own: Pricer | None, asked: tuple[float, float, float], seconds: float, potential: FloatArray, k: int
+        self, own: Pricer, asked: tuple[float, float, float], seconds: float, potential: FloatArray, k: int
     ) -> Transform:
         """Have all rows of a pass priced; see :class:`SharedPricer`.
 
@@ -159,7 +158,7 @@ class Team:
         swapped, level, cap = asked
         self._messages.tell(_PRICE, swapped, level, k, cap, seconds)
         self._messages.spread(potential, potential.shape)
-        return self._messages.collected(partial(_transform, own, potential, k))
+        return self._messages.collected(partial(own.transform, potential, k))
 
     def _rows(self, points: int, rank: int) -> Part:
         """A rank's rows, whole blocks of those in which a single process prices them."""
@@ -187,14 +186,14 @@ class _Problem:
         self, swapped: bool, level: Level, cap: float, rows: Part, potential: FloatArray, k: int
     ) -> Transform:
         """As :meth:`Pricer.transform` for some rows of the points."""
-        if len(rows) and (swapped, level, cap) not in self._pricers:
+        if (swapped, level, cap) not in self._pricers:
             # One level at a time: each holds copies of the points.
             self._pricers = {key: pricer for key, pricer in self._pricers.items() if key[1:] == (level, cap)}
             points, others = self.sides(swapped)
             self._pricers[swapped, level, cap] = Pricer(
                 rows.of(points), others, self._norm, level, self._center, cap=cap, check=lambda: self.budget.check()
             )
-        return _transform(self._pricers.get((swapped, level, cap)), potential, k)
+        return self._pricers[swapped, level, cap].transform(potential, k)
 
 
 class SharedPricer:
@@ -202,12 +201,12 @@ class SharedPricer:
 
     Args:
         team: whose leader this process is.
-        own: of the leader's rows; None if it has none.
+        own: of the leader's rows.
         asked: what the servers are told of the pricer: whether it is swapped, its level's number, its cap.
         budget: whose time is left for a pass.
     """
 
-    def __init__(self, team: Team, own: Pricer | None, asked: tuple[float, float, float], budget: Budget) -> None:
+    def __init__(self, team: Team, own: Pricer, asked: tuple[float, float, float], budget: Budget) -> None:
         self._team, self._own, self._asked, self._budget = team, own, asked, budget
 
     def transform(self, potential: FloatArray, k: int) -> Transform:
@@ -218,11 +217,3 @@ class SharedPricer:
             ServerError: another process could not do its part.
         """
         return self._team.price(self._own, self._asked, self._budget.left(), potential, k)
-
-
-def _transform(pricer: Pricer | None, potential: FloatArray, k: int) -> Transform:
-    """The pricer's transform; without one, that of no points."""
-    if pricer is not None:
-        return pricer.transform(potential, k)
-    none = np.empty((0, min(k, len(potential))))
-    return Transform(none[:, 0], none.astype(np.int64), none, none[:, 0].astype(np.bool_))
