@@ -38,12 +38,13 @@ class Table(Callback):
         if exact_w1.last_step > self.shown:
             self.shown, found = exact_w1.last_step, exact_w1.last.raw
             print(
-                f"{self.shown:4}   {found.critic:8.3f} ≤ {found.exact:.3f}   {found.noise_floor:.3f}   "
+                f"{self.shown:4}   {found.critic:8.3f} ≤ {found.exact:.3f} ± {found.exact_standard_error:.3f}   "
+                f"{found.noise_floor:.3f} ± {found.noise_floor_standard_error:.3f}   "
                 f"{found.population_lower:6.3f} to {found.population_upper:.3f}"
             )
 
 
-print("step     critic ≤ exact   floor   the distributions, 95 %")
+print("step     critic ≤ exact ± error   floor ± error   the distributions, 95 %")
 trainer = Trainer(
     accelerator="cpu",
     max_epochs=-1,

@@ -126,7 +126,9 @@ def test_the_diameter_of_images_is_that_of_their_box(norm, diameter, files, ask)
 
 def test_text_says_it_all(files, say):
     text, exact = say("x.npy", "y.npy", "--sigma", 1), wasserstein1(X, Y)
-    assert f"W1            {exact.value:.10g} (l2, exact for these points)" in text
+    assert (
+        f"W1            {exact.value:.10g} (l2, exact for these points; ± {exact.standard_error:.2g} from draw" in text
+    )
     assert "noise floor A" in text
     assert "at 60 against 60 points, 3 splits; lower, in the mean, at the size of the comparison" in text
     assert "at 45 against 45 points" in text

@@ -24,6 +24,8 @@ ROW = EstimateRow(
     certified=1.0,
     cosine=0.5,
     l2=0.75,
+    exact_standard_error=0.125,
+    noise_floor_standard_error=0.0625,
 )
 
 
@@ -36,7 +38,9 @@ def printed(rows: list[EstimateRow]) -> str:
 def test_the_table_shows_what_is_known():
     text = printed([ROW, replace(ROW, critic_step=10, critic=0.9)])
     assert "0.9000 ± 0.0100" in text
-    assert "truth 1.0000 ± 0.0020, exact W1 of samples 1.5000 (noise floor 0.5000)" in text
+    assert "truth 1.0000 ± 0.0020, exact W1 of samples 1.5000 ± 0.1250 (noise floor 0.5000 ± 0.0625)" in " ".join(
+        text.split()
+    )
     assert "uncertified" not in text
     unproven = replace(ROW, critic=None, error=None, gap=None, certified=None, uncertified=2.0, cosine=None, l2=None)
     text = printed([replace(unproven, truth=None, exact=None)])

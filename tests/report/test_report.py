@@ -87,6 +87,32 @@ def test_figure_draws_exact_critic_and_floor(tmp_path: Path):
     assert imread(tmp_path / "w1.png").std() > 0
 
 
+def test_errors_of_drawing_samples_are_drawn_and_told():
+    rows = [
+        replace(
+            row(step),
+            averaged=2.5,
+            exact_standard_error=0.25,
+            noise_floor_standard_error=0.125,
+            averaged_standard_error=e,
+        )
+        for step, e in ((0, 0.5), (10, None))
+    ]
+    axes = w1_figure(rows).axes[0]
+    spans = [
+        (path.vertices[:, 1].min(), path.vertices[:, 1].max())
+        for band in axes.collections
+        if str(band.get_label()).startswith("_")
+        for path in band.get_paths()
+    ]
+    assert spans == [(2.5, 3.5), (1.5, 3.5), (1.75, 2.25)]
+    assert "exact W1 (proven), ± 2 standard errors" in [line.get_label() for line in axes.lines]
+    out = io.StringIO()
+    Console(file=out, width=120).print(w1_table(rows))
+    for cell in ("3.000 ± 0.250", "2.000 ± 0.125"):
+        assert cell in out.getvalue()
+
+
 def test_figure_without_an_upper_end_has_no_bracket():
     figure = w1_figure([replace(row(0), population_upper=None), row(10)])
     assert [band.get_label() for band in figure.axes[0].collections] == ["gap"]
@@ -124,13 +150,22 @@ def test_what_proves_nothing_is_shown_as_such_and_what_is_proven_as_that():
 
 def test_a_table_with_all_there_is_still_fits():
     rows = [
-        replace(row(8000), exact=10.1234, averaged=10.1234, uncertified=12.34, certified=1.096, population_upper=30.5)
+        replace(
+            row(8000),
+            exact=10.1234,
+            exact_standard_error=0.1234,
+            averaged=10.1234,
+            uncertified=12.34,
+            certified=1.096,
+            population_upper=30.5,
+            noise_floor_standard_error=0.1234,
+        )
     ]
     out = io.StringIO()
     Console(file=out, width=80).print(w1_table(rows))
     assert "…" not in out.getvalue()
     assert [str(column.header) for column in w1_table(rows).columns] == [
-        "step", "exact W1", "floor", "exact/floor", "critic ≥", "uncertified", "L ≤"
+        "step", "exact W1", "floor", "critic ≥", "uncertified", "L ≤"
     ]  # fmt: skip
 
 

@@ -49,6 +49,10 @@ def test_the_estimate_is_a_lower_bound_and_the_floor_is_real_against_real(trial)
     evaluation, _ = evaluate(critic, real, fake, other)
     assert evaluation.exact == wasserstein1(real, fake).value
     assert evaluation.noise_floor == wasserstein1(real, other).value
+    assert evaluation.noise_floor_standard_error == wasserstein1(real, other).standard_error
+    assert evaluation.exact_standard_error == pytest.approx(wasserstein1(real, fake).standard_error, rel=0.1)
+    assert f"{evaluation.exact:.3f} ± {evaluation.exact_standard_error:.3f} (noise" in evaluation.describe()
+    assert f"floor {evaluation.noise_floor:.3f} ± {evaluation.noise_floor_standard_error:.3f})" in evaluation.describe()
     with torch.no_grad():
         estimate = float(critic(real).mean() - critic(fake).mean()) / evaluation.certified
     assert evaluation.critic == pytest.approx(estimate, abs=1e-6)
@@ -59,8 +63,8 @@ def test_a_spent_time_budget_leaves_a_bracket_and_the_critic_s_bound():
     # Enough points for a column generation, which is what looks at the clock.
     real, fake, other = torch.randn(1300, 16), torch.randn(1300, 16) + 0.3, torch.randn(1300, 16)
     critic = MLPCritic([16], width=8, depth=2)
-    evaluation, exact_critic = evaluate(critic, real, fake, other, time_budget=1e-6)
-    whole, _ = evaluate(critic, real, fake, other, previous=exact_critic)
+    evaluation, potential = evaluate(critic, real, fake, other, time_budget=1e-6)
+    whole, _ = evaluate(critic, real, fake, other, real_potential=potential)
     assert evaluation.exact is None
     assert evaluation.noise_floor is None
     assert evaluation.gap is None
@@ -101,7 +105,8 @@ def test_of_a_critic_that_cannot_be_certified_nothing_is_called_proven():
         raw = float(critic(real.double()).mean() - critic(fake.double() - 1).mean())
     assert evaluation.uncertified == pytest.approx(raw)
     assert evaluation.exact == wasserstein1(real, fake - 1).value
-    assert set(evaluation.metrics()) == {"w1/exact", "w1/uncertified", "w1/noise_floor", "w1/seconds"}
+    errors = {"w1/exact_standard_error", "w1/noise_floor_standard_error"}
+    assert set(evaluation.metrics()) == {"w1/exact", "w1/uncertified", "w1/noise_floor", "w1/seconds", *errors}
     assert "uncertified" in evaluation.describe()
     assert "critic ≥" not in evaluation.describe()
 
@@ -207,9 +212,8 @@ def test_a_norm_that_is_not_the_certificate_s_is_refused(monkeypatch):
     certify = scores_module.certify
     monkeypatch.setattr(scores_module, "certify", lambda network: replace(certify(network), norm="linf"))
     # |f(x) - f(y)| <= |x - y|_2 only, so this certificate is a lie, but the norm is taken from it.
-    evaluation, extension = evaluate(LinearCritic(3), x, x - 1, x)
+    evaluation, _ = evaluate(LinearCritic(3), x, x - 1, x)
     assert evaluation.exact == pytest.approx(1, rel=1e-6)
-    assert extension.norm == "linf"
 
 
 def test_the_population_bracket_is_that_of_the_scores_and_the_supports():
@@ -251,10 +255,12 @@ def test_an_evaluation_starts_from_the_better_of_critic_and_last_evaluation(monk
     good, _ = evaluate(LinearCritic(2), real, fake, other)
     assert starts[0][0] == pytest.approx(real[:, 0].double().numpy())
     assert starts[0][1] == pytest.approx(-fake[:, 0].double().numpy())
-    _, extension = evaluate(LinearCritic(2), real, fake, other)
+    _, potential = evaluate(LinearCritic(2), real, fake, other)
     starts.clear()
-    after, _ = evaluate(LinearCritic(2, -1.0), real, fake, other, previous=extension)
-    assert starts[0][0] == pytest.approx(extension(real))
+    after, _ = evaluate(LinearCritic(2, -1.0), real, fake, other, real_potential=potential)
+    assert starts[0][0] is potential
+    # Feasible with it, and with that already optimal.
+    assert potential.mean() + starts[0][1].mean() == pytest.approx(good.exact)
     assert after.exact == good.exact
 
 

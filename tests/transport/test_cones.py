@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from wgan_lip.transport import mcshane, wasserstein1
-from wgan_lip.transport.mcshane import McShaneExtension, _lowest_cone, mcshane_extension
+from wgan_lip.transport.mcshane import McShaneExtension, c_transform, mcshane_extension
 
 Z, APEXES = np.random.default_rng(0).normal(size=(2, 30, 9))
 HEIGHTS = np.random.default_rng(1).normal(size=30)
@@ -16,7 +16,7 @@ HEIGHTS = np.random.default_rng(1).normal(size=30)
 def test_cones_are_those_of_the_formula_at_any_scale(exponent):
     scale = 10.0**exponent
     distance = np.linalg.norm(Z[:, None] - APEXES, axis=2)
-    found = _lowest_cone(scale * Z, scale * APEXES, scale * HEIGHTS, "l2") / scale
+    found = c_transform(scale * Z, scale * APEXES, -scale * HEIGHTS) / scale
     np.testing.assert_allclose(found, (distance + HEIGHTS).min(axis=1), rtol=0, atol=2e-14)
 
 
@@ -30,7 +30,7 @@ def test_numbers_are_scaled_exactly_and_products_taken_around_the_apexes_mean(mo
     monkeypatch.setattr(mcshane, "Pricer", spy)
     for z, apexes, scale in ((3 * Z, APEXES, None), (Z, 700 * APEXES, None), (np.zeros((1, 9)), np.eye(9)[:1], 1.0)):
         made.clear()
-        _lowest_cone(z, apexes, np.zeros(len(apexes)), "l2")
+        c_transform(z, apexes, np.zeros(len(apexes)))
         points, others, norm, level, center = made[0]
         found = np.abs(apexes).max() / np.abs(others).max()
         assert scale is None or found == scale
@@ -54,12 +54,12 @@ def test_only_where_cones_nearly_meet_are_coordinates_compared(monkeypatch):
     # Twenty apexes at nearly one place, far from the others, and points beside the one and the others.
     apexes = np.concatenate((1e-9 * np.random.default_rng(2).normal(size=(20, 9)), 50 + APEXES))
     z = np.concatenate((np.full((3, 9), 1e-9), 50 + Z))
-    found = _lowest_cone(z, apexes, np.zeros(50), "l2")
+    found = c_transform(z, apexes, np.zeros(50))
     assert made == [(33, "product64"), (3, "difference64")]
     distance = np.linalg.norm(z[:, None] - apexes, axis=2)
     np.testing.assert_allclose(found, distance.min(axis=1), rtol=1e-12)
     made.clear()
-    _lowest_cone(Z, APEXES, HEIGHTS, "l1")
+    c_transform(Z, APEXES, -HEIGHTS, norm="l1")
     assert made == [(30, "difference64")]
 
 
@@ -75,9 +75,24 @@ def test_an_extension_is_of_what_it_was_made_with():
     assert f.y_potential is solution.y_potential
 
 
+@pytest.mark.parametrize("norm", ["l1", "l2", "linf"])
+def test_a_c_transform_is_feasible_to_the_last_bit_and_the_largest_that_is(norm):
+    # Coordinates that are integers, so that distances in l1 and linf are exact.
+    x, y = np.random.default_rng(3).integers(-9, 9, size=(2, 40, 1, 3)).astype(float)
+    g = np.random.default_rng(4).integers(-5, 5, size=40).astype(float)
+    f = c_transform(x, y, g, norm=norm)
+    order = {"l1": 1, "l2": 2, "linf": np.inf}[norm]
+    distance = np.linalg.norm((x[:, None] - y[None])[:, :, 0], order, axis=2)
+    slack = distance - f[:, None] - g
+    assert slack.min() >= (0 if norm != "l2" else -1e-14)
+    assert slack.min(axis=1).max() < 1e-12
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
+        (lambda x, y, s: c_transform(x, y, np.ones(2)), "y_potential must have shape (3,); got (2,)"),
+        (lambda x, y, s: c_transform(x, y, np.ones(3), norm="l3"), "norm must be one of l2, l1, linf; got norm='l3'"),
         (
             lambda x, y, s: mcshane_extension(x, y, s, envelope="both"),
             "envelope must be one of largest, smallest, mean; got envelope='both'",

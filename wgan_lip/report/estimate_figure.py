@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from wgan_lip.report.estimate_history import EstimateRow
-from wgan_lip.report.figures import step_axes
+from wgan_lip.report.figures import draw_curve, step_axes
 
 
 def estimate_figure(rows: Sequence[EstimateRow], title: str = "") -> Figure:
@@ -23,6 +23,8 @@ def estimate_figure(rows: Sequence[EstimateRow], title: str = "") -> Figure:
         axes.axhspan(last.truth - error, last.truth + error, color="0.85", lw=0, zorder=0)
         axes.axhline(last.truth, color="0.15", lw=1.2, label="truth: W1 of the distributions")
     if last.exact is not None:
+        error = 2 * (last.exact_standard_error or 0.0)
+        axes.axhspan(last.exact - error, last.exact + error, color="tab:blue", alpha=0.12, lw=0, zorder=0)
         axes.axhline(last.exact, color="tab:blue", ls="--", lw=1.2, label="exact W1 of a part of the samples")
     _draw(
         axes,
@@ -49,7 +51,4 @@ def _draw(
     ]
     if points:
         steps, values, errors = (list(column) for column in zip(*points, strict=True))
-        low = [value - 2 * error for value, error in zip(values, errors, strict=True)]
-        high = [value + 2 * error for value, error in zip(values, errors, strict=True)]
-        axes.fill_between(steps, low, high, color=color, alpha=0.2, lw=0)
-        axes.plot(steps, values, color=color, marker="o", ms=3, label=label)
+        draw_curve(axes, steps, values, errors, label, color=color, marker="o", ms=3)

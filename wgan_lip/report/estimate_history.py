@@ -24,6 +24,8 @@ class EstimateRow:
     certified: float | None
     cosine: float | None
     l2: float | None
+    exact_standard_error: float | None = None
+    noise_floor_standard_error: float | None = None
 
 
 def read_estimates(metrics_csv: Path) -> list[EstimateRow]:
@@ -51,8 +53,10 @@ def read_estimates(metrics_csv: Path) -> list[EstimateRow]:
             truth_standard_error=value("w1/truth_standard_error"),
             error=value("w1/error"),
             exact=value("w1/exact"),
+            exact_standard_error=value("w1/exact_standard_error"),
             gap=value("w1/gap"),
             noise_floor=value("w1/noise_floor"),
+            noise_floor_standard_error=value("w1/noise_floor_standard_error"),
             certified=value("lipschitz/certified"),
             cosine=value("gradient/cosine"),
             l2=value("gradient/l2"),

@@ -27,6 +27,9 @@ class Row:
     seconds: float
     exact_lower: float | None = None
     exact_upper: float | None = None
+    exact_standard_error: float | None = None
+    noise_floor_standard_error: float | None = None
+    averaged_standard_error: float | None = None
 
 
 def read_history(metrics_csv: Path) -> list[Row]:
@@ -43,16 +46,19 @@ def read_history(metrics_csv: Path) -> list[Row]:
         Row(
             generator_step=int(record["generator_step"]),
             exact=_known(record, "w1/exact"),
+            exact_standard_error=_known(record, "w1/exact_standard_error"),
             exact_lower=_known(record, "w1/exact_lower"),
             exact_upper=_known(record, "w1/exact_upper"),
             critic=_known(record, "w1/critic"),
             uncertified=_known(record, "w1/uncertified"),
             gap_relative=_known(record, "w1/gap_relative"),
             noise_floor=_known(record, "w1/noise_floor"),
+            noise_floor_standard_error=_known(record, "w1/noise_floor_standard_error"),
             population_lower=_known(record, "w1/population_lower"),
             population_upper=_known(record, "w1/population_upper"),
             certified=_known(record, "lipschitz/certified"),
             averaged=_known(record, "w1_averaged/exact"),
+            averaged_standard_error=_known(record, "w1_averaged/exact_standard_error"),
             seconds=float(record["w1/seconds"]),
         )
         for record in read_records(metrics_csv, "w1/seconds")

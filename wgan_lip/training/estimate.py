@@ -48,8 +48,10 @@ class Estimate:
         certified: L, the critic's certified Lipschitz constant.
         exact_n: how many of the held-out samples ``exact`` is about.
         exact: W1 of these samples, exactly.
+        exact_standard_error: by how much it changes with the draw of the samples; see ``W1Result.standard_error``.
         gap: ``exact`` less the proven estimate on the very same samples; never negative beyond rounding.
         noise_floor: exact W1 of as many samples of P against others of P.
+        noise_floor_standard_error: likewise.
         population_lower: lower confidence bound of W1(P, Q), by the critic.
         population_upper: upper one, by the exact W1; None where the supports' diameter is not known.
         gradient_norm: mean norm of the critic's gradient on P.
@@ -70,8 +72,10 @@ class Estimate:
     certified: float | None
     exact_n: int
     exact: float | None
+    exact_standard_error: float | None
     gap: float | None
     noise_floor: float | None
+    noise_floor_standard_error: float | None
     population_lower: float | None
     population_upper: float | None
     gradient_norm: float
@@ -93,7 +97,7 @@ class Estimate:
         if self.truth is not None:
             parts.append(f"truth {self.truth:.4f}" + (f" ± {se:.4f}" if (se := self.truth_standard_error) else ""))
         if self.exact is not None:
-            parts.append(f"W1 of {self.exact_n} samples {self.exact:.4f}")
+            parts.append(f"W1 of {self.exact_n} samples {self.exact:.4f} ± {self.exact_standard_error:.4f}")
         if self.gradient_cosine is not None:
             parts.append(f"cosine {self.gradient_cosine:.3f}")
         return ", ".join(parts)
@@ -116,8 +120,10 @@ _KEYS = {
     "truth_standard_error": "w1/truth_standard_error",
     "error": "w1/error",
     "exact": "w1/exact",
+    "exact_standard_error": "w1/exact_standard_error",
     "gap": "w1/gap",
     "noise_floor": "w1/noise_floor",
+    "noise_floor_standard_error": "w1/noise_floor_standard_error",
     "population_lower": "w1/population_lower",
     "population_upper": "w1/population_upper",
     "seconds": "w1/seconds",
@@ -186,8 +192,10 @@ def score_heldout(critic: nn.Module, heldout: HeldOut, confidence: float = 0.95)
         certified=certificate.bound if certificate else None,
         exact_n=heldout.exact_n,
         exact=heldout.exact.value if heldout.exact else None,
+        exact_standard_error=heldout.exact.standard_error if heldout.exact else None,
         gap=proven.gap if proven else None,
-        noise_floor=heldout.noise_floor,
+        noise_floor=heldout.noise_floor.value if heldout.noise_floor else None,
+        noise_floor_standard_error=heldout.noise_floor.standard_error if heldout.noise_floor else None,
         population_lower=proven.lower if proven else None,
         population_upper=_upper(heldout, confidence),
         gradient_norm=figures.norm,

@@ -21,10 +21,9 @@ from wgan_lip.training.scores import (
     slope,
 )
 from wgan_lip.transport import (
-    McShaneExtension,
     Norm,
     Team,
-    mcshane_extension,
+    c_transform,
     population_lower,
     population_upper,
     wasserstein1,
@@ -47,6 +46,7 @@ class Evaluation:
 
     Attributes:
         exact: W1 of n held-out real and n generated samples, exactly.
+        exact_standard_error: by how much it changes with the draw of the samples; see ``W1Result.standard_error``.
         exact_lower: proven lower bound of it, where ``exact`` is not known.
         exact_upper: proven upper bound of it, where ``exact`` is not known.
         critic: ``(mean f(real) - mean f(fake)) / L`` on them: a proven lower bound of ``exact``.
@@ -55,6 +55,7 @@ class Evaluation:
         gap_relative: ``gap / exact``.
         noise_floor: exact W1 of the same held-out samples and n real samples of the training split:
             what a perfect generator would score at this n. None where time did not suffice for it.
+        noise_floor_standard_error: by how much it changes with the draw of the samples.
         population_lower: lower confidence bound of the W1 of the *distributions*, by the critic.
         population_upper: upper confidence bound of it; None where the supports' diameter is not known.
         certified: L, the critic's certified Lipschitz constant.
@@ -62,6 +63,7 @@ class Evaluation:
     """
 
     exact: float | None
+    exact_standard_error: float | None
     exact_lower: float | None
     exact_upper: float | None
     critic: float | None
@@ -69,6 +71,7 @@ class Evaluation:
     gap: float | None
     gap_relative: float | None
     noise_floor: float | None
+    noise_floor_standard_error: float | None
     population_lower: float | None
     population_upper: float | None
     certified: float | None
@@ -87,8 +90,11 @@ class Evaluation:
 
     def describe(self) -> str:
         """One line: the exact W1 with its noise floor, the critic's bound and their relative gap."""
-        floor = "unknown" if self.noise_floor is None else f"{self.noise_floor:.3f}"
-        parts = [f"W1 {'exact ' if self.exact is not None else ''}{self._exact()} (noise floor {floor})"]
+        floor = "unknown"
+        if self.noise_floor is not None:
+            floor = f"{self.noise_floor:.3f} ± {self.noise_floor_standard_error:.3f}"
+        exact = self._exact() if self.exact is None else f"exact {self._exact()} ± {self.exact_standard_error:.3f}"
+        parts = [f"W1 {exact} (noise floor {floor})"]
         if self.critic is not None:
             parts.append(f"critic ≥ {self.critic:.3f}")
         if self.gap_relative is not None:
@@ -119,11 +125,11 @@ def evaluate(
     bounds: tuple[float, float] | None = None,
     fake_bounds: tuple[float, float] | None = None,
     confidence: float = 0.95,
-    previous: McShaneExtension | None = None,
-    noise_floor: float | None = None,
+    same_real: Evaluation | None = None,
+    real_potential: FloatArray | None = None,
     time_budget: float | None = None,
     team: Team | None = None,
-) -> tuple[Evaluation, McShaneExtension]:
+) -> tuple[Evaluation, FloatArray]:
     """Set a critic's estimate against the exact W1 of the same samples.
 
     The critic is copied to float64 on the CPU, certified there and scored there, so that the
@@ -140,13 +146,14 @@ def evaluate(
             for the population bracket.
         fake_bounds: likewise of generated samples, whatever the weights of the generator.
         confidence: of the population bracket.
-        previous: the exact critic of an earlier evaluation, from whose potentials the solver may start.
-        noise_floor: where it is known already, of the very same ``real`` and ``other_real``.
+        same_real: an earlier evaluation with the very same ``real`` and ``other_real``, whose noise floor, if it has
+            one, is taken over.
+        real_potential: what an earlier evaluation with the very same ``real`` returned: the solver may start there.
         time_budget: seconds that the solver may take, for the distance and the noise floor together.
         team: processes that price arcs with this one, their leader.
 
     Returns:
-        The comparison, and the exact critic of these samples (the best one known, where time did not suffice).
+        The comparison, and an optimal potential on ``real``, shape (n,); the best one known, where time was too short.
 
     Raises:
         BrokenBoundError: the estimate exceeds the exact value by more than rounding.
@@ -166,11 +173,13 @@ def evaluate(
         check_norm_of(certificate, norm)
         scores = real_values * slope(certificate), fake_values * slope(certificate)
     end = None if time_budget is None else time.perf_counter() + time_budget
-    start_from = _nearest_potentials(scores, previous, real, fake)
+    start_from = _nearest_potentials(scores, real_potential, real, fake, norm)
     exact = wasserstein1(real, fake, norm=norm, initial_potentials=start_from, time_budget=_left(end), team=team)
-    if noise_floor is None:
+    if same_real is None or same_real.noise_floor is None:
         floor = wasserstein1(real, other_real, norm=norm, time_budget=_left(end), team=team)
-        noise_floor = floor.value if floor.exact else None
+        noise_floor, floor_error = (floor.value, floor.standard_error) if floor.exact else (None, None)
+    else:
+        noise_floor, floor_error = same_real.noise_floor, same_real.noise_floor_standard_error
     estimate = gap = lower = None
     if certificate is not None and scores is not None:
         estimate = float(scores[0].mean() - scores[1].mean())
@@ -181,6 +190,7 @@ def evaluate(
     upper = population_upper(exact.upper, len(real), len(fake), delta=delta, diameter=diameters).value
     evaluation = Evaluation(
         exact=exact.value if exact.exact else None,
+        exact_standard_error=exact.standard_error if exact.exact else None,
         exact_lower=None if exact.exact else exact.lower,
         exact_upper=None if exact.exact else exact.upper,
         critic=estimate,
@@ -188,12 +198,13 @@ def evaluate(
         gap=gap,
         gap_relative=None if gap is None else gap / exact.value if exact.value > 0 else 0.0,
         noise_floor=noise_floor,
+        noise_floor_standard_error=floor_error,
         population_lower=lower,
         population_upper=upper if math.isfinite(upper) else None,
         certified=certificate.bound if certificate else None,
         seconds=time.perf_counter() - start,
     )
-    return evaluation, mcshane_extension(real, fake, exact, norm=norm)
+    return evaluation, exact.x_potential
 
 
 def _left(end: float | None) -> float | None:
@@ -202,16 +213,13 @@ def _left(end: float | None) -> float | None:
 
 
 def _nearest_potentials(
-    critic: tuple[Tensor, Tensor] | None, previous: McShaneExtension | None, real: Tensor, fake: Tensor
+    critic: tuple[Tensor, Tensor] | None, real_potential: FloatArray | None, real: Tensor, fake: Tensor, norm: Norm
 ) -> tuple[FloatArray, FloatArray] | None:
-    """Potentials to start from: of the critic's scores and those of the last exact critic, what bounds more."""
-    scores = []
+    """Potentials to start from: the critic's scores, or those of an earlier evaluation, what bounds more."""
+    pairs = []
     if critic is not None:
-        scores.append((critic[0].numpy(), critic[1].numpy()))
-    if previous is not None:
-        scores.append((previous(real), previous(fake)))
-    if not scores:
-        return None
-    # Both functions are 1-Lipschitz, so both differences of means are lower bounds.
-    on_real, on_fake = max(scores, key=lambda pair: float(pair[0].mean() - pair[1].mean()))
-    return on_real, -on_fake
+        pairs.append((critic[0].numpy(), -critic[1].numpy()))
+    if real_potential is not None:
+        pairs.append((real_potential, c_transform(fake, real, real_potential, norm=norm)))
+    # Both are feasible, so both values are lower bounds.
+    return max(pairs, key=lambda pair: float(pair[0].mean() + pair[1].mean()), default=None)

@@ -1,7 +1,7 @@
 """The exact Wasserstein-1 distance beside the critic's estimate, while the GAN trains."""
 
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import torch
 from pytorch_lightning import LightningModule, Trainer
@@ -15,7 +15,7 @@ from wgan_lip.training.probe import try_network
 from wgan_lip.training.ranks import Ranks
 from wgan_lip.training.stepped import SteppedModule
 from wgan_lip.training.wgan import WassersteinGAN
-from wgan_lip.transport import McShaneExtension, Norm
+from wgan_lip.transport import Norm
 from wgan_lip.transport.norm import check_norm
 
 
@@ -26,8 +26,9 @@ class ExactW1(EvaluateEverySteps):
     ``n`` generated samples and logs ``w1/exact``, ``w1/critic``, ``w1/gap``, ``w1/gap_relative``,
     ``w1/noise_floor``, ``w1/population_lower``, ``w1/population_upper``, ``w1/seconds`` and
     ``lipschitz/certified`` (see :class:`Evaluation`). In ``validate`` and ``test`` it does so once.
-    Each solve starts from the critic's values or from the last evaluation, whichever is nearer. What is not proven or
-    not known is not logged; ``w1/uncertified`` is the estimate of a critic that is not proven 1-Lipschitz.
+    Each solve starts from the critic's values or, unless samples are drawn anew, from the last evaluation, whichever is
+    nearer; what it needs of that is in the checkpoint, so that a resumed run finds the same potentials. What is not
+    proven or not known is not logged; ``w1/uncertified`` is the estimate of a critic that is not proven 1-Lipschitz.
 
     Where the module keeps an average of the generator, the same is logged of its samples, from the same noise, as
     ``w1_averaged/exact`` and so on.
@@ -83,8 +84,9 @@ class ExactW1(EvaluateEverySteps):
         self.confidence = confidence
         self.redraw = redraw
         self.time_budget = time_budget
-        self._noise_floor: float | None = None
-        self._exact_critics: dict[int, McShaneExtension] = {}
+        self._same_real: Evaluation | None = None
+        # Of the real samples, and of the averaged generator's after the generator's.
+        self._real_potentials: list[Tensor] = []
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         module, data = _module(pl_module), _data(trainer)
@@ -94,7 +96,7 @@ class ExactW1(EvaluateEverySteps):
                     f"ExactW1 needs n={self.n} samples of the {split} split; "
                     f"{type(data).__name__} has {data.size(split)}: lower n (in a config, exact_w1.n)"
                 )
-        self._noise_floor = None
+        self._same_real = None
         # Networks for other samples are found here, not in the middle of a step.
         made = try_network(module.generator, "generator", module.noise(1, "probe"))
         if tuple(made.shape[1:]) != tuple(data.sample_shape):
@@ -103,6 +105,14 @@ class ExactW1(EvaluateEverySteps):
                 f"{type(data).__name__}'s are {data.sample_shape}"
             )
         try_network(module.critic, "critic", torch.zeros(1, *data.sample_shape, dtype=made.dtype, device=made.device))
+
+    def state_dict(self) -> dict[str, Any]:
+        return {**super().state_dict(), "real_potentials": self._real_potentials}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict(state_dict)
+        # Older checkpoints lack them, and n may have been changed since.
+        self._real_potentials = [one for one in state_dict.get("real_potentials", []) if len(one) == self.n]
 
     def evaluate(self, trainer: Trainer, module: SteppedModule) -> "Evaluations":
         gan, data = _module(module), _data(trainer)
@@ -123,9 +133,9 @@ class ExactW1(EvaluateEverySteps):
     def _compare(
         self, data: SampleDataModule, gan: WassersteinGAN, real: Tensor, other_real: Tensor, *fakes: Tensor
     ) -> "Evaluations":
-        budget, found = self._budget(gan.ranks), []
+        budget, found, potentials = self._budget(gan.ranks), [], []
         for i, fake in enumerate(fakes):
-            evaluation, exact_critic = evaluate(
+            evaluation, potential = evaluate(
                 gan.critic,
                 real,
                 fake,
@@ -134,17 +144,19 @@ class ExactW1(EvaluateEverySteps):
                 bounds=data.bounds,
                 fake_bounds=getattr(gan.generator, "bounds", None),
                 confidence=self.confidence,
-                previous=self._exact_critics.get(i),
-                noise_floor=self._noise_floor,
+                same_real=self._same_real,
+                real_potential=self._real_potentials[i].numpy() if i < len(self._real_potentials) else None,
                 time_budget=None if budget is None else budget / len(fakes),
                 team=gan.ranks.team,
             )
             # Of real samples alone: the same for both generators, and throughout where nothing is drawn anew.
-            self._noise_floor = evaluation.noise_floor
-            self._exact_critics[i] = exact_critic
+            self._same_real = evaluation
             found.append(evaluation)
+            potentials.append(torch.from_numpy(potential))
         if self.redraw:
-            self._noise_floor = None
+            self._same_real = None
+        else:
+            self._real_potentials = potentials
         return Evaluations(*found)
 
     def _budget(self, ranks: Ranks) -> float | None:

@@ -34,7 +34,7 @@ class HeldOut:
     truth: Truth | None
     exact_n: int
     exact: W1Result | None
-    noise_floor: float | None
+    noise_floor: W1Result | None
     gradient_x: Tensor
     gradient: Tensor | None
 
@@ -64,7 +64,7 @@ def draw_heldout(pair: Pair, n: int = 16_384, exact_n: int = 1024, seed: int = 0
         truth=pair.w1() if pair.knows_w1 else None,
         exact_n=exact_n,
         exact=wasserstein1(first[0], first[1], norm=pair.norm) if exact_n else None,
-        noise_floor=wasserstein1(first[0], first[2], norm=pair.norm).value if exact_n else None,
+        noise_floor=wasserstein1(first[0], first[2], norm=pair.norm) if exact_n else None,
         gradient_x=gradient_x,
         gradient=pair.potential_gradient(gradient_x) if pair.knows_potential else None,
     )

@@ -2,7 +2,7 @@
 
 from wgan_lip.transport.curve import W1Curve, w1_curve
 from wgan_lip.transport.exact import Method, wasserstein1
-from wgan_lip.transport.mcshane import McShaneExtension, mcshane_extension
+from wgan_lip.transport.mcshane import McShaneExtension, c_transform, mcshane_extension
 from wgan_lip.transport.messages import ServerError
 from wgan_lip.transport.noise_floor import NoiseFloor, noise_floor
 from wgan_lip.transport.norm import Norm
@@ -30,6 +30,7 @@ __all__ = [
     "UpperBound",
     "W1Curve",
     "W1Result",
+    "c_transform",
     "mcshane_extension",
     "noise_floor",
     "population_bracket",

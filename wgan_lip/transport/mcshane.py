@@ -68,10 +68,10 @@ class McShaneExtension:
         return (self._largest(points) + self._smallest(points)) / 2
 
     def _largest(self, z: FloatArray) -> FloatArray:
-        return _lowest_cone(z, self.y, -self.y_potential, self.norm)
+        return _c_transform(z, self.y, self.y_potential, self.norm)
 
     def _smallest(self, z: FloatArray) -> FloatArray:
-        return -_lowest_cone(z, self.x, -self.x_potential, self.norm)
+        return -_c_transform(z, self.x, self.x_potential, self.norm)
 
 
 def mcshane_extension(
@@ -114,16 +114,50 @@ def mcshane_extension(
     return McShaneExtension(x_points, y_points, solution.x_potential, solution.y_potential, norm, envelope)
 
 
-def _lowest_cone(z: FloatArray, apexes: FloatArray, heights: FloatArray, norm: Norm) -> FloatArray:
-    """``min_j |z - apexes[j]| + heights[j]``, shape (k,)."""
+def c_transform(x: Samples, y: Samples, y_potential: FloatArray, *, norm: Norm = "l2") -> FloatArray:
+    """The largest potential on x that is feasible with a given one on y.
+
+    ``f(x_i) = min_j |x_i - y_j| - g(y_j)``
+
+    Computed in float64 and rounded down, so that ``f(x_i) + g(y_j) <= |x_i - y_j|`` holds for the true distances, and
+    the value of both is a lower bound of W1 whatever g is.
+
+    Args:
+        x: shape (n, ...).
+        y: shape (m, ...), of the same dimension.
+        y_potential: any function on y, shape (m,).
+        norm: the ground norm.
+
+    Returns:
+        Shape (n,), in the units of the samples.
+
+    Raises:
+        ValueError: bad samples, a potential of another length, distances that overflow, an unknown norm.
+
+    Source:
+        Peyre, Cuturi, "Computational Optimal Transport", 2019, equation (5.1).
+
+    Example:
+        >>> c_transform(np.array([0.0, 5.0]), np.array([1.0, 2.0]), np.array([0.0, 0.5]))
+        array([1. , 2.5])
+    """
+    check_norm(norm)
+    x_points, y_points = as_pair(x, y)
+    if y_potential.shape != (len(y_points),):
+        raise ValueError(f"y_potential must have shape ({len(y_points)},); got {y_potential.shape}")
+    return _c_transform(x_points, y_points, y_potential, norm)
+
+
+def _c_transform(z: FloatArray, apexes: FloatArray, potential: FloatArray, norm: Norm) -> FloatArray:
+    """The same, unchecked: the lowest of the cones that stand on the apexes, shape (k,)."""
     scale = 2.0 ** (math.frexp(max(np.abs(z).max(), np.abs(apexes).max()))[1] - 1)
-    z, apexes, heights = z / scale, apexes / scale, heights / scale
+    z, apexes, potential = z / scale, apexes / scale, potential / scale
     pricer = Pricer(z, apexes, norm, accurate_level(norm, z.shape[1]), apexes.mean(axis=0))
-    lowest = pricer.transform(-heights, _CONES)
+    lowest = pricer.transform(potential, _CONES)
     values, rest = lowest.potential, np.flatnonzero(~lowest.attained)
     if len(rest):
         # Many cones that nearly meet: differences of coordinates tell them apart.
-        values[rest] = Pricer(z[rest], apexes, norm, "difference64", apexes[0]).transform(-heights, _CONES).potential
+        values[rest] = Pricer(z[rest], apexes, norm, "difference64", apexes[0]).transform(potential, _CONES).potential
     with np.errstate(over="ignore"):
         values = values * scale
     if not np.isfinite(values).all():

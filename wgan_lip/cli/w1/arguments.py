@@ -21,6 +21,7 @@ what is printed:
   A, B          how many points of which shape, and whether they are images that were scaled
   W1            the distance between the two samples, which a transport plan and dual potentials prove to 1e-9. If the
                 time or memory budget ends the solve early, it is marked NOT EXACT, and there are proven bounds only.
+                After ±: its standard error, if the points of A and B are independent samples.
   proof gap     by how much the plan's cost exceeds what the potentials prove
   sliced W1     mean W1 of projections on random lines, a lower and cheaper distance
   noise floor   exact W1 between two disjoint parts of the same set: what sampling alone produces. A W1 at its floor

@@ -39,6 +39,7 @@ def as_json(comparison: Comparison) -> str:
         "seed": c.options.seed,
         "exact": result.exact,
         "value": result.value if result.exact else None,
+        "standard_error": result.standard_error if result.exact else None,
         "lower": result.lower,
         "upper": result.upper,
         "gap_relative": _gap(c),
@@ -118,7 +119,9 @@ def _sets(c: Comparison) -> _Rows:
 def _distance(c: Comparison) -> _Rows:
     result = c.result
     if result.exact:
-        value = f"{result.value:.10g} ({result.norm}, exact for these points)"
+        error = result.standard_error
+        draw = "" if math.isnan(error) else f"; ± {error:.2g} from draw to draw of independent points"
+        value = f"{result.value:.10g} ({result.norm}, exact for these points{draw})"
     else:
         value = (
             f"NOT EXACT: the budget ran out; {at_least(result.lower, 10)} ≤ W1 ≤ {at_most(result.upper, 10)} is proven"

@@ -7,7 +7,7 @@ from wgan_lip.report.page.common_panels import certificate_panel, gradient_panel
 from wgan_lip.report.page.panel import BLUE, BROWN, GREEN, GREY, ORANGE, PURPLE, Panel, two_errors
 from wgan_lip.report.page.run import RunRecord
 from wgan_lip.report.page.story import Card, Story
-from wgan_lip.report.page.words import number, with_error
+from wgan_lip.report.page.words import with_error
 from wgan_lip.rounded import lipschitz_bound
 
 
@@ -66,8 +66,11 @@ def _main_panel(rows: Sequence[EstimateRow]) -> Panel:
         markers=False,
         spread=two_errors([row.truth for row in rows], errors) if any(errors) else None,
     )
-    panel.line("exact W1 of a part of the samples", steps, [row.exact for row in rows], BLUE, "dashdot", markers=False)
-    panel.line("noise floor: P against P", steps, [row.noise_floor for row in rows], GREY, "dash", markers=False)
+    exact, floor = [row.exact for row in rows], [row.noise_floor for row in rows]
+    of_exact = two_errors(exact, [row.exact_standard_error for row in rows])
+    of_floor = two_errors(floor, [row.noise_floor_standard_error for row in rows])
+    panel.line("exact W1 of a part of the samples", steps, exact, BLUE, "dashdot", markers=False, spread=of_exact)
+    panel.line("noise floor: P against P", steps, floor, GREY, "dash", markers=False, spread=of_floor)
     panel.line(
         "critic's proven estimate",
         steps,
@@ -125,9 +128,8 @@ def _cards(row: EstimateRow) -> list[Card]:
         note = "with its standard error" if row.truth_standard_error else "closed form"
         cards.append(Card("truth", with_error(row.truth, row.truth_standard_error), note, proven=True))
     if row.exact is not None:
-        cards.append(
-            Card("exact W1 of samples", number(row.exact), f"noise floor {number(row.noise_floor)}", proven=True)
-        )
+        exact, floor = _exact_and_floor(row)
+        cards.append(Card("exact W1 of samples", exact, f"noise floor {floor}", proven=True))
     if row.certified is not None:
         cards.append(Card("Lipschitz constant", f"≤ {lipschitz_bound(row.certified)}", "of the critic", proven=True))
     return cards
@@ -153,8 +155,19 @@ def _sentences(row: EstimateRow, exact_n: int | None) -> list[str]:
         found.append(f"Truth, {with_error(row.truth, row.truth_standard_error)}: the W1 of this pair is {origin}.")
     if row.exact is not None:
         samples = "a part of the held-out samples" if not exact_n else f"{exact_n} held-out samples of each side"
+        exact, floor = _exact_and_floor(row)
         found.append(
-            f"Exact W1, {number(row.exact)}: of {samples}, with a checked proof; in expectation it exceeds the W1 of "
-            f"the distributions, as P against itself scores {number(row.noise_floor)} at that size."
+            f"Exact W1, {exact}: of {samples}, with a checked proof; in expectation it exceeds the W1 of "
+            f"the distributions, as P against itself scores {floor} at that size; ± is the standard error of drawing "
+            "the samples."
         )
     return found
+
+
+def _exact_and_floor(row: EstimateRow) -> tuple[str, str]:
+    """The exact W1 of samples and its noise floor, which are known together."""
+    exact, floor = row.exact, row.noise_floor
+    return (
+        "unknown" if exact is None else with_error(exact, row.exact_standard_error),
+        "unknown" if floor is None else with_error(floor, row.noise_floor_standard_error),
+    )

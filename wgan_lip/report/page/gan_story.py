@@ -11,10 +11,10 @@ from wgan_lip.report.page.common_panels import (
     times_panel,
     training_panel,
 )
-from wgan_lip.report.page.panel import BLUE, BROWN, GREEN, GREY, ORANGE, PURPLE, Panel
+from wgan_lip.report.page.panel import BLUE, BROWN, GREEN, GREY, ORANGE, PURPLE, Panel, two_errors
 from wgan_lip.report.page.run import RunRecord
 from wgan_lip.report.page.story import Card, Story
-from wgan_lip.report.page.words import interval, number
+from wgan_lip.report.page.words import interval, number, with_error
 from wgan_lip.rounded import at_least, lipschitz_bound
 
 _FEATURES = (
@@ -24,6 +24,8 @@ _FEATURES = (
     ("coverage", "Coverage of features", "share of real images that have a generated one near"),
     ("density", "Density of features", "how many real neighbourhoods hold a generated image; 1 for real ones"),
 )
+# Numbers of a row that have a standard error.
+_WITH_ERRORS = ("exact", "averaged", "noise_floor")
 
 
 def gan_story(run: RunRecord) -> Story:
@@ -87,9 +89,14 @@ def _main_panel(rows: Sequence[Row], confidence: float) -> Panel:
         [row.exact_lower for row in rows],
         [row.exact_upper for row in rows],
     )
-    panel.line("noise floor: real against real", steps, [row.noise_floor for row in rows], GREY, "dash", markers=False)
-    panel.line("exact W1", steps, [row.exact for row in rows], BLUE)
-    panel.line("exact W1, averaged generator", steps, [row.averaged for row in rows], GREEN, "dashdot")
+    exact, averaged, floors = ([getattr(row, name) for row in rows] for name in _WITH_ERRORS)
+    of_exact, of_averaged, of_floors = (
+        two_errors([getattr(row, name) for row in rows], [getattr(row, f"{name}_standard_error") for row in rows])
+        for name in _WITH_ERRORS
+    )
+    panel.line("noise floor: real against real", steps, floors, GREY, "dash", markers=False, spread=of_floors)
+    panel.line("exact W1", steps, exact, BLUE, spread=of_exact)
+    panel.line("exact W1, averaged generator", steps, averaged, GREEN, "dashdot", spread=of_averaged)
     panel.line("critic's proven bound", steps, [row.critic for row in rows], ORANGE)
     panel.line("critic's estimate, which proves nothing", steps, [row.uncertified for row in rows], PURPLE, "dot")
     return panel
@@ -162,12 +169,13 @@ def _cards(row: Row, n: int | None, confidence: float) -> list[Card]:
         ratio = (
             f"{row.exact / row.noise_floor:.3f} times the noise floor" if row.noise_floor else "no noise floor known"
         )
-        cards.append(Card(f"exact W1{samples}", number(row.exact), ratio, proven=True))
+        cards.append(Card(f"exact W1{samples}", with_error(row.exact, row.exact_standard_error), ratio, proven=True))
     else:
         ends = interval(row.exact_lower, row.exact_upper)
         cards.append(Card(f"W1{samples}", ends, "the time budget was spent; proven to lie there", proven=True))
     if row.noise_floor is not None:
-        cards.append(Card("noise floor", number(row.noise_floor), "real against real, same n", proven=True))
+        floor = with_error(row.noise_floor, row.noise_floor_standard_error)
+        cards.append(Card("noise floor", floor, "real against real, same n", proven=True))
     if row.critic is not None:
         cards.append(Card("critic's bound", f"≥ {at_least(row.critic)}", "on the same samples", proven=True))
     if row.uncertified is not None:
@@ -185,9 +193,10 @@ def _sentences(row: Row, n: int | None, confidence: float) -> list[str]:
     found = []
     if row.exact is not None:
         found.append(
-            f"Exact W1, {number(row.exact)}: the mean distance by which the cheapest transport plan moves {samples} "
-            "onto each other; the plan bounds it from above, potentials that were repaired to feasibility bound it "
-            "from below, and the two agree to rounding."
+            f"Exact W1, {with_error(row.exact, row.exact_standard_error)}: the mean distance by which the cheapest "
+            f"transport plan moves {samples} onto each other; the plan bounds it from above, potentials that were "
+            "repaired to feasibility bound it from below, and the two agree to rounding. ± is no doubt of that, but by "
+            "how much it changes with the draw of the samples: one standard error."
         )
     else:
         found.append(
@@ -209,9 +218,9 @@ def _sentences(row: Row, n: int | None, confidence: float) -> list[str]:
         apart = row.exact - row.noise_floor
         seen = f"the exact value exceeds it by {number(apart)}" if apart > 0 else "the exact value does not exceed it"
         found.append(
-            f"Noise floor, {number(row.noise_floor)}: real samples are that far from other real ones at the same n; "
-            f"{seen}, and no more than that is to be seen of the generator with so many samples. Both change with the "
-            "draw."
+            f"Noise floor, {with_error(row.noise_floor, row.noise_floor_standard_error)}: real samples are that far "
+            f"from other real ones at the same n; {seen}, and no more than that is to be seen of the generator with so "
+            "many samples."
         )
     if row.population_upper is not None:
         found.append(

@@ -107,6 +107,8 @@ class Panel:
         if all(value is None for value in y):
             return
         shown = f"%{{y:{NUMBER}}}"
+        if spread is not None and not any(spread):
+            spread = None
         if spread is not None:
             known = [ends or (None, None) for ends in spread]
             self._band(x, [low for low, _ in known], [high for _, high in known], color)
