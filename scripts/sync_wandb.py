@@ -16,9 +16,9 @@ from pathlib import Path
 
 from wgan_lip.training.wandb_parts import read_part, wandb_parts
 
-# What ``wandb sync`` notes in its log of a part whose end was never written. It tells the terminal as well, but not
-# where it is done before it asks itself for its messages.
-_CUT_OFF = "error getting next record"
+# What ``wandb sync`` notes in its log, and tells the terminal, of a part whose end was never written. Either may be
+# missing: it may be done before it asks itself for its messages, or gone before its log is on the disk.
+_CUT_OFF = ("error getting next record", "ends with an incomplete record")
 
 
 def sync_run(folder: Path, killed: bool) -> tuple[int, str | None]:
@@ -48,7 +48,7 @@ def sync_run(folder: Path, killed: bool) -> tuple[int, str | None]:
             noted = "".join(path.read_text(errors="replace") for path in Path(logs).rglob("*.log"))
         if not mark.exists():
             said = done.stdout + done.stderr
-            if _CUT_OFF not in noted:
+            if not any(sign in noted + said for sign in _CUT_OFF):
                 return sent, f"{part}: {said.strip().splitlines()[-1] if said.strip() else 'wandb sync failed'}"
             mark.touch()
         sent += 1

@@ -79,6 +79,7 @@ def estimate_table(rows: Sequence[EstimateRow], name: str) -> Table:
     }
     table = _filled(f"{name}: W1 on held-out samples", columns)
     table.caption = ". ".join(filter(None, (_caption(rows[-1]), left_out(len(rows)))))
+    table.min_width = min(_WIDTH, len(table.caption))
     return table
 
 
