@@ -25,7 +25,8 @@ class Summary:
         standard_error: sampling error of one estimate, the root of the mean square over the seeds.
         estimates: one a seed.
         truth: W1 of the distributions.
-        exact: W1 of samples, mean over the seeds.
+        exact: W1 of samples, mean over the seeds; they share them.
+        exact_standard_error: by how much it changes with the draw of the samples.
         cosine: of the gradient with an optimal one, mean.
         l2: mean squared distance of the gradients, mean.
         certified: the largest certified constant; None if none is known.
@@ -44,6 +45,7 @@ class Summary:
     estimates: tuple[float, ...]
     truth: float | None
     exact: float | None
+    exact_standard_error: float | None
     cosine: float | None
     l2: float | None
     certified: float | None
@@ -91,6 +93,7 @@ def _summary(pair: str, critic: str, done: list[Outcome], failed: list[Failure])
         estimates=tuple(values),
         truth=_mean(_known([e.truth for e in estimates])),
         exact=_mean(_known([e.exact for e in estimates])),
+        exact_standard_error=_mean(_known([e.exact_standard_error for e in estimates])),
         cosine=_mean(_known([e.gradient_cosine for e in estimates])),
         l2=_mean(_known([e.gradient_l2 for e in estimates])),
         certified=max(_known(constants)) if constants and None not in constants else None,

@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from rich.table import Table
 
 from wgan_lip.comparison import Outcome, Summary
+from wgan_lip.report.table import with_error
 
 _PROVEN, _UNPROVEN = "tab:orange", "0.5"
 
@@ -42,17 +43,18 @@ def _table(summaries: Sequence[Summary], title: str) -> Table:
 
 def _caption(summaries: Sequence[Summary]) -> str:
     """What all critics of one pair have in common, and what is to be said of some."""
-    truth, exact = _shared(summaries, "truth"), _shared(summaries, "exact")
-    lines = ["mean ± standard deviation over seeds, se: sampling error of one", ", ".join(_references(truth, exact))]
+    lines = ["mean ± standard deviation over seeds, se: sampling error of one", ", ".join(_references(summaries))]
     if any(s.mean is not None and not s.is_proven for s in summaries):
         lines.append("? no proven bound: not certified to be 1-Lipschitz, the raw estimate proves nothing")
     lines += [f"{s.critic}: {s.failed} failed: {s.error}" for s in summaries if s.error]
     return "\n".join(line for line in lines if line)
 
 
-def _references(truth: float | None, exact: float | None) -> list[str]:
+def _references(summaries: Sequence[Summary]) -> list[str]:
+    truth, exact = _shared(summaries, "truth"), _shared(summaries, "exact")
     known = [f"truth {truth:.4f}"] if truth is not None else []
-    return known + ([f"exact W1 of samples {exact:.4f}"] if exact is not None else [])
+    exact_text = with_error(exact, _shared(summaries, "exact_standard_error"))
+    return known + ([f"exact W1 of samples {exact_text}"] if exact_text else [])
 
 
 def _shared(summaries: Sequence[Summary], name: str) -> float | None:
@@ -109,7 +111,7 @@ def _panel(axes: Axes, summaries: Sequence[Summary], title: str) -> None:
     _rows(axes, len(summaries))
     axes.set_yticks(range(len(summaries)), [s.critic for s in summaries])
     axes.set_xlabel("estimate of W1")
-    axes.set_title("; ".join([title, *_references(truth, exact)]), loc="left", fontsize="medium")
+    axes.set_title("; ".join([title, *_references(summaries)]), loc="left", fontsize="medium")
 
 
 def _cosines(axes: Axes, summaries: Sequence[Summary]) -> None:

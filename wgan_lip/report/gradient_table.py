@@ -4,6 +4,7 @@ from rich.table import Table
 
 from wgan_lip.report.gradient_summary import NetworkSummary
 from wgan_lip.report.layer_labels import place_labels
+from wgan_lip.report.table import widen_for_caption
 
 
 def gradient_tables(network: NetworkSummary) -> list[Table]:
@@ -34,6 +35,7 @@ def _norms(network: NetworkSummary) -> Table:
     for i, label in enumerate(labels):
         layers = [points.layers[i] for points in network.points]
         table.add_row(label, *(f"{layer.mean:.4f} ± {layer.standard_error:.4f}" for layer in layers))
+    widen_for_caption(table)
     return table
 
 

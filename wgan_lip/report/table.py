@@ -79,8 +79,18 @@ def estimate_table(rows: Sequence[EstimateRow], name: str) -> Table:
     }
     table = _filled(f"{name}: W1 on held-out samples", columns)
     table.caption = ". ".join(filter(None, (_caption(rows[-1]), left_out(len(rows)))))
-    table.min_width = min(_WIDTH, len(table.caption))
+    widen_for_caption(table)
     return table
+
+
+def widen_for_caption(table: Table) -> None:
+    """Make a narrow table as wide as its caption, or as a terminal, so that the caption is not broken into many lines.
+
+    Args:
+        table: its columns are there.
+    """
+    longest = max(map(len, str(table.caption or "").splitlines()), default=0)
+    table.min_width = min(_WIDTH, longest)
 
 
 def _caption(row: EstimateRow) -> str:

@@ -72,16 +72,17 @@ class Estimate:
     certified: float | None
     exact_n: int
     exact: float | None
-    exact_standard_error: float | None
     gap: float | None
     noise_floor: float | None
-    noise_floor_standard_error: float | None
     population_lower: float | None
     population_upper: float | None
     gradient_norm: float
     gradient_cosine: float | None
     gradient_l2: float | None
     seconds: float
+    # Comparisons that were begun before these were known lack them.
+    exact_standard_error: float | None = None
+    noise_floor_standard_error: float | None = None
 
     def metrics(self) -> dict[str, float]:
         """The known values by the names under which they are logged."""
@@ -97,7 +98,8 @@ class Estimate:
         if self.truth is not None:
             parts.append(f"truth {self.truth:.4f}" + (f" ± {se:.4f}" if (se := self.truth_standard_error) else ""))
         if self.exact is not None:
-            parts.append(f"W1 of {self.exact_n} samples {self.exact:.4f} ± {self.exact_standard_error:.4f}")
+            error = "" if (se := self.exact_standard_error) is None else f" ± {se:.4f}"
+            parts.append(f"W1 of {self.exact_n} samples {self.exact:.4f}{error}")
         if self.gradient_cosine is not None:
             parts.append(f"cosine {self.gradient_cosine:.3f}")
         return ", ".join(parts)
