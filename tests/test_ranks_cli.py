@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli import DIGITS, SMALL
-from tests.metrics import rows
+from tests.metrics import assert_close, rows
 
 WGAN_LIP = Path(sys.executable).with_name("wgan-lip")
 SMALL_ON_TWO = [*SMALL, "--trainer.precision=64-true", "--wandb.mode=disabled"]
@@ -28,14 +28,6 @@ def start(runs: Path, *arguments: str, ranks: int = 2, largest_file: int | None 
         env={**os.environ, "GLOO_SOCKET_IFNAME": "lo"},
         preexec_fn=lambda: largest_file and resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file)),
     )
-
-
-def assert_close(ours: list[dict[str, str]], theirs: list[dict[str, str]]) -> None:
-    assert [row.keys() for row in ours] == [row.keys() for row in theirs]
-    for mine, other in zip(ours, theirs, strict=True):
-        for name, value in other.items():
-            # In float64 only the order of sums differs.
-            assert mine[name] == value == "" or float(mine[name]) == pytest.approx(float(value), rel=1e-9, abs=1e-11)
 
 
 def children(pid: int) -> list[int]:

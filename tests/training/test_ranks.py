@@ -12,7 +12,7 @@ import pytest
 import torch
 from pytorch_lightning.strategies import DDPStrategy, DeepSpeedStrategy, FSDPStrategy
 
-from tests.metrics import rows
+from tests.metrics import assert_close, rows
 from tests.training.family import FAMILY
 from tests.training.ranked import STEPS, train
 from wgan_lip.parts import Part, share_of
@@ -37,16 +37,6 @@ def launch(program: str, ranks: int, folder: Path, *arguments: str) -> subproces
     return subprocess.run(
         command, capture_output=True, text=True, timeout=280, env={**os.environ, "GLOO_SOCKET_IFNAME": "lo"}
     )
-
-
-def assert_close(ours: list[dict[str, str]], theirs: list[dict[str, str]]) -> None:
-    """The same rows; in float64 only the order of sums differs."""
-    assert [row.keys() for row in ours] == [row.keys() for row in theirs]
-    for mine, other in zip(ours, theirs, strict=True):
-        for name, value in other.items():
-            assert bool(mine[name]) == bool(value), name
-            if value:
-                assert float(mine[name]) == pytest.approx(float(value), rel=1e-9, abs=1e-11), name
 
 
 def weights(folder: Path, rank: int) -> dict[str, torch.Tensor]:
