@@ -21,7 +21,7 @@ from tests.slurm.jobs import PATIENCE, Job, client, environment
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(900)]
 
 # Long enough for something to happen to it meanwhile.
-LONG = {"long": {"critic": MLP, "steps": 2000}}
+LONG = {"long": {"critic": MLP, "steps": 4000}}
 ENDLESS = {"endless": {"critic": MLP, "steps": 100_000_000}}
 BROKEN = {
     "broken": {
@@ -156,9 +156,9 @@ def test_cells_whose_jobs_are_lost_are_run_again_and_the_numbers_are_those_of_pr
     critics = {**LONG, **CRITICS}
     command = Command(cluster, tmp_path / "slurm", critics, "--seeds=[0,1]", *by_slurm())
     with command.running() as process:
-        cancelled, killed = command.job(0), command.job(1)
-        client(cluster, "scancel", cancelled.number)
-        task = killed.task()
+        # At once, before it ends.
+        client(cluster, "scancel", command.job(0).number)
+        task = command.job(1).task()
         assert task is not None
         os.kill(task, signal.SIGKILL)
         status = command.end_of(process)
