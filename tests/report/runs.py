@@ -17,22 +17,26 @@ GAN_CONFIG = {
 
 def gan_rows() -> list[dict[str, Any]]:
     """A row of training and three evaluations, of which the second's time budget was spent."""
-    common = {"w1/noise_floor": 2.0, "w1/seconds": 0.25, "lipschitz/certified": 1.0000012}
+    floor = {"w1/noise_floor": 2.0, "w1/noise_floor_standard_error": 0.125}
+    common = {**floor, "w1/seconds": 0.25, "lipschitz/certified": 1.0000012}
+    first = {"w1/exact": 6.0, "w1/exact_standard_error": 0.05, "w1/critic": -1.0}
+    last = {"w1/exact": 3.0, "w1/exact_standard_error": 0.25, "w1/critic": 0.79999}
     gradients = {"gradient_norm/real/input": 0.75, "gradient_norm/real/input_standard_error": 0.01}
     layer = {"gradient_norm/real/1_GroupSort": 0.875, "gradient_norm/real/1_GroupSort_standard_error": 0.02}
     bracket = {"w1/population_lower": 0.6004, "w1/population_upper": 4.0001}
     return [
-        {"generator_step": 0, "critic_step": 0, "w1/exact": 6.0, "w1/critic": -1.0, **bracket, **common},
+        {"generator_step": 0, "critic_step": 0, **first, **bracket, **common},
         {"generator_step": 5, "critic_step": 15, "train/w1_critic": 1.5},
         {"generator_step": 10, "critic_step": 30, "w1/exact_lower": 2.5, "w1/exact_upper": 3.5, **common},
-        {"generator_step": 20, "critic_step": 60, "w1/exact": 3.0, "w1/critic": 0.79999, **bracket, **common},
+        {"generator_step": 20, "critic_step": 60, **last, **bracket, **common},
         {"generator_step": 20, "critic_step": 60, **gradients, **layer},
     ]
 
 
 def estimator_rows() -> list[dict[str, Any]]:
     """Two evaluations of a pair whose W1 is 1."""
-    common = {"w1/truth": 1.0, "w1/truth_standard_error": 0.0, "w1/exact": 1.05, "w1/noise_floor": 0.08}
+    errors = {"w1/exact_standard_error": 0.02, "w1/noise_floor_standard_error": 0.01}
+    common = {"w1/truth": 1.0, "w1/truth_standard_error": 0.0, "w1/exact": 1.05, "w1/noise_floor": 0.08, **errors}
     return [
         {"critic_step": 0, "gradient/norm": 0.2, "w1/critic": 0.25, "w1/standard_error": 0.01, **common},
         {

@@ -42,6 +42,8 @@ def test_the_table_shows_what_is_known():
         text.split()
     )
     assert "uncertified" not in text
+    # One sample has no standard error.
+    assert "samples 1.5000 (noise" in printed([replace(ROW, exact_standard_error=float("nan"))])
     unproven = replace(ROW, critic=None, error=None, gap=None, certified=None, uncertified=2.0, cosine=None, l2=None)
     text = printed([replace(unproven, truth=None, exact=None)])
     assert "uncertified" in text

@@ -146,14 +146,14 @@ def test_every_figure_has_its_numbers_as_a_table(tmp_path):
         "generator step",
         "90% bracket of the distributions' W1",
         "exact W1, proven to lie between (time budget spent)",
-        "noise floor: real against real",
-        "exact W1",
+        "noise floor: real against real [± 2 standard errors]",
+        "exact W1 [± 2 standard errors]",
         "critic's proven bound",
     ]
     assert rows == [
-        ["0", "0.6004 to 4.001", "", "2", "6", "-1"],
-        ["10", "", "2.5 to 3.5", "2", "", ""],
-        ["20", "0.6004 to 4.001", "", "2", "3", "0.8"],
+        ["0", "0.6004 to 4.001", "", "2 [1.75, 2.25]", "6 [5.9, 6.1]", "-1"],
+        ["10", "", "2.5 to 3.5", "2 [1.75, 2.25]", "", ""],
+        ["20", "0.6004 to 4.001", "", "2 [1.75, 2.25]", "3 [2.5, 3.5]", "0.8"],
     ]
 
 
@@ -276,7 +276,7 @@ def test_bounds_are_never_rounded_to_the_wrong_side():
 def test_errors_are_shown_to_two_digits():
     assert with_error(0.96254, 0.00423) == "0.9625 ± 0.0042"
     assert with_error(12.3456, 0.0) == "12.35"
-    assert with_error(12.3456, None) == "12.35"
+    assert with_error(12.3456, None) == with_error(12.3456, float("nan")) == "12.35"
 
 
 @pytest.mark.parametrize("n", [1, 2, 999, 1000, 1001, 100_000])

@@ -148,7 +148,7 @@ def test_a_figure_is_read_by_keyboard(opened, pages):
     page.keyboard.press("ArrowLeft")
     assert told.text_content() == (
         "generator step 10; exact W1, proven to lie between (time budget spent) 2.5 to 3.5; "
-        "noise floor: real against real 2"
+        "noise floor: real against real [± 2 standard errors] 2 [1.75, 2.25]"
     )
     page.keyboard.press("+")
     assert page.evaluate("document.getElementById('run0-w1')._fullLayout.xaxis.range[0]") > 0
@@ -195,7 +195,7 @@ def test_a_served_page_follows_its_run(opened, tmp_path):
             text = (folder / "metrics.csv").read_text()
             last = next(line for line in text.splitlines() if line.startswith("20,60,3.0"))
             (folder / "metrics.csv").write_text(text + last.replace("20,60,3.0", "40,120,2.5") + "\n")
-            until(page, "document.querySelector('.value').textContent === '2.5'")
+            until(page, "document.querySelector('.value').textContent === '2.50 ± 0.25'")
             assert page.evaluate("document.getElementById('run0-w1').data.at(-1).x") == [0, 10, 20, 40]
             # What was open stays open.
             assert page.locator("#run0-w1-numbers").get_attribute("open") is not None

@@ -1,5 +1,6 @@
 """The short tables at the end of a run."""
 
+import math
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -109,10 +110,11 @@ def with_error(value: float | None, error: float | None, digits: int = 4) -> str
 
     Args:
         value: the estimate.
-        error: its standard error; None where that is not known.
+        error: its standard error; None or NaN where that is not known.
         digits: after the point.
     """
-    return _number(value, f".{digits}f") + (f" ± {error:.{digits}f}" if value is not None and error is not None else "")
+    is_known = error is not None and not math.isnan(error)
+    return _number(value, f".{digits}f") + (f" ± {error:.{digits}f}" if value is not None and is_known else "")
 
 
 def _number(value: float | None, form: str) -> str:

@@ -72,8 +72,8 @@ def _main_panel(rows: Sequence[Row], confidence: float) -> Panel:
         "Estimated against exact Wasserstein-1 distance",
         "The critic's proven bound lies below the exact W1 of the same samples, always. The noise floor is what real "
         "images score against other real ones at the same n: near it, so many samples do not show what is wrong with "
-        "the generator, and pictures or more samples may. Shaded beside a line: two standard errors, by which it changes "
-        "with the draw of the samples. The wide band holds the W1 of the distributions with "
+        "the generator, and pictures or more samples may. Shaded beside a line: two standard errors, by which "
+        "it changes with the draw of the samples. The wide band holds the W1 of the distributions with "
         f"{confidence:.0%} confidence, at each step by itself.",
         "generator step",
         "Wasserstein-1 distance",

@@ -19,9 +19,9 @@ def with_error(value: float, standard_error: float | None) -> str:
 
     Args:
         value: the estimate.
-        standard_error: None where it is not known, 0 for a closed form.
+        standard_error: None or NaN where it is not known, 0 for a closed form.
     """
-    if not standard_error:
+    if not standard_error or not math.isfinite(standard_error):
         return number(value)
     digits = max(0, 1 - math.floor(math.log10(standard_error)))
     return f"{value:.{digits}f} ± {standard_error:.{digits}f}"
