@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from scripts.shared.processes import ROOT
 from scripts.shared.results import write_table
 from wgan_lip.report import Row, read_history, shown_rows
-from wgan_lip.report.table import with_error
+from wgan_lip.report.table import plus_minus
 
 # Runs by the names of their configs: where their figures go, and the page that shows their table.
 DOCS = {"digits": "demo", "fashion_mnist": "fashion_mnist"}
@@ -33,9 +33,9 @@ def markdown_table(rows: list[Row]) -> str:
     headings += ["critic ≥", "L ≤"]
     lines = [f"| {' | '.join(headings)} |", f"|{'--:|' * len(headings)}"]
     for row in shown_rows(rows):
-        cells = [f"{row.generator_step}", with_error(row.exact, row.exact_standard_error, 3)]
-        cells += [with_error(row.averaged, row.averaged_standard_error, 3)] if averaged else []
-        cells += [with_error(row.noise_floor, row.noise_floor_standard_error, 3)]
+        cells = [f"{row.generator_step}", plus_minus(row.exact, row.exact_standard_error, 3)]
+        cells += [plus_minus(row.averaged, row.averaged_standard_error, 3)] if averaged else []
+        cells += [plus_minus(row.noise_floor, row.noise_floor_standard_error, 3)]
         cells += [f"{row.exact / row.noise_floor:.3f}"]
         cells += [f"{row.critic:.4f}", f"{row.certified:.7f}"]
         lines.append(f"| {' | '.join(cells)} |")

@@ -277,6 +277,14 @@ def test_bounds_of_digits_reach_the_log(tmp_path):
     assert 0 <= metrics["w1/population_lower"] <= last.exact
 
 
+@pytest.mark.parametrize("state", [{}, {"real_potentials": [torch.zeros(49)]}])
+def test_a_checkpoint_of_another_n_or_of_before_potentials_were_kept_is_taken_up(state, tmp_path):
+    callback = ExactW1(every=5, n=50)
+    callback.load_state_dict({"last_step": -1, **state})
+    fit(tmp_path, callbacks=[callback])
+    assert [len(potential) for potential in callback.state_dict()["real_potentials"]] == [50]
+
+
 @pytest.mark.parametrize("redraw", [False, True])
 def test_the_same_samples_throughout_unless_they_are_drawn_anew(redraw, tmp_path):
     fit(tmp_path, callbacks=[ExactW1(every=5, n=50, redraw=redraw)])

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from rich.table import Table
 
 from wgan_lip.comparison import Outcome, Summary
-from wgan_lip.report.table import with_error
+from wgan_lip.report.table import plus_minus
 
 _PROVEN, _UNPROVEN = "tab:orange", "0.5"
 
@@ -53,7 +53,7 @@ def _caption(summaries: Sequence[Summary]) -> str:
 def _references(summaries: Sequence[Summary]) -> list[str]:
     truth, exact = _shared(summaries, "truth"), _shared(summaries, "exact")
     known = [f"truth {truth:.4f}"] if truth is not None else []
-    exact_text = with_error(exact, _shared(summaries, "exact_standard_error"))
+    exact_text = plus_minus(exact, _shared(summaries, "exact_standard_error"))
     return known + ([f"exact W1 of samples {exact_text}"] if exact_text else [])
 
 

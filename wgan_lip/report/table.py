@@ -38,11 +38,11 @@ def w1_table(rows: Sequence[Row]) -> Table:
     columns = {
         "step": [f"{row.generator_step}" for row in shown],
         "exact W1": [
-            with_error(row.exact, row.exact_standard_error, 3) or _bracket(row.exact_lower, row.exact_upper)
+            plus_minus(row.exact, row.exact_standard_error, 3) or _bracket(row.exact_lower, row.exact_upper)
             for row in shown
         ],
-        "averaged": [with_error(row.averaged, row.averaged_standard_error, 3) for row in shown],
-        "floor": [with_error(row.noise_floor, row.noise_floor_standard_error, 3) for row in shown],
+        "averaged": [plus_minus(row.averaged, row.averaged_standard_error, 3) for row in shown],
+        "floor": [plus_minus(row.noise_floor, row.noise_floor_standard_error, 3) for row in shown],
         "exact/floor": [f"{row.exact / row.noise_floor:.3f}" if row.exact and row.noise_floor else "" for row in shown],
         "critic ≥": [_number(row.critic, ".4f") for row in shown],
         "uncertified": [_number(row.uncertified, ".4g") for row in shown],
@@ -70,8 +70,8 @@ def estimate_table(rows: Sequence[EstimateRow], name: str) -> Table:
     """
     columns = {
         "step": [f"{row.critic_step}" for row in shown_rows(rows)],
-        "critic ≥": [with_error(row.critic, row.standard_error) for row in shown_rows(rows)],
-        "uncertified": [with_error(row.uncertified, row.uncertified_standard_error) for row in shown_rows(rows)],
+        "critic ≥": [plus_minus(row.critic, row.standard_error) for row in shown_rows(rows)],
+        "uncertified": [plus_minus(row.uncertified, row.uncertified_standard_error) for row in shown_rows(rows)],
         "error": [_number(row.error, "+.4f") for row in shown_rows(rows)],
         "gap": [_number(row.gap, ".4f") for row in shown_rows(rows)],
         "L ≤": [_number(row.certified, ".7f" if (row.certified or 0) < 100 else ".3g") for row in shown_rows(rows)],
@@ -97,15 +97,15 @@ def widen_for_caption(table: Table) -> None:
 def _caption(row: EstimateRow) -> str:
     parts = []
     if row.truth is not None:
-        parts.append("truth " + with_error(row.truth, row.truth_standard_error or None))
+        parts.append("truth " + plus_minus(row.truth, row.truth_standard_error or None))
     if row.exact is not None:
-        exact = with_error(row.exact, row.exact_standard_error)
-        floor = with_error(row.noise_floor, row.noise_floor_standard_error)
+        exact = plus_minus(row.exact, row.exact_standard_error)
+        floor = plus_minus(row.noise_floor, row.noise_floor_standard_error)
         parts.append(f"exact W1 of samples {exact} (noise floor {floor})")
     return ", ".join(parts)
 
 
-def with_error(value: float | None, error: float | None, digits: int = 4) -> str:
+def plus_minus(value: float | None, error: float | None, digits: int = 4) -> str:
     """A value with its standard error; nothing where it is not known.
 
     Args:

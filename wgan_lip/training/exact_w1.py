@@ -111,7 +111,7 @@ class ExactW1(EvaluateEverySteps):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         super().load_state_dict(state_dict)
-        # Older checkpoints lack them, and n may have been changed since.
+        # Older checkpoints lack them, and n may be another one since.
         self._real_potentials = [one for one in state_dict.get("real_potentials", []) if len(one) == self.n]
 
     def evaluate(self, trainer: Trainer, module: SteppedModule) -> "Evaluations":
