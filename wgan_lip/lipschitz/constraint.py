@@ -1,10 +1,13 @@
 """Constraints: small objects that keep the weight of an ordinary layer in a set of matrices."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Literal
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from torch import Tensor, nn
+
+from wgan_lip.stiefel import StiefelParameter, mark_free
 
 Guarantee = Literal["orthogonal", "lipschitz", "none"]
 # The norm on a layer's inputs and outputs in which its constant is meant.
@@ -37,6 +40,62 @@ class Constraint(ABC):
     def project_(self, layer: nn.Module) -> None:
         """Bring ``layer.weight`` back into the set, in place, after an optimiser's step."""
 
+    def mark(self, layer: nn.Module) -> None:
+        """Say to optimisers what the layer's parameters, which may be new tensors, are: free, by default."""
+        # Not layer.modules(), which marks.
+        for _, module in nn.Module.named_modules(layer):
+            for parameter in module._parameters.values():
+                if parameter is not None:
+                    mark_free(parameter)
+
+
+class ConstrainedModule(nn.Module):
+    """A module whose ``weight`` a constraint holds, and marks for optimisers, whatever tensor it is.
+
+    Parameters are replaced when state is loaded by assignment or swapped in, when a module is cast or moved, or by
+    hand. The new ones are marked there, and whenever a network that holds the module is asked for its parameters.
+    """
+
+    constraint: Constraint
+
+    def hold(self, constraint: Constraint) -> None:
+        """Attach the constraint to the weight.
+
+        Args:
+            constraint: how the weight is held.
+        """
+        self.constraint = constraint
+        constraint.attach(self)
+        constraint.mark(self)
+
+    def _mark(self) -> None:
+        # Parameters are registered before there is a constraint; marks are not for a compiler to trace.
+        if "constraint" in vars(self) and not torch.compiler.is_compiling():
+            self.constraint.mark(self)
+
+    def named_modules(self, *args: Any, **options: Any) -> Iterator[tuple[str, nn.Module]]:
+        # What parameters() of this module and of all that hold it goes through.
+        self._mark()
+        return super().named_modules(*args, **options)
+
+    def register_parameter(self, name: str, param: nn.Parameter | None) -> None:
+        super().register_parameter(name, param)
+        self._mark()
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        for parameter in self._parameters.values():
+            if type(parameter) is StiefelParameter:
+                # PyTorch casts to new parameters from plain ones only.
+                parameter.__class__ = nn.Parameter  # type: ignore[assignment]
+        try:
+            return super()._apply(fn, recurse)
+        finally:
+            self._mark()
+
+    def _load_from_state_dict(self, *args: Any) -> None:
+        super()._load_from_state_dict(*args)
+        self._mark()
+
 
 class Parametrized(Constraint):
     """Held by a parametrisation in every forward pass: there is nothing to restore."""
@@ -57,7 +116,7 @@ class Projected(Constraint):
 
     @torch.no_grad()
     def project_(self, layer: nn.Module) -> None:
-        weight = weight_of(layer)
+        weight = stored_weight(layer)
         weight.copy_(self.projection(weight))
 
 
@@ -78,11 +137,31 @@ def project_(network: nn.Module) -> None:
 
     Args:
         network: any module; layers without a constraint are left alone.
+
+    Raises:
+        ValueError: a weight that is to be projected is computed from others, by a parametrisation, pruning or a hook
+            that was added to the layer.
     """
     for module in network.modules():
         constraint = getattr(module, "constraint", None)
         if isinstance(constraint, Constraint):
             constraint.project_(module)
+
+
+def stored_weight(layer: nn.Module) -> Tensor:
+    """``layer.weight``, which must be a parameter or a buffer: of others a changed value would not last.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    for tensors in (layer._parameters, layer._buffers):
+        weight = tensors.get("weight")
+        if weight is not None:
+            return weight
+    raise ValueError(
+        f"project_ needs weights that are parameters; that of {type(layer).__name__} is computed from others: remove "
+        "what was added to the layer, a parametrisation, pruning or a hook"
+    )
 
 
 def weight_of(layer: nn.Module) -> Tensor:

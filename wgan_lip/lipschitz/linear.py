@@ -5,13 +5,13 @@ import math
 import torch
 from torch import nn
 
-from wgan_lip.lipschitz.constraint import Constraint
+from wgan_lip.lipschitz.constraint import ConstrainedModule, Constraint
 from wgan_lip.lipschitz.initial import Initial, initialize_
 from wgan_lip.lipschitz.l_infinity import LInfNormalization
 from wgan_lip.lipschitz.orthogonal import StiefelRetraction
 
 
-class ConstrainedLinear(nn.Linear):
+class ConstrainedLinear(ConstrainedModule, nn.Linear):
     """``y = W x + b`` with W held by any constraint: what it is worth, ``constraint.guarantee`` and ``certify`` say.
 
     Args:
@@ -52,8 +52,7 @@ class ConstrainedLinear(nn.Linear):
             nn.init.uniform_(self.bias, -limit, limit, generator=generator)
         elif bias:
             nn.init.zeros_(self.bias)
-        self.constraint = constraint
-        constraint.attach(self)
+        self.hold(constraint)
 
 
 class OrthogonalLinear(ConstrainedLinear):

@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor, nn
 
-from wgan_lip.lipschitz.constraint import Constraint, weight_of
+from wgan_lip.lipschitz.constraint import ConstrainedModule, Constraint, weight_of
 from wgan_lip.lipschitz.initial import Initial, initialize_
 
 
-class ConstrainedMatrix(nn.Module):
+class ConstrainedMatrix(ConstrainedModule):
     """A matrix of shape (m, n), held by a constraint; calling it gives the matrix.
 
     Args:
@@ -29,8 +29,7 @@ class ConstrainedMatrix(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.empty(rows, columns))
         initialize_(self.weight, initial, generator)
-        self.constraint = constraint
-        constraint.attach(self)
+        self.hold(constraint)
 
     def forward(self) -> Tensor:
         return weight_of(self)

@@ -5,15 +5,16 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations, parametrize
 
 from wgan_lip.lipschitz.bjorck import bjorck_orthonormalize, check_bjorck
-from wgan_lip.lipschitz.constraint import Constraint, Parametrized, weight_of
-from wgan_lip.stiefel import StiefelParameter, polar_factor
+from wgan_lip.lipschitz.constraint import Constraint, Parametrized, stored_weight, weight_of
+from wgan_lip.stiefel import StiefelParameter, mark_orthogonal, polar_factor
 
 
 class StiefelRetraction(Constraint):
-    """The weight is a plain parameter on the Stiefel manifold, retracted after every step.
+    """The weight is a parameter on the Stiefel manifold, retracted after every step.
 
     The forward pass is that of an ordinary layer: nothing is differentiated through an
-    orthogonalisation. The retraction is the polar factor (:func:`polar_factor`).
+    orthogonalisation. The retraction is the polar factor (:func:`polar_factor`). The weight is marked, so that
+    ``wgan_lip.optim`` moves it along the manifold.
     """
 
     guarantee = "orthogonal"
@@ -22,13 +23,20 @@ class StiefelRetraction(Constraint):
         layer.weight = StiefelParameter(polar_factor(weight_of(layer)))
 
     def project_(self, layer: nn.Module) -> None:
-        weight = weight_of(layer)
+        self.mark(layer)
+        weight = stored_weight(layer)
         if isinstance(weight, StiefelParameter):
             # Nothing is done where the optimiser has just done it.
             weight.retract_()
         else:
             with torch.no_grad():
                 weight.copy_(polar_factor(weight))
+
+    def mark(self, layer: nn.Module) -> None:
+        weight = layer._parameters.get("weight")
+        if weight is not None:
+            mark_orthogonal(weight)
+        super().mark(layer)
 
 
 class Bjorck(Parametrized):

@@ -1,5 +1,6 @@
 """What the optimisers on the Stiefel manifold share: groups, stacks, and the retraction."""
 
+import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -9,7 +10,15 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.adam import adam
 
-from wgan_lip.stiefel import PolarUpdate, StiefelParameter, converged, full_precision, polar_factor, polar_update
+from wgan_lip.stiefel import (
+    PolarUpdate,
+    StiefelParameter,
+    converged,
+    full_precision,
+    on_manifold,
+    polar_factor,
+    polar_update,
+)
 
 # Matrices up to this size are updated together: calling the operations costs more than the arithmetic.
 _STACKED = 256
@@ -20,9 +29,11 @@ class StiefelOptimizer(Optimizer):
 
     ``W <- R(W - lr D)`` with a direction D of the subclass's choice and R the polar retraction, whose
     result is orthogonal to rounding however long the step and whatever the gradient. Orthogonal weights are those
-    with an attribute ``manifold = "stiefel"`` (``StiefelParameter``), or those of a group that says
-    ``"manifold": "stiefel"``; in one that says ``"manifold": None`` there are none. A group that holds both kinds is
-    split in two, so that schedulers see both learning rates.
+    that their layers have marked with an attribute ``manifold = "stiefel"`` (:func:`wgan_lip.stiefel.mark_orthogonal`),
+    or those of a group that says ``"manifold": "stiefel"``; in one that says ``"manifold": None`` there are none. A
+    group that holds both kinds is split in two, so that schedulers see both learning rates. A free parameter that an
+    orthogonal layer takes as its weight later is refused by ``step``; a matrix that is orthogonal without a mark gets a
+    warning.
 
     Args:
         params: parameters, or groups of them as for any PyTorch optimiser; a group may have its own
@@ -35,7 +46,8 @@ class StiefelOptimizer(Optimizer):
 
     Raises:
         ValueError: a negative or non-finite rate, a beta outside [0, 1), or an orthogonal weight that is no matrix in
-            float32 or float64; in ``step``, which then changes no weight: a gradient with NaN or infinity.
+            float32 or float64; in ``step``, which then changes no weight: the latter, a parameter that has become an
+            orthogonal weight, or a gradient with NaN or infinity.
     """
 
     def __init__(
@@ -55,10 +67,20 @@ class StiefelOptimizer(Optimizer):
         listed = [group["params"]] if isinstance(group["params"], Tensor) else list(group["params"])
         kinds = [_manifold(p[1] if isinstance(p, tuple) else p, group) for p in listed]
         _check(group)
+        # Whoever frees the weights of a group, frees those that are marked as well.
+        freed = group.get("manifold", "") is None
         for manifold, rate in (("stiefel", "lr"), (None, "adam_lr")):
             chosen = [p for p, kind in zip(listed, kinds, strict=True) if kind == manifold]
             if chosen or not listed:
-                super().add_param_group({**group, "params": chosen, "manifold": manifold, "lr": group[rate]})
+                kind = {"manifold": manifold, "freed": freed}
+                super().add_param_group({**group, "params": chosen, **kind, "lr": group[rate]})
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        kinds = [{key: group[key] for key in ("manifold", "freed")} for group in self.param_groups]
+        super().load_state_dict(state_dict)
+        # What a parameter is, says its layer and not a file.
+        for group, kind in zip(self.param_groups, kinds, strict=True):
+            group.update(kind)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
@@ -66,6 +88,9 @@ class StiefelOptimizer(Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
+        for group in self.param_groups:
+            for p in group["params"]:
+                _check_kind(p, group)
         moves = []
         for group in self.param_groups:
             if group["manifold"]:
@@ -157,14 +182,43 @@ def _stacks(params: list[nn.Parameter]) -> list[list[nn.Parameter]]:
 
 
 def _manifold(parameter: Tensor, group: dict[str, Any]) -> str | None:
+    if "manifold" not in group and not hasattr(parameter, "manifold"):
+        _warn_of_unknown(parameter)
     manifold = group["manifold"] if "manifold" in group else getattr(parameter, "manifold", None)
     if manifold not in (None, "stiefel"):
         raise ValueError(f'manifold must be "stiefel" or None; got manifold={manifold!r}')
-    if manifold and parameter.ndim != 2:
-        raise ValueError(f"params: an orthogonal weight must be a matrix; got shape {tuple(parameter.shape)}")
-    if manifold and parameter.dtype not in (torch.float32, torch.float64):
-        raise ValueError(f"params: an orthogonal weight must be in float32 or float64; got {parameter.dtype}")
+    if manifold:
+        _check_orthogonal(parameter)
     return manifold
+
+
+def _warn_of_unknown(parameter: Tensor) -> None:
+    """Warn of a matrix that is orthogonal, but of no layer that says whether it is to remain so."""
+    if parameter.ndim == 2 and parameter.is_floating_point() and not parameter.is_meta and on_manifold(parameter):
+        warnings.warn(
+            f"params: a matrix of shape {tuple(parameter.shape)} is orthogonal, but no layer has marked it, and it is "
+            'updated as a free one: give it in a group with "manifold": "stiefel" to keep it orthogonal, or with '
+            '"manifold": None to free it without a warning',
+            stacklevel=5,
+        )
+
+
+def _check_kind(parameter: Tensor, group: dict[str, Any]) -> None:
+    """See that a parameter still is what its group takes it for."""
+    if group["manifold"]:
+        _check_orthogonal(parameter)
+    elif not group["freed"] and getattr(parameter, "manifold", None):
+        raise ValueError(
+            f"params: a parameter of shape {tuple(parameter.shape)} has become the weight of an orthogonal layer since "
+            'the optimiser was built: build it again, or give it in a group with "manifold": None to free it'
+        )
+
+
+def _check_orthogonal(parameter: Tensor) -> None:
+    if parameter.ndim != 2:
+        raise ValueError(f"params: an orthogonal weight must be a matrix; got shape {tuple(parameter.shape)}")
+    if parameter.dtype not in (torch.float32, torch.float64):
+        raise ValueError(f"params: an orthogonal weight must be in float32 or float64; got {parameter.dtype}")
 
 
 def _check(group: dict[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """The Stiefel manifold: matrices whose singular values are all 1."""
 
-from wgan_lip.stiefel.parameter import StiefelParameter
+from wgan_lip.stiefel.parameter import StiefelParameter, mark_free, mark_orthogonal
 from wgan_lip.stiefel.polar import PolarUpdate, converged, polar_factor, polar_update
 from wgan_lip.stiefel.precision import fast_dtype, full_precision
 from wgan_lip.stiefel.validation import on_manifold, orthogonality_error
@@ -11,6 +11,8 @@ __all__ = [
     "converged",
     "fast_dtype",
     "full_precision",
+    "mark_free",
+    "mark_orthogonal",
     "on_manifold",
     "orthogonality_error",
     "polar_factor",

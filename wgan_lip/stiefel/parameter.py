@@ -12,10 +12,11 @@ class StiefelParameter(nn.Parameter):
     """An orthogonal weight: a parameter that optimisers of ``wgan_lip.optim`` move along the manifold.
 
     An ordinary optimiser moves it off the manifold; ``lipschitz.project_`` brings it back. The class
-    survives deep copies, pickling and casts of its module, as an attribute of a parameter would not.
+    survives deep copies, pickling and most casts of its module, as an attribute of a parameter would not; where a
+    parameter is replaced by another one, its layer marks that (:func:`mark_orthogonal`).
     """
 
-    manifold = "stiefel"
+    manifold: str | None = "stiefel"
     # Note [known to be orthogonal]: a copy of the weight as it was when last orthogonal. The tensor's version counter
     # would be cheaper, but writes through ``.data`` and by PyTorch's fused optimisers leave it as it was.
     _orthogonal: Tensor | None = None
@@ -24,7 +25,7 @@ class StiefelParameter(nn.Parameter):
     def is_retracted(self) -> bool:
         """Whether it is what it was after the last ``retract_`` or ``mark_retracted``."""
         known = self._orthogonal
-        if known is None or known.dtype != self.dtype or known.device != self.device:
+        if known is None or known.dtype != self.dtype or known.device != self.device or self.is_meta:
             return False
         return torch.equal(known, self)
 
@@ -41,3 +42,30 @@ class StiefelParameter(nn.Parameter):
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
         return type(self), (self.data, self.requires_grad)
+
+
+def mark_orthogonal(weight: Tensor) -> None:
+    """Mark a weight, in place, as one that optimisers of ``wgan_lip.optim`` move along the manifold.
+
+    A plain parameter becomes a :class:`StiefelParameter`; any tensor gets the attribute ``manifold``.
+
+    Args:
+        weight: the weight of an orthogonal layer, whatever tensor it is.
+    """
+    if type(weight) is nn.Parameter:
+        weight.__class__ = StiefelParameter
+    weight.manifold = StiefelParameter.manifold  # type: ignore[attr-defined]
+
+
+def mark_free(parameter: Tensor) -> None:
+    """Mark a parameter, in place, as one that may leave the manifold, unless it is marked as orthogonal.
+
+    Args:
+        parameter: of a layer that is not orthogonal, or whose weight is computed from it.
+    """
+    if getattr(parameter, "manifold", None) is None:
+        parameter.manifold = None  # type: ignore[attr-defined]
+
+
+# Files of parameters can be read with torch.load's weights_only=True, its default.
+torch.serialization.add_safe_globals([StiefelParameter])

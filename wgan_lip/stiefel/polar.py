@@ -21,7 +21,7 @@ def polar_factor(weight: Tensor) -> Tensor:
     Newton-Schulz updates (:func:`polar_update`), whose error ``|I - W^T W|`` shrinks cubically. They converge from any
     W with ``|W|_2 <= 1``. A W that is orthogonal to rounding is returned as it is; one that is further from the
     manifold than ``|I - W^T W| < 1`` is first divided by a proven bound of its spectral norm; one that still has not
-    converged (nearly singular) is decomposed by an SVD in float64.
+    converged (nearly singular) is decomposed by an SVD in float64. On the meta device there are no values to change.
 
     Args:
         weight: a matrix of shape (m, n), or a stack of them (b, m, n), of any floating dtype.
@@ -38,6 +38,8 @@ def polar_factor(weight: Tensor) -> Tensor:
         Matrices", 2008, section 8.3.
     """
     work = weight if weight.ndim == 3 else matrix(weight)[None]
+    if weight.is_meta:
+        return weight
     if weight.dtype in (torch.float16, torch.bfloat16):
         work = work.float()
     done = 3 * math.sqrt(min(work.shape[-2:])) * torch.finfo(work.dtype).eps
