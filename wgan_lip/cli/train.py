@@ -174,7 +174,7 @@ class WganLipCLI(LightningCLI):
                 kwargs["default_root_dir"] = str(folder)
                 kwargs["logger"] = self._loggers(folder, config["logger"])
             return super().instantiate_trainer(**kwargs)
-        except (ValueError, MisconfigurationException) as error:
+        except (ValueError, ImportError, MisconfigurationException) as error:
             if folder is not None and self._made_folder and not any(folder.iterdir()):
                 folder.rmdir()
             raise ValueError(f"trainer: {error}") from error

@@ -4,6 +4,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from wgan_lip.distributions.pair import Pair
+from wgan_lip.dtypes import drawing_dtype
 
 
 class SamplePair(Pair):
@@ -76,7 +77,8 @@ class GeneratorPair(Pair):
 
     def sample(self, n: int, generator: Generator, heldout: bool = False) -> tuple[Tensor, Tensor]:
         x = self._data.sample(n, generator, heldout)[0]
-        return x, self._make(torch.randn(len(x), self._noise_dim, generator=generator, device=generator.device))
+        shape, dtype = (len(x), self._noise_dim), drawing_dtype()
+        return x, self._make(torch.randn(shape, generator=generator, device=generator.device, dtype=dtype))
 
     @torch.no_grad()
     def _make(self, noise: Tensor) -> Tensor:

@@ -128,6 +128,8 @@ _RULES: Mapping[Norm, Mapping[type[nn.Module], Rule]] = {
 
 def _check_finite(module: nn.Module) -> None:
     for tensor in (*module.parameters(), *module.buffers()):
+        if tensor.is_meta:
+            raise ValueError("a parameter or buffer lies on the meta device, which holds no values")
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             raise ValueError("a parameter or buffer holds NaN or infinity")
 

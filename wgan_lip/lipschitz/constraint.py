@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal, Self
 import torch
 from torch import Tensor, nn
 
+from wgan_lip.dtypes import check_has_values
 from wgan_lip.stiefel import StiefelParameter, mark_free
 
 Guarantee = Literal["orthogonal", "lipschitz", "none"]
@@ -112,7 +113,9 @@ class Projected(Constraint):
         """What a weight of shape (m, n) is replaced by; the weight itself is not changed."""
 
     def attach(self, layer: nn.Module) -> None:
-        self.project_(layer)
+        # On the meta device there are no values; those that are loaded later are projected after the first step.
+        if not weight_of(layer).is_meta:
+            self.project_(layer)
 
     @torch.no_grad()
     def project_(self, layer: nn.Module) -> None:
@@ -140,8 +143,9 @@ def project_(network: nn.Module) -> None:
 
     Raises:
         ValueError: a weight that is to be projected is computed from others, by a parametrisation, pruning or a hook
-            that was added to the layer.
+            that was added to the layer; parameters on the meta device.
     """
+    check_has_values(network, "network")
     for module in network.modules():
         constraint = getattr(module, "constraint", None)
         if isinstance(constraint, Constraint):

@@ -3,6 +3,8 @@
 import torch
 from torch import Generator, Tensor, nn
 
+from wgan_lip.dtypes import drawing_dtype, widened
+
 
 def critic_gradients(critic: nn.Module, x: Tensor, differentiable: bool = False) -> Tensor:
     """``grad f(x)`` at each point. Works inside ``torch.no_grad`` and ``torch.inference_mode`` too.
@@ -68,7 +70,7 @@ def jacobian_norms(network: nn.Module, x: Tensor, generator: Generator, iteratio
             raise ValueError(
                 f"network must keep the {len(x)} samples apart; got outputs of shape {tuple(outputs.shape)}"
             )
-        start = torch.randn(outputs.shape, generator=generator, device=generator.device)
+        start = torch.randn(outputs.shape, generator=generator, device=generator.device, dtype=drawing_dtype())
         u = _normalized(start.to(outputs))
         if outputs.numel() > len(points):
             # J^T w as a function of w, whose derivative in direction v is J v.
@@ -83,10 +85,10 @@ def jacobian_norms(network: nn.Module, x: Tensor, generator: Generator, iteratio
 
 
 def _norms(batch: Tensor) -> Tensor:
-    return torch.linalg.vector_norm(batch.flatten(1), dim=1)
+    return torch.linalg.vector_norm(batch.flatten(1), dim=1, dtype=widened(batch.dtype))
 
 
 def _normalized(batch: Tensor) -> Tensor:
     """Each sample divided by its norm; zero stays zero."""
     norms = _norms(batch).clamp_min(torch.finfo(batch.dtype).tiny)
-    return batch / norms.view(-1, *(1,) * (batch.ndim - 1))
+    return (batch / norms.view(-1, *(1,) * (batch.ndim - 1))).to(batch)

@@ -6,6 +6,8 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
+from wgan_lip.dtypes import widened
+
 Initial = Literal["orthogonal", "uniform", "selection"]
 # Entries of a selection that pick nothing are not 0, or they would have no part in the order of anything.
 _NOISE = 1e-4
@@ -13,7 +15,7 @@ _NOISE = 1e-4
 
 @torch.no_grad()
 def initialize_(weight: Tensor, initial: Initial, generator: torch.Generator | None) -> None:
-    """Fill a matrix, in place.
+    """Fill a matrix, in place; nothing is done on the meta device, where there are no values.
 
     Args:
         weight: shape (m, n).
@@ -27,6 +29,14 @@ def initialize_(weight: Tensor, initial: Initial, generator: torch.Generator | N
     """
     if initial not in get_args(Initial):
         raise ValueError(f"initial must be one of {', '.join(get_args(Initial))}; got initial={initial!r}")
+    if weight.is_meta:
+        return
+    if weight.dtype != widened(weight.dtype):
+        # Half precision has no QR decomposition, and few random numbers.
+        wide = weight.to(widened(weight.dtype))
+        initialize_(wide, initial, generator)
+        weight.copy_(wide)
+        return
     rows, columns = weight.shape
     if initial == "orthogonal":
         nn.init.orthogonal_(weight, generator=generator)

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations, parametrize
 
+from wgan_lip.dtypes import widened
 from wgan_lip.lipschitz.bjorck import bjorck_orthonormalize, check_bjorck
 from wgan_lip.lipschitz.constraint import Constraint, Parametrized, stored_weight, weight_of
 from wgan_lip.stiefel import StiefelParameter, mark_orthogonal, polar_factor
@@ -62,12 +63,26 @@ class Bjorck(Parametrized):
 
 
 class Cayley(Parametrized):
-    """The weight is the Cayley transform of a free skew-symmetric parameter (PyTorch's own)."""
+    """The weight is the Cayley transform of a free skew-symmetric parameter (PyTorch's own).
+
+    Raises:
+        ValueError: attached to a weight in half precision, in which PyTorch solves no equations, or without values.
+    """
 
     guarantee = "orthogonal"
 
     def attach(self, layer: nn.Module) -> None:
+        check_solvable(weight_of(layer))
         parametrizations.orthogonal(layer, "weight", orthogonal_map="cayley")
+
+
+def check_solvable(weight: Tensor) -> None:
+    """Raise ValueError unless PyTorch solves linear equations with a weight, as Cayley's transform does."""
+    if weight.is_meta or weight.dtype != widened(weight.dtype):
+        raise ValueError(
+            "Cayley needs weights with values in float32 or float64, for PyTorch to solve equations; got "
+            f"{'one on the meta device' if weight.is_meta else weight.dtype}"
+        )
 
 
 class _BjorckMap(nn.Module):

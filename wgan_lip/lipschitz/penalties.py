@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from torch import Generator, Tensor, nn
 
+from wgan_lip.dtypes import drawing_dtype, lerp
 from wgan_lip.lipschitz.gradients import gradient_norms, jacobian_norms
 from wgan_lip.parts import Part
 
@@ -68,9 +69,9 @@ class GradientPenalty(Penalty):
         if x.shape != y.shape:
             raise ValueError(f"GradientPenalty needs x and y of one shape; got {tuple(x.shape)} and {tuple(y.shape)}")
         part = part or Part(0, len(x), len(x))
-        t = torch.rand(part.total, *(1,) * (x.ndim - 1), generator=generator, device=generator.device)
-        t = part.of(t).to(x)
-        excess = gradient_norms(critic, torch.lerp(x, y, t), differentiable=True) - 1
+        shape = (part.total, *(1,) * (x.ndim - 1))
+        t = torch.rand(shape, generator=generator, device=generator.device, dtype=drawing_dtype())
+        excess = gradient_norms(critic, lerp(x, y, part.of(t)), differentiable=True) - 1
         excess = excess.clamp_min(0) if self.one_sided else excess
         return self.weight * excess.square().mean()
 

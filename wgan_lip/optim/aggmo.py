@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
+from wgan_lip.dtypes import check_no_meta
+
 
 class AggMo(Optimizer):
     """Gradient descent along the mean of several velocities, each with a damping of its own.
@@ -19,7 +21,7 @@ class AggMo(Optimizer):
         betas: the K damping coefficients.
 
     Raises:
-        ValueError: a negative rate, no coefficient, or one outside [0, 1).
+        ValueError: a negative rate, no coefficient, one outside [0, 1), or a parameter on the meta device.
 
     Source:
         Lucas, Sun, Zemel, Grosse, "Aggregated momentum: stability through passive damping", ICLR 2019, equation (3).
@@ -31,6 +33,10 @@ class AggMo(Optimizer):
         if not betas or not all(0 <= beta < 1 for beta in betas):
             raise ValueError(f"betas must be at least one number in [0, 1); got betas={betas}")
         super().__init__(params, {"lr": lr, "betas": tuple(betas)})
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        super().add_param_group(param_group)
+        check_no_meta(self.param_groups[-1]["params"])
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]

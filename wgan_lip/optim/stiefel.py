@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.adam import adam
 
+from wgan_lip.dtypes import check_no_meta, widened
 from wgan_lip.stiefel import (
     PolarUpdate,
     StiefelParameter,
@@ -35,6 +36,9 @@ class StiefelOptimizer(Optimizer):
     orthogonal layer takes as its weight later is refused by ``step``; a matrix that is orthogonal without a mark gets a
     warning.
 
+    Weights in half precision are moved and retracted in float32, in which the states are kept too, and rounded at the
+    end of the step: they are orthogonal to the precision of their dtype.
+
     Args:
         params: parameters, or groups of them as for any PyTorch optimiser; a group may have its own
             value of every argument below, and of the subclass's.
@@ -45,9 +49,9 @@ class StiefelOptimizer(Optimizer):
         options: the subclass's own defaults.
 
     Raises:
-        ValueError: a negative or non-finite rate, a beta outside [0, 1), or an orthogonal weight that is no matrix in
-            float32 or float64; in ``step``, which then changes no weight: the latter, a parameter that has become an
-            orthogonal weight, or a gradient with NaN or infinity.
+        ValueError: a negative or non-finite rate, a beta outside [0, 1), an orthogonal weight that is no matrix of real
+            numbers, or a parameter on the meta device; in ``step``, which then changes no weight: such a weight, a
+            parameter that has become an orthogonal weight, or a gradient with NaN or infinity.
     """
 
     def __init__(
@@ -67,6 +71,7 @@ class StiefelOptimizer(Optimizer):
         listed = [group["params"]] if isinstance(group["params"], Tensor) else list(group["params"])
         kinds = [_manifold(p[1] if isinstance(p, tuple) else p, group) for p in listed]
         _check(group)
+        check_no_meta(p[1] if isinstance(p, tuple) else p for p in listed)
         # Whoever frees the weights of a group, frees those that are marked as well.
         freed = group.get("manifold", "") is None
         for manifold, rate in (("stiefel", "lr"), (None, "adam_lr")):
@@ -81,6 +86,13 @@ class StiefelOptimizer(Optimizer):
         # What a parameter is, says its layer and not a file.
         for group, kind in zip(self.param_groups, kinds, strict=True):
             group.update(kind)
+        # PyTorch casts a state to its parameter's dtype, in which the states of half precision would lose digits.
+        ours = (p for group in self.param_groups for p in group["params"])
+        theirs = (key for group in state_dict["param_groups"] for key in group["params"])
+        for p, key in zip(ours, theirs, strict=True):
+            for name, value in state_dict["state"].get(key, {}).items():
+                if isinstance(value, Tensor) and name != "step":
+                    self.state[p][name] = value.to(p.device, widened(p.dtype), copy=True)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
@@ -95,7 +107,8 @@ class StiefelOptimizer(Optimizer):
         for group in self.param_groups:
             if group["manifold"]:
                 for params in _stacks(group["params"]):
-                    weight, gradient = together(params), together([p.grad for p in params if p.grad is not None])
+                    dtype, grads = widened(params[0].dtype), [p.grad for p in params if p.grad is not None]
+                    weight, gradient = together(params).to(dtype), together(grads).to(dtype)
                     with full_precision(weight.device):
                         moved = self._moved(weight, gradient, params, group)
                         moves.append((params, moved, polar_update(moved)))
@@ -122,14 +135,15 @@ class StiefelOptimizer(Optimizer):
             if not self.state[p]:
                 self.state[p].update(
                     step=torch.tensor(0.0, dtype=torch.float64),
-                    exp_avg=torch.zeros_like(p),
-                    exp_avg_sq=torch.zeros_like(p),
+                    exp_avg=torch.zeros_like(p, dtype=widened(p.dtype)),
+                    exp_avg_sq=torch.zeros_like(p, dtype=widened(p.dtype)),
                 )
         states = [self.state[p] for p in params]
         beta1, beta2 = group["adam_betas"]
+        wide: list[Tensor] = [p.to(widened(p.dtype)) for p in params]
         adam(
-            list(params),
-            [p.grad for p in params if p.grad is not None],
+            wide,
+            [p.grad.to(widened(p.dtype)) for p in params if p.grad is not None],
             [state["exp_avg"] for state in states],
             [state["exp_avg_sq"] for state in states],
             [],
@@ -142,12 +156,15 @@ class StiefelOptimizer(Optimizer):
             eps=group["adam_eps"],
             maximize=False,
         )
+        for p, moved in zip(params, wide, strict=True):
+            if p.dtype != moved.dtype:
+                p.copy_(moved)
 
     def buffer(self, params: list[nn.Parameter], name: str, shape: tuple[int, ...]) -> Tensor:
         """The state ``name`` of a stack's parameters, zeros of ``shape`` at first, as one tensor."""
         for p in params:
             if name not in self.state[p]:
-                self.state[p][name] = p.new_zeros(shape)
+                self.state[p][name] = p.new_zeros(shape, dtype=widened(p.dtype))
         return together([self.state[p][name] for p in params])
 
     def keep(self, params: list[nn.Parameter], name: str, values: Tensor) -> None:
@@ -217,8 +234,8 @@ def _check_kind(parameter: Tensor, group: dict[str, Any]) -> None:
 def _check_orthogonal(parameter: Tensor) -> None:
     if parameter.ndim != 2:
         raise ValueError(f"params: an orthogonal weight must be a matrix; got shape {tuple(parameter.shape)}")
-    if parameter.dtype not in (torch.float32, torch.float64):
-        raise ValueError(f"params: an orthogonal weight must be in float32 or float64; got {parameter.dtype}")
+    if not parameter.is_floating_point():
+        raise ValueError(f"params: an orthogonal weight must be of real numbers; got {parameter.dtype}")
 
 
 def _check(group: dict[str, Any]) -> None:

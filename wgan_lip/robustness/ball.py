@@ -7,6 +7,7 @@ from typing import get_args
 import torch
 from torch import Tensor
 
+from wgan_lip.dtypes import widened
 from wgan_lip.lipschitz import Norm
 
 
@@ -113,7 +114,7 @@ class Ball:
         Args:
             generator: source of the randomness; on any device.
         """
-        shape, kind = self.x.shape, {"generator": generator, "dtype": self.x.dtype, "device": generator.device}
+        shape, kind = self.x.shape, {"generator": generator, "dtype": widened(self.x.dtype), "device": generator.device}
         if self.norm == "linf":
             unit = torch.rand(shape, **kind)  # type: ignore[call-overload]
             return self.projected(self.x + self.radius * (2 * unit - 1).to(self.x))

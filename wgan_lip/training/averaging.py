@@ -1,9 +1,31 @@
 """Averages of a network's weights over its training."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import nn
+
+from wgan_lip.dtypes import widened
+
+
+@contextmanager
+def unrounded(average: nn.Module | None) -> Iterator[None]:
+    """Whatever is done within casts an average to no half precision: the small steps that it takes would be lost.
+
+    Args:
+        average: a network; it may be moved to another device.
+    """
+    tensors = [] if average is None else [*average.parameters(), *average.buffers()]
+    kept = [tensor.data for tensor in tensors if tensor.is_floating_point()]
+    yield
+    if average is None:
+        return
+    tensors = [tensor for tensor in (*average.parameters(), *average.buffers()) if tensor.is_floating_point()]
+    for tensor, before in zip(tensors, kept, strict=True):
+        if tensor.dtype != widened(tensor.dtype):
+            tensor.data = before.to(tensor.device, widened(before.dtype))
 
 
 class WeightAverage(ABC):
@@ -33,10 +55,11 @@ class WeightAverage(ABC):
                 otherwise, and where they are counts, they are taken as they are.
         """
         weight = self.weight(step, steps)
-        torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), weight)
+        pairs = list(zip(average.parameters(), network.parameters(), strict=True))
+        torch._foreach_lerp_([ours for ours, _ in pairs], [theirs.to(ours) for ours, theirs in pairs], weight)
         for ours, theirs in zip(average.buffers(), network.buffers(), strict=True):
             if average_buffers and ours.is_floating_point():
-                ours.lerp_(theirs, weight)
+                ours.lerp_(theirs.to(ours), weight)
             else:
                 ours.copy_(theirs)
 

@@ -4,6 +4,7 @@ from torch import Generator, Tensor, rand
 
 from wgan_lip.data import SampleDataModule
 from wgan_lip.distributions import Pair
+from wgan_lip.dtypes import lerp, widened
 from wgan_lip.randomness import keyed_generator
 from wgan_lip.training.wgan import WassersteinGAN
 
@@ -45,6 +46,7 @@ def gan_points(gan: WassersteinGAN, data: SampleDataModule, n: int, seed: int) -
         ValueError: the held-out split is smaller than n.
     """
     real = data.draw("heldout", n, keyed_generator(seed, "gradients, real"))
+    real = real.to(widened(real.dtype))
     fake = gan.sample(gan.noise(n, "gradients", seed)).to(real)
     return {"real": real, "generated": fake, "between": between(real, fake, keyed_generator(seed, "between"))}
 
@@ -61,5 +63,5 @@ def between(x: Tensor, y: Tensor, generator: Generator) -> Tensor:
         Shape (min(n, m), *shape).
     """
     n = min(len(x), len(y))
-    t = rand(n, *(1,) * (x.ndim - 1), generator=generator, dtype=x.dtype)
-    return x[:n].lerp(y[:n], t)
+    t = rand(n, *(1,) * (x.ndim - 1), generator=generator, dtype=widened(x.dtype))
+    return lerp(x[:n].to(t.dtype), y[:n], t)

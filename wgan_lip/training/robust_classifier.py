@@ -10,6 +10,7 @@ from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from wgan_lip.data import ImageDataModule
+from wgan_lip.dtypes import check_has_values
 from wgan_lip.labels import split_labels
 from wgan_lip.lipschitz import Norm, norm_of, project_
 from wgan_lip.lipschitz.evaluating import evaluating
@@ -79,6 +80,7 @@ class RobustClassifier(SteppedModule):
         log_every: int = 100,
     ) -> None:
         super().__init__()
+        check_has_values(network, "network")
         for name, value in {"steps": steps, "log_every": log_every}.items():
             if value < 1:
                 raise ValueError(f"{name} must be at least 1; got {name}={value}")
@@ -187,7 +189,7 @@ class RobustClassifier(SteppedModule):
 
     def configure_optimizers(self) -> Any:
         optimizer = self.optimizer(self.network.parameters())
-        self.check_optimizers([type(optimizer).__name__], "classifier")
+        self.check_optimizers([optimizer], "classifier")
         if not self.linear_decay:
             return optimizer
         return [optimizer], [LambdaLR(optimizer, lambda k: max(0.0, 1 - k / self.steps))]

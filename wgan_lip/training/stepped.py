@@ -2,14 +2,23 @@
 
 import math
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
 from pytorch_lightning import LightningModule
 from pytorch_lightning.core.optimizer import LightningOptimizer
+from pytorch_lightning.plugins.precision import (
+    BitsandbytesPrecision,
+    HalfPrecision,
+    Precision,
+    TransformerEnginePrecision,
+)
 from torch import Tensor
+from torch.optim import Optimizer
 
 from wgan_lip import __version__
+from wgan_lip.lipschitz import Cayley
 from wgan_lip.parts import Part
 from wgan_lip.training.ranks import Ranks
 from wgan_lip.training.stopwatch import Stopwatch
@@ -63,10 +72,26 @@ class SteppedModule(LightningModule):
         return self._ranks
 
     def setup(self, stage: str) -> None:
+        self._check_precision(self.trainer.precision_plugin)
         self._ranks = Ranks(self.trainer)
         if self._ranks.rank:
             # Dropout and the like are not to be the same on all ranks; what is keyed by the seed does not mind.
             torch.manual_seed(torch.initial_seed() + self._ranks.rank)
+
+    def _check_precision(self, plugin: Precision) -> None:
+        """See that layers stay what they are, and that they can be computed with in the trainer's precision."""
+        if isinstance(plugin, (TransformerEnginePrecision, BitsandbytesPrecision)):
+            raise ValueError(
+                f"trainer.precision {plugin.precision} replaces layers by its own, of which nothing is proven: "
+                "choose 32-true, 64-true, 16-mixed, bf16-mixed or bf16-true"
+            )
+        if isinstance(plugin, HalfPrecision) and any(
+            isinstance(getattr(module, "constraint", None), Cayley) for module in self.modules()
+        ):
+            raise ValueError(
+                f"trainer.precision {plugin.precision} is none for layers with Cayley, for which PyTorch solves "
+                "equations in float32 or float64: choose 32-true, 64-true, 16-mixed or bf16-mixed"
+            )
 
     def teardown(self, stage: str) -> None:
         if self._ranks is not None:
@@ -190,18 +215,36 @@ class SteppedModule(LightningModule):
                     f"the config's has {ours.get(name, 'none')}"
                 )
 
-    def check_optimizers(self, kinds: list[str], roles: str) -> None:
-        """Refuse a checkpoint of other optimisers than the config's; for ``configure_optimizers``.
+    def check_optimizers(self, optimizers: Sequence[Optimizer], roles: str) -> None:
+        """Refuse a checkpoint of other optimisers than the config's, and half precision that they cannot train in.
+
+        For ``configure_optimizers``.
 
         Args:
-            kinds: the classes' names.
+            optimizers: of the config.
             roles: what they are for, in their order.
 
         Raises:
-            ValueError: they differ.
+            ValueError: they differ, or the ``eps`` of one is 0 in the dtype of its parameters.
         """
+        for optimizer in optimizers:
+            _check_eps(optimizer)
+        kinds = [type(optimizer).__name__ for optimizer in optimizers]
         theirs = self._checkpoint_optimizers
         if theirs is not None and theirs != kinds:
             raise ValueError(
                 f"the checkpoint's optimisers ({roles}) are {', '.join(theirs)}; the config's are {', '.join(kinds)}"
             )
+
+
+def _check_eps(optimizer: Optimizer) -> None:
+    """See that what keeps an optimiser's quotients finite is not 0 in the dtype of the parameters: 1e-8 in float16."""
+    for group in optimizer.param_groups:
+        for p in group["params"]:
+            eps = group.get("eps")
+            if isinstance(eps, float) and eps > 0 and float(torch.tensor(eps, dtype=p.dtype)) == 0:
+                raise ValueError(
+                    f"{type(optimizer).__name__} divides by a number to which it adds eps={eps:g}, which is 0 in "
+                    f"{p.dtype}: train with trainer.precision 16-mixed, bf16-mixed, bf16-true or 32-true, or give it "
+                    f"an eps of at least {torch.finfo(p.dtype).smallest_normal:.1g}"
+                )

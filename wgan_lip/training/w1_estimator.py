@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal, cast
+from typing import Any, Literal, Self, cast
 
 import torch
 from pytorch_lightning.core.optimizer import LightningOptimizer
@@ -10,11 +10,12 @@ from torch import Generator, Tensor, nn
 from torch.optim import Optimizer
 
 from wgan_lip.distributions import Pair
+from wgan_lip.dtypes import check_has_values
 from wgan_lip.lipschitz import Penalty, project_
 from wgan_lip.networks import CriticFactory, default_critic
 from wgan_lip.optim import StiefelMuon
 from wgan_lip.randomness import keyed_generator
-from wgan_lip.training.averaging import WeightAverage
+from wgan_lip.training.averaging import WeightAverage, unrounded
 from wgan_lip.training.probe import try_network
 from wgan_lip.training.schedules import Decay, batch_factor, check_growth, rate_factor
 from wgan_lip.training.stepped import SteppedModule
@@ -111,6 +112,10 @@ class W1Estimator(SteppedModule):
     def total_steps(self) -> int:
         return self.steps
 
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        with unrounded(self.averaged):
+            return super()._apply(fn, recurse)
+
     def forward(self, x: Tensor) -> Tensor:
         """The trained critic's values: ``(N, *shape) -> (N, 1)``."""
         return cast(Tensor, self.critic(x))
@@ -187,7 +192,7 @@ class W1Estimator(SteppedModule):
 
     def configure_optimizers(self) -> Optimizer:
         optimizer = self.optimizer(self.critic.parameters())
-        self.check_optimizers([type(optimizer).__name__], "critic")
+        self.check_optimizers([optimizer], "critic")
         # Those of the config, also where a checkpoint's decayed ones are loaded over them.
         self._rates = [group["lr"] for group in optimizer.param_groups]
         return optimizer
@@ -221,6 +226,7 @@ def _build(factory: CriticFactory, pair: Pair, seed: int) -> nn.Module:
         # Layers draw their weights from the global stream; it is lent to them and given back.
         torch.default_generator.set_state(keyed_generator(seed, "critic").get_state())
         critic = factory(pair.shape)
+    check_has_values(critic, "critic")
     kind = f"{pair}'s samples of shape {tuple(pair.shape)}"
     takes = tuple(getattr(critic, "input_shape", pair.shape))
     if takes != tuple(pair.shape):

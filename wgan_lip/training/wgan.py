@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable, Iterable
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import torch
 from pytorch_lightning.core.optimizer import LightningOptimizer
@@ -10,10 +10,11 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
+from wgan_lip.dtypes import check_has_values, drawing_dtype
 from wgan_lip.lipschitz import Penalty, project_
 from wgan_lip.parts import Part
 from wgan_lip.randomness import keyed_generator
-from wgan_lip.training.averaging import WeightAverage
+from wgan_lip.training.averaging import WeightAverage, unrounded
 from wgan_lip.training.stepped import SteppedModule
 
 # Samples that are generated at once in evaluations.
@@ -96,6 +97,8 @@ class WassersteinGAN(SteppedModule):
             raise ValueError(f"gradient_clip must be positive; got gradient_clip={gradient_clip}")
         if not isinstance(getattr(generator, "noise_dim", None), int):
             raise ValueError(f"generator must have an integer attribute noise_dim; {type(generator).__name__} has none")
+        for role, network in (("critic", critic), ("generator", generator)):
+            check_has_values(network, role)
         self.automatic_optimization = False
         self.critic = critic
         self.generator = generator
@@ -125,6 +128,10 @@ class WassersteinGAN(SteppedModule):
     def total_steps(self) -> int:
         return self.generator_steps
 
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        with unrounded(self.averaged):
+            return super()._apply(fn, recurse)
+
     def forward(self, noise: Tensor) -> Tensor:
         """Generate: ``(N, noise_dim) -> (N, *shape)``."""
         return cast(Tensor, self.generator(noise))
@@ -143,7 +150,7 @@ class WassersteinGAN(SteppedModule):
         """
         # The 0 is a stream's number, of which there is one.
         stream = keyed_generator(self.seed, "noise", *key, 0, device=self.device)
-        noise = torch.randn(n, self.noise_dim, generator=stream, device=self.device)
+        noise = torch.randn(n, self.noise_dim, generator=stream, device=self.device, dtype=drawing_dtype())
         if self.classes:
             labels = torch.randint(self.classes, (n,), generator=stream, device=self.device)
             noise = torch.cat((noise, nn.functional.one_hot(labels, self.classes)), 1)
@@ -169,6 +176,7 @@ class WassersteinGAN(SteppedModule):
         training = generator.training
         generator.eval()
         try:
+            noise = noise.to(next(generator.parameters(), noise).dtype)
             return torch.cat([generator(part) for part in noise.split(_CHUNK)])
         finally:
             generator.train(training)
@@ -239,7 +247,7 @@ class WassersteinGAN(SteppedModule):
             self.critic_optimizer(self.critic.parameters()),
             self.generator_optimizer(self.generator.parameters()),
         ]
-        self.check_optimizers([type(optimizer).__name__ for optimizer in optimizers], "critic, generator")
+        self.check_optimizers(optimizers, "critic, generator")
         if not self.linear_decay:
             return optimizers
         return optimizers, [
