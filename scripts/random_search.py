@@ -21,6 +21,7 @@ import yaml
 from rich.console import Console
 
 from wgan_lip.cli.configs import config_path
+from wgan_lip.replaced import replace_text
 from wgan_lip.report import read_found, search_table
 from wgan_lip.training.run_folder import finished_step
 from wgan_lip.training.search_space import Sweep, as_arguments, load_sweep
@@ -120,7 +121,7 @@ def main(args: list[str] | None = None) -> int:
             shlex.join([*as_arguments(values), f"--run={run_name(given.seed, index)}", *further])
             for index, values in enumerate(drawn)
         ]
-        given.write.write_text("\n".join(lines) + "\n")
+        replace_text(given.write, "\n".join(lines) + "\n")
         command = f"wgan-lip submit {shlex.join(sweep.command)} --array {given.write}"
         print(f"{given.write}: {len(lines)} runs, for {command}")
         return 0

@@ -14,6 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from wgan_lip.replaced import replace_text
 from wgan_lip.training.wandb_parts import read_part, wandb_parts
 
 # What ``wandb sync`` notes in its log, and tells the terminal, of a part whose end was never written. Either may be
@@ -50,7 +51,7 @@ def sync_run(folder: Path, killed: bool) -> tuple[int, str | None]:
             said = done.stdout + done.stderr
             if not any(sign in noted + said for sign in _CUT_OFF):
                 return sent, f"{part}: {said.strip().splitlines()[-1] if said.strip() else 'wandb sync failed'}"
-            mark.touch()
+            replace_text(mark, "")
         sent += 1
     return sent, None
 

@@ -4,7 +4,6 @@ make demo && .venv/bin/python scripts/update_readme.py [--runs_dir runs] [--name
 """
 
 import argparse
-import shutil
 import sys
 from pathlib import Path
 
@@ -12,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from scripts.shared.processes import ROOT
 from scripts.shared.results import write_table
+from wgan_lip.replaced import replacing
 from wgan_lip.report import Row, read_history, shown_rows
 from wgan_lip.report.table import plus_minus
 
@@ -47,12 +47,17 @@ def update(name: str, runs_dir: Path) -> None:
     run = max(path.parent for path in runs_dir.glob(f"{name}/*/w1.png"))
     docs = ROOT / "docs" / DOCS[name]
     docs.mkdir(parents=True, exist_ok=True)
-    shutil.copy(run / "w1.png", docs / "w1.png")
-    shutil.copy(run / "metrics.csv", docs / "metrics.csv")
+    _copy(run / "w1.png", docs / "w1.png")
+    _copy(run / "metrics.csv", docs / "metrics.csv")
     pictures = list((run / "samples").glob("averaged-*.png")) or list((run / "samples").glob("[0-9]*.png"))
-    shutil.copy(max(pictures), docs / "samples.png")
+    _copy(max(pictures), docs / "samples.png")
     write_table(PAGES[name], f"{DOCS[name]} table", markdown_table(read_history(docs / "metrics.csv")))
     print(f"{PAGES[name]} and {docs} now show {run}")
+
+
+def _copy(source: Path, path: Path) -> None:
+    with replacing(path) as file:
+        file.write(source.read_bytes())
 
 
 def main() -> None:

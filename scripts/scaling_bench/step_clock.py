@@ -14,6 +14,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from wgan_lip.replaced import replace_text
 from wgan_lip.training import SteppedModule, WassersteinGAN
 from wgan_lip.training import wgan as wgan_module
 from wgan_lip.training.ranks import Ranks
@@ -90,7 +91,7 @@ class StepClock(Callback):
             "noise_dim": pl_module.noise_dim,
             "flops": self._flops,
         }
-        self.path.write_text(json.dumps(result))
+        replace_text(self.path, json.dumps(result))
 
     def _messages_alone(self) -> float:
         """Seconds of all the training's gradient messages, sent again by ranks that are all ready."""

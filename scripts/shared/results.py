@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from wgan_lip.replaced import replace_text
+
 
 def write_text(path: Path, text: str) -> None:
     """Write a file whole or not at all, for a script may be killed at any time; its folder is made.
@@ -13,9 +15,7 @@ def write_text(path: Path, text: str) -> None:
         text: which ends in one newline there, however many it has here.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(text.rstrip("\n") + "\n")
-    temporary.replace(path)
+    replace_text(path, text.rstrip("\n") + "\n")
 
 
 def write_json(path: Path, results: Any) -> None:
@@ -45,4 +45,4 @@ def write_table(page: Path, name: str, table: str) -> None:
     _, *after_end = "".join(after_begin).split(end)
     if (len(after_begin), len(after_end), end in before) != (1, 1, False):
         raise SystemExit(f"{page} must hold the lines {begin.strip()} and {end}, once each and in this order")
-    page.write_text(before + begin + table + end + after_end[0])
+    replace_text(page, before + begin + table + end + after_end[0])

@@ -6,6 +6,7 @@ from typing import Any
 
 from scripts.transport_bench.cells import Cell
 from scripts.transport_bench.peers import OURS
+from wgan_lip.replaced import replacing
 
 
 def draw(results: dict[str, Any], path: Path) -> None:
@@ -58,5 +59,6 @@ def draw(results: dict[str, Any], path: Path) -> None:
         ncols=len(peers),
         title="triangles: over the limit of time, or memory that it would need",
     )
-    figure.savefig(path, dpi=120)
+    with replacing(path) as file:
+        figure.savefig(file, format=path.suffix.removeprefix("."), dpi=120)
     plt.close(figure)

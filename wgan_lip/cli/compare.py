@@ -1,8 +1,10 @@
 """``wgan-lip compare``: critics × pairs × seeds, each a short training."""
 
 import csv
+import os
 import secrets
 import signal
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +21,11 @@ from wgan_lip.cli.errors import in_one_line
 from wgan_lip.cli.fit_arguments import add_wandb_arguments
 from wgan_lip.comparison import Cell, Failure, Outcome, Store, parse_cells, run_cells, summarize
 from wgan_lip.progress import progress_bar
+from wgan_lip.replaced import own_folder, replace_text
 from wgan_lip.report import comparison_figure, comparison_tables, save_figure, write_outcomes, write_summaries
 from wgan_lip.training import wandb_logger
 from wgan_lip.training.run_folder import check_name
+from wgan_lip.training.run_lock import locked
 
 _DESCRIPTION = "Train critics on pairs with known W1, seed by seed, and set their estimates against the truth."
 _EPILOG = "wgan-lip compare -c configs/compare/cones.yaml; run again, it goes on where it stopped."
@@ -34,6 +38,12 @@ def run_comparison(args: list[str]) -> None:
         args: the arguments after the command's name.
     """
     options = make_parser().parse_args(args)
+    # The lock of the comparison's folder; its cells, which jobs write, are kept whole without one.
+    with ExitStack() as held:
+        _run(options, held)
+
+
+def _run(options: Any, held: ExitStack) -> None:
     console = Console()
 
     def say(line: str) -> None:
@@ -51,7 +61,8 @@ def run_comparison(args: list[str]) -> None:
             dict(options.set),
         )
         folder = Path(options.folder or Path("runs") / "compare" / options.name)
-        store = Store(folder / "cells")
+        store = Store(own_folder(folder / "cells"))
+        held.enter_context(locked(folder, os.environ))
         launcher = launcher_of(options, store, folder, say)
     results: list[Outcome | Failure] = []
     stopped_by: signal.Signals | None = None
@@ -159,9 +170,8 @@ def _report(results: list[Outcome | Failure], folder: Path, options: Any, consol
     save_figure(comparison_figure(summaries, options.name), folder / "comparison.png")
     failures = [result for result in results if isinstance(result, Failure)]
     if failures:
-        (folder / "failures.txt").write_text(
-            "\n".join(f"{failure.cell.label}\n{failure.trace}" for failure in failures)
-        )
+        text = "\n".join(f"{failure.cell.label}\n{failure.trace}" for failure in failures)
+        replace_text(folder / "failures.txt", text)
     logger = wandb_logger(folder, options.name, secrets.token_hex(4), step_name="cells", **vars(options.wandb))
     if logger is not None:
         _log(logger, folder)

@@ -13,6 +13,7 @@ from pytorch_lightning.loggers import WandbLogger
 
 from wgan_lip.cli.configs import config_path
 from wgan_lip.cli.errors import TRACEBACK, essence, fail
+from wgan_lip.replaced import replace_text
 from wgan_lip.training.stepped import CHECKPOINT_KEY
 
 
@@ -66,7 +67,7 @@ class SaveConfig(SaveConfigCallback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not trainer.is_global_zero:
             return
-        (Path(trainer.default_root_dir) / "config.yaml").write_text(self._text())
+        replace_text(Path(trainer.default_root_dir) / "config.yaml", self._text())
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger):
                 logger.experiment.config.update(yaml.safe_load(self._text()), allow_val_change=True)

@@ -11,6 +11,7 @@ from wgan_lip.cli.command_parser import CommandParser, output, whole
 from wgan_lip.cli.errors import in_one_line
 from wgan_lip.cli.rebuild import load_module
 from wgan_lip.progress import progress_bar
+from wgan_lip.replaced import replacing
 from wgan_lip.training import WassersteinGAN
 from wgan_lip.training.run_folder import checkpoint_at
 
@@ -81,17 +82,11 @@ def _parts(gan: WassersteinGAN, n: int, seed: int, averaged: bool) -> Iterator[N
 
 
 def _write(path: Path, samples: NDArray[np.float32]) -> None:
-    # Through a temporary file, so that nobody reads half of one.
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        with temporary.open("wb") as file:
-            if path.suffix == ".npz":
-                np.savez(file, samples=samples)
-            else:
-                np.save(file, samples, allow_pickle=False)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as file:
+        if path.suffix == ".npz":
+            np.savez(file, samples=samples)
+        else:
+            np.save(file, samples, allow_pickle=False)
 
 
 def make_parser() -> CommandParser:

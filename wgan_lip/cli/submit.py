@@ -20,6 +20,7 @@ from wgan_lip.cli.queue import wait_for_jobs
 from wgan_lip.cli.resources import Resources, minutes
 from wgan_lip.comparison.squeue import Seen
 from wgan_lip.progress import progress_bar
+from wgan_lip.replaced import replace_text
 
 if TYPE_CHECKING:
     from wgan_lip.cli.parsed import FitArguments
@@ -201,7 +202,7 @@ def _submit(planned: Sequence[_Planned], parameters: dict[str, Any], logs: Path)
             raise ValueError(f"{program} is not found: submit where Slurm is installed, or see --dry-run")
     logs.mkdir(parents=True, exist_ok=True)
     for one in planned:
-        (logs / f"{one.label}.yaml").write_text(one.fit.config)
+        replace_text(logs / f"{one.label}.yaml", one.fit.config)
     executor = SlurmExecutor(logs, max_num_timeout=_ANY_NUMBER)
     executor.update_parameters(**parameters)
     return [job.job_id for job in executor.submit_array([one.job for one in planned])]

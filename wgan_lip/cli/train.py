@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,20 +27,25 @@ from wgan_lip.cli.kinds import COMMON, KINDS, Kind, check_fits, kind_of
 from wgan_lip.cli.quiet import hush_logs, hush_warnings
 from wgan_lip.cli.run_end import finish_wandb, nothing_left_of_a_failed_start, report_run
 from wgan_lip.training import EvaluateEverySteps, MetricsCSV, SteppedModule, StepProgress, wandb_logger
-from wgan_lip.training.launched import HANDED_START, Start, hand_start, is_first
+from wgan_lip.training.launched import HANDED_START, Start, hand_start, handed_start, is_first
 from wgan_lip.training.loggers import wandb_may_end
 from wgan_lip.training.lost_ranks import LostRankError, lost_ranks_named
 from wgan_lip.training.preemption import NoteSignals, PreemptedError, Preemption
 from wgan_lip.training.ranks import OtherRankError, check_strategy
 from wgan_lip.training.run_folder import (
     check_checkpoint,
+    check_own,
     find_evaluated,
     find_start,
     finished_step,
+    found_in,
+    is_own,
     mark_finished,
     named_run_folder,
     new_run_folder,
+    remove_abandoned_of,
 )
+from wgan_lip.training.run_lock import check_not_locked, locked
 from wgan_lip.transport import UnprovenError
 
 _DESCRIPTIONS = {
@@ -55,11 +61,15 @@ def run_training(words: list[str]) -> None:
     """
     hush_logs()
     try:
-        with in_one_line(MisconfigurationException, UnprovenError, LostRankError, OtherRankError):
-            WganLipCLI(args=words)
+        # The lock of the run's folder is held until W&B has written there, too.
+        with ExitStack() as held:
+            try:
+                with in_one_line(MisconfigurationException, UnprovenError, LostRankError, OtherRankError):
+                    WganLipCLI(args=words, held=held)
+            finally:
+                finish_wandb(exit_code=int(sys.exc_info()[0] is not None))
     finally:
         os.environ.pop(HANDED_START, None)
-        finish_wandb(exit_code=int(sys.exc_info()[0] is not None))
 
 
 class WganLipCLI(LightningCLI):
@@ -67,13 +77,16 @@ class WganLipCLI(LightningCLI):
 
     Args:
         args: the command's name and its arguments.
+        held: what ``fit`` holds as long as it writes: the lock of the run's folder.
     """
 
-    def __init__(self, args: list[str]) -> None:
+    def __init__(self, args: list[str], held: ExitStack | None = None) -> None:
+        self._held = held or ExitStack()
         # Of all processes of a run only the first speaks, and makes folders.
         self._first = is_first(os.environ, rank_zero_only.rank)  # type: ignore[attr-defined]
         self.console = Console(quiet=not self._first)
         self._start = Start(None, None, again=False)
+        self._found: tuple[int, ...] = ()
         self._made_folder = False
         self._resumed_rows = 0
         super().__init__(
@@ -130,6 +143,7 @@ class WganLipCLI(LightningCLI):
                 first=self._first,
             )
             path = self._start.checkpoint
+            self._found = found_in(self._start.folder)
         else:
             path = find_evaluated(config.run, config.ckpt_path, config.runs_dir, config.name)
         if path is not None:
@@ -175,6 +189,7 @@ class WganLipCLI(LightningCLI):
                 kwargs["logger"] = self._loggers(folder, config["logger"])
             return super().instantiate_trainer(**kwargs)
         except (ValueError, ImportError, MisconfigurationException) as error:
+            self._held.close()
             if folder is not None and self._made_folder and not any(folder.iterdir()):
                 folder.rmdir()
             raise ValueError(f"trainer: {error}") from error
@@ -203,17 +218,28 @@ class WganLipCLI(LightningCLI):
         if folder is None:
             raise ValueError("a process that is not the first was not told where its run is kept")
         if self._first:
+            self._held.enter_context(locked(folder, os.environ))
+            if self._start.folder is not None and found_in(folder) != self._found:
+                raise ValueError(f"another process wrote to {folder} while this one started: run the command again")
+            check_own(folder)
+            remove_abandoned_of(folder)
             hand_start(self._start, folder)
+        elif handed_start(os.environ) is None:
+            check_not_locked(folder, os.environ)
         return folder
 
     def _loggers(self, folder: Path, chosen: Any) -> list[Logger]:
         """metrics.csv always; W&B unless the config chooses another logger, or none."""
-        loggers: list[Logger] = [MetricsCSV(folder / "metrics.csv", resume=self._start.checkpoint is not None)]
+        # What lies beside a checkpoint of elsewhere is not in this folder.
+        goes_on = is_own(self._start.checkpoint, folder)
+        rows = self._resumed_rows if goes_on else 0
+        metrics = MetricsCSV(folder / "metrics.csv", resume=goes_on)
+        metrics.check_rows(rows)
+        loggers: list[Logger] = [metrics]
         if chosen is True:
             name = f"{self._get(self.config_init, 'name')}-{folder.name}"
             init = {k: v for k, v in self._get(self.config_init, "wandb").items() if k != "artifacts"}
             step_name = cast(SteppedModule, self.model).step_name
-            rows = self._resumed_rows
             return loggers + _listed(wandb_logger(folder, name, name, step_name=step_name, resumed_rows=rows, **init))
         return loggers + _listed(chosen or None)
 

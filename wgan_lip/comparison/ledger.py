@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from wgan_lip.comparison.squeue import Seen
-from wgan_lip.comparison.store import write_whole
+from wgan_lip.replaced import own_folder, replace_text
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,8 @@ class Ledger:
         return found
 
     def _write(self) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(self._path, json.dumps({key: asdict(place) for key, place in self._places.items()}, indent=1))
+        own_folder(self._path.parent)
+        replace_text(self._path, json.dumps({key: asdict(place) for key, place in self._places.items()}, indent=1))
 
 
 def _job(place: _Place, queue: Mapping[str, Seen]) -> str | None:

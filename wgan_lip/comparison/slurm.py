@@ -11,6 +11,7 @@ from wgan_lip.comparison.cell import Cell
 from wgan_lip.comparison.launcher import Task
 from wgan_lip.comparison.squeue import Seen, read_queue
 from wgan_lip.comparison.task import Failure, Result
+from wgan_lip.replaced import own_folder
 
 if TYPE_CHECKING:
     from submitit.helpers import DelayedSubmission
@@ -61,7 +62,7 @@ class Slurm:
         from submitit import SlurmExecutor
         from submitit.core.utils import FailedSubmissionError, UncompletedJobError
 
-        self.folder.mkdir(parents=True, exist_ok=True)
+        own_folder(self.folder)
         job_of_cell = _CellJob(task, self._requeues + 1, self._parameters["time"])
         executor = SlurmExecutor(self.folder, max_num_timeout=_ANY_NUMBER)
         executor.update_parameters(**self._parameters, comment=comment)

@@ -1,7 +1,6 @@
 """Results of finished cells, on the disk."""
 
 import json
-import secrets
 import stat
 from contextlib import suppress
 from dataclasses import asdict
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from wgan_lip.comparison.cell import Cell
+from wgan_lip.replaced import replace_text
 
 
 class Store:
@@ -55,7 +55,7 @@ class Store:
             cell: what was run.
             result: numbers and strings.
         """
-        write_whole(self._path(cell), json.dumps({"cell": asdict(cell), "result": result}, indent=1))
+        replace_text(self._path(cell), json.dumps({"cell": asdict(cell), "result": result}, indent=1))
 
     def keys(self) -> set[str]:
         """Keys of the finished cells, as the folder is now, not as a network file system remembers it."""
@@ -66,16 +66,3 @@ class Store:
 
     def _path(self, cell: Cell) -> Path:
         return self.folder / f"{cell.key}.json"
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file such that nobody ever sees a part of it.
-
-    Args:
-        path: of the file, which may exist.
-        text: its content.
-    """
-    # Two processes may write the same file at once.
-    temporary = path.with_suffix(f".{secrets.token_hex(4)}.tmp")
-    temporary.write_text(text)
-    temporary.replace(path)

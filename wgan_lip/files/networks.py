@@ -1,15 +1,18 @@
 """Networks written to files that others can run: with PyTorch alone, with ONNX, or as bare weights."""
 
 import copy
+import io
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+
+from wgan_lip.replaced import replacing
 
 # Of outputs: absolute, and relative to the largest of them if that exceeds 1.
 _TOLERANCE = 1e-5
@@ -33,7 +36,7 @@ class WrittenNetwork:
 def write_network(
     network: nn.Module, path: Path, points: Tensor, reference: Callable[[Tensor], Tensor] | None = None
 ) -> WrittenNetwork:
-    """Write a network to a file, read that back, and see that it gives the same outputs, alone and in batches.
+    """Write a network to a file whose content, read back, gives the same outputs, alone and in batches.
 
     By the file's suffix: ``.pt2``, a program of PyTorch's operators (``torch.export``), which needs nothing else than
     PyTorch; ``.onnx``, with the input ``x`` and the output ``y``; ``.pt``, the ``state_dict`` alone, which loads with
@@ -48,23 +51,23 @@ def write_network(
     Raises:
         ValueError: another suffix, no such folder, fewer than two points, a package that is missing, or outputs that
             differ by more than 1e-5 (of the largest output, if that exceeds 1).
+        OSError: the file cannot be written.
     """
     check_suffix(path)
     if len(points) < 2:
         raise ValueError(f"points must be at least 2 inputs; got {len(points)}")
     write, read = _FORMATS[path.suffix]
-    # Of the same name, which some formats keep.
-    with TemporaryDirectory(prefix=".export-", dir=path.absolute().parent) as folder:
-        temporary = Path(folder) / path.name
-        write(network, temporary, points)
-        with torch.no_grad():
-            expected = (reference or network)(points)
-            run = read(network, temporary)
-            difference = max(_difference(run(points), expected), _difference(run(points[:1]), expected[:1]))
-        # A comparison that NaN fails.
-        if not difference <= _TOLERANCE * max(1.0, float(expected.abs().max())):
-            raise ValueError(f"{path} would give other outputs than the network, by {difference:.3g}: nothing written")
-        temporary.replace(path)
+    # In memory: PyTorch's own writer of files ends the process where the disk is full.
+    content = write(network, points, path.stem)
+    with torch.no_grad():
+        expected = (reference or network)(points)
+        run = read(network, content)
+        difference = max(_difference(run(points), expected), _difference(run(points[:1]), expected[:1]))
+    # A comparison that NaN fails.
+    if not difference <= _TOLERANCE * max(1.0, float(expected.abs().max())):
+        raise ValueError(f"{path} would give other outputs than the network, by {difference:.3g}: nothing written")
+    with replacing(path) as file:
+        file.write(content)
     return WrittenNetwork(path, difference, len(points))
 
 
@@ -100,32 +103,32 @@ def _program(network: nn.Module, points: Tensor) -> torch.export.ExportedProgram
     return program
 
 
-def _write_program(network: nn.Module, path: Path, points: Tensor) -> None:
-    torch.export.save(_program(network, points), path)
+def _write_program(network: nn.Module, points: Tensor, name: str) -> bytes:
+    saved, content = io.BytesIO(), io.BytesIO()
+    torch.export.save(_program(network, points), saved)
+    # In memory all archives have one name; readers look for the members under the only name that there is.
+    with zipfile.ZipFile(saved) as archive, zipfile.ZipFile(content, "w") as renamed:
+        for member in archive.namelist():
+            renamed.writestr(zipfile.ZipInfo(f"{name}/{member.partition('/')[2]}"), archive.read(member))
+    return content.getvalue()
 
 
-def _read_program(network: nn.Module, path: Path) -> Callable[[Tensor], Tensor]:
-    return torch.export.load(path).module()
+def _read_program(network: nn.Module, content: bytes) -> Callable[[Tensor], Tensor]:
+    return torch.export.load(io.BytesIO(content)).module()
 
 
-def _write_onnx(network: nn.Module, path: Path, points: Tensor) -> None:
-    torch.onnx.export(
-        _program(network, points),
-        (),
-        path,
-        input_names=["x"],
-        output_names=["y"],
-        dynamo=True,
-        external_data=False,
-        verbose=False,
+def _write_onnx(network: nn.Module, points: Tensor, name: str) -> bytes:
+    made = torch.onnx.export(
+        _program(network, points), (), input_names=["x"], output_names=["y"], dynamo=True, verbose=False
     )
+    return cast(torch.onnx.ONNXProgram, made).model_proto.SerializeToString()
 
 
-def _read_onnx(network: nn.Module, path: Path) -> Callable[[Tensor], Tensor]:
+def _read_onnx(network: nn.Module, content: bytes) -> Callable[[Tensor], Tensor]:
     # ONNX's own evaluator, which is slow, and says what the file means.
     from onnx.reference import ReferenceEvaluator
 
-    evaluator = ReferenceEvaluator(str(path))
+    evaluator = ReferenceEvaluator(content)
 
     def run(points: Tensor) -> Tensor:
         outputs: Any = evaluator.run(None, {"x": points.numpy()})
@@ -134,16 +137,18 @@ def _read_onnx(network: nn.Module, path: Path) -> Callable[[Tensor], Tensor]:
     return run
 
 
-def _write_weights(network: nn.Module, path: Path, points: Tensor) -> None:
-    torch.save(network.state_dict(), path)
+def _write_weights(network: nn.Module, points: Tensor, name: str) -> bytes:
+    content = io.BytesIO()
+    torch.save(network.state_dict(), content)
+    return content.getvalue()
 
 
-def _read_weights(network: nn.Module, path: Path) -> Callable[[Tensor], Tensor]:
+def _read_weights(network: nn.Module, content: bytes) -> Callable[[Tensor], Tensor]:
     # Into a network that has lost its own.
     other = copy.deepcopy(network)
     for tensor in other.state_dict().values():
         tensor.zero_()
-    other.load_state_dict(torch.load(path, weights_only=True))
+    other.load_state_dict(torch.load(io.BytesIO(content), weights_only=True))
     return other
 
 

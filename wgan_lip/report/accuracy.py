@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from rich.table import Table
 
 from wgan_lip.report.figures import step_axes
-from wgan_lip.report.records import read_records
+from wgan_lip.report.records import read_evaluations
 from wgan_lip.report.table import left_out, shown_rows
 
 _CERTIFIED = "accuracy/certified_"
@@ -47,10 +47,10 @@ def read_accuracies(metrics_csv: Path) -> list[AccuracyRow]:
         metrics_csv: the file that ``MetricsCSV`` wrote.
 
     Raises:
-        ValueError: the file holds no evaluation.
+        ValueError: the file holds no evaluation, or is damaged.
         OSError: it cannot be read.
     """
-    rows = [_row(record) for record in read_records(metrics_csv, "accuracy/clean")]
+    rows = read_evaluations(metrics_csv, "accuracy/clean", _row)
     return sorted(rows, key=lambda row: row.step)
 
 

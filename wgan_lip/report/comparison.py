@@ -1,6 +1,7 @@
 """A comparison of critics as a table, a figure and CSV files."""
 
 import csv
+import io
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -12,6 +13,7 @@ from matplotlib.lines import Line2D
 from rich.table import Table
 
 from wgan_lip.comparison import Outcome, Summary
+from wgan_lip.replaced import replace_text
 from wgan_lip.report.table import plus_minus
 
 _PROVEN, _UNPROVEN = "tab:orange", "0.5"
@@ -193,9 +195,8 @@ def write_summaries(summaries: Sequence[Summary], path: Path) -> None:
 
 
 def _write(path: Path, columns: list[str], rows: list[dict[str, object]]) -> None:
-    temporary = path.with_suffix(".tmp")
-    with temporary.open("w", newline="") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows(rows)
-    temporary.replace(path)
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, columns)
+    writer.writeheader()
+    writer.writerows(rows)
+    replace_text(path, text.getvalue())

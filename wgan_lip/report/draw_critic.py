@@ -7,6 +7,7 @@ from pytorch_lightning import Trainer
 from pytorch_lightning.utilities import rank_zero_only
 
 from wgan_lip.randomness import keyed_generator
+from wgan_lip.replaced import own_folder
 from wgan_lip.report.critic_figure import critic_figure
 from wgan_lip.report.figures import save_figure
 from wgan_lip.training import EverySteps, SteppedModule, W1Estimator, log_picture
@@ -42,7 +43,6 @@ class DrawCritic(EverySteps):
         x, y = pair.sample(_SAMPLES, keyed_generator(self.seed, "drawing"), heldout=True)
         with torch.inference_mode(False):
             figure = critic_figure(module.final_critic(), pair, x, y, f"{pair}, critic step {module.step}")
-        path = Path(trainer.default_root_dir) / "critic" / f"{module.step:07d}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path = own_folder(Path(trainer.default_root_dir) / "critic") / f"{module.step:07d}.png"
         save_figure(figure, path)
         log_picture(trainer.loggers, "critic/picture", path, module)

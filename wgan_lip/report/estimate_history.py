@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from wgan_lip.report.records import read_records
+from wgan_lip.report.records import read_evaluations
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def read_estimates(metrics_csv: Path) -> list[EstimateRow]:
         metrics_csv: the file that ``MetricsCSV`` wrote.
 
     Raises:
-        ValueError: the file holds no evaluation.
+        ValueError: the file holds no evaluation, or is damaged.
         OSError: it cannot be read.
     """
 
@@ -63,5 +63,5 @@ def read_estimates(metrics_csv: Path) -> list[EstimateRow]:
         )
 
     # Every evaluation has a gradient's norm, whatever else is known.
-    rows = [row(record) for record in read_records(metrics_csv, "gradient/norm")]
+    rows = read_evaluations(metrics_csv, "gradient/norm", row)
     return sorted(rows, key=lambda row: row.critic_step)

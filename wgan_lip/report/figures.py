@@ -8,6 +8,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from wgan_lip.replaced import replacing
 from wgan_lip.report.history import Row
 
 _CUT_SHORT = "proven to contain the exact W1 (time budget spent)"
@@ -121,5 +122,14 @@ def step_axes(xlabel: str, title: str) -> tuple[Figure, Axes]:
 
 
 def save_figure(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG."""
-    figure.savefig(path, dpi=150)
+    """Write a figure in the format that the file's suffix names.
+
+    Args:
+        figure: to be drawn.
+        path: of the file, which is replaced.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    with replacing(path) as file:
+        figure.savefig(file, format=path.suffix.removeprefix("."), dpi=150)

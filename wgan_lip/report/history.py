@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from wgan_lip.report.records import read_records
+from wgan_lip.report.records import read_evaluations
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,13 @@ def read_history(metrics_csv: Path) -> list[Row]:
         metrics_csv: the file that ``MetricsCSV`` wrote.
 
     Raises:
-        ValueError: the file holds no evaluation.
+        ValueError: the file holds no evaluation, or is damaged.
         OSError: it cannot be read.
     """
-    rows = [
-        Row(
+    rows = read_evaluations(
+        metrics_csv,
+        "w1/seconds",
+        lambda record: Row(
             generator_step=int(record["generator_step"]),
             exact=_known(record, "w1/exact"),
             exact_standard_error=_known(record, "w1/exact_standard_error"),
@@ -60,9 +62,8 @@ def read_history(metrics_csv: Path) -> list[Row]:
             averaged=_known(record, "w1_averaged/exact"),
             averaged_standard_error=_known(record, "w1_averaged/exact_standard_error"),
             seconds=float(record["w1/seconds"]),
-        )
-        for record in read_records(metrics_csv, "w1/seconds")
-    ]
+        ),
+    )
     return sorted(rows, key=lambda row: row.generator_step)
 
 

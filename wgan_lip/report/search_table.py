@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.table import Table
 
-from wgan_lip.report.records import read_records
+from wgan_lip.report.records import NoEvaluationError, read_records
 
 # What is in all names, and so tells nothing.
 _SHARED = ("init_args", "model", "data")
@@ -46,10 +46,11 @@ def read_found(folder: Path, values: Mapping[str, Any], metric: str, finished: b
 
     Raises:
         OSError: metrics.csv cannot be read.
+        ValueError: it is damaged.
     """
     try:
         last = read_records(folder / "metrics.csv", metric)[-1]
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, NoEvaluationError):
         last = {}
     known = {name: float(value) for name, value in last.items() if value}
     population = (known.get("w1/population_lower"), known.get("w1/population_upper"))

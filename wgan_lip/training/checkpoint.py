@@ -1,17 +1,19 @@
 """Checkpoints by the module's own steps, from which a run resumes exactly."""
 
+import io
 import random
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
 
+from wgan_lip.replaced import own_folder, replacing
 from wgan_lip.training.every_steps import EverySteps
 from wgan_lip.training.loggers import MetricsCSV
-from wgan_lip.training.lost_ranks import is_lost_rank
 from wgan_lip.training.stepped import CHECKPOINT_KEY, SteppedModule
 
 
@@ -28,8 +30,8 @@ class SaveCheckpoint(EverySteps, Checkpoint):
         every: steps between two checkpoints.
 
     Raises:
-        ValueError: ``every < 1``; while it trains OSError: the checkpoint cannot be saved; RuntimeError: the ranks'
-            weights are not the same.
+        ValueError: ``every < 1``; when a run goes on, metrics.csv has lost rows; while it trains OSError: the
+            checkpoint cannot be saved; RuntimeError: the ranks' weights are not the same.
     """
 
     def __init__(self, every: int = 500) -> None:
@@ -41,6 +43,11 @@ class SaveCheckpoint(EverySteps, Checkpoint):
         """Where the checkpoint is kept."""
         return Path(trainer.default_root_dir) / "checkpoints" / "last.ckpt"
 
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        # Where the user's config chose another way, it stays.
+        if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
+            trainer.strategy.checkpoint_io = ReplacedCheckpoint()
+
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # Set up only now, lest anything between loading and training drew or logged.
         if trainer.global_rank < len(self._random_states):
@@ -49,6 +56,7 @@ class SaveCheckpoint(EverySteps, Checkpoint):
         if self._rows is not None:
             for logger in trainer.loggers:
                 if isinstance(logger, MetricsCSV):
+                    logger.check_rows(self._rows)
                     logger.truncate(self._rows)
             self._rows = None
         # At step 0 too, so that a run can be resumed whenever it is cut off.
@@ -68,20 +76,36 @@ class SaveCheckpoint(EverySteps, Checkpoint):
 
     def act(self, trainer: Trainer, module: SteppedModule) -> None:
         module.ranks.check_same(module)
-        path = self.path(trainer)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".tmp")
+        trainer.save_checkpoint(self.path(trainer))
+
+
+class ReplacedCheckpoint(TorchCheckpointIO):
+    """Lightning's way to write a checkpoint, but beside the old one, which is then replaced.
+
+    Lightning itself writes it to the system's folder of temporary files first, which may be another disk, and small.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        """Write a checkpoint; called on rank 0 alone.
+
+        Args:
+            checkpoint: what is kept.
+            path: of the file.
+            storage_options: none.
+
+        Raises:
+            OSError: it cannot be written, or its folder is a link.
+        """
+        target, content = Path(path), io.BytesIO()
         try:
-            trainer.save_checkpoint(temporary)
-        except (OSError, RuntimeError) as error:
-            # PyTorch reports a full disk as a RuntimeError of its own.
-            if is_lost_rank(error):
-                raise
-            temporary.unlink(missing_ok=True)
-            kept = "the one before is kept" if path.exists() else "there is none before it"
+            # In memory, for PyTorch reports what a disk refuses as errors of its own.
+            torch.save(checkpoint, content)
+            own_folder(target.parent)
+            with replacing(target) as file:
+                file.write(content.getbuffer())
+        except OSError as error:
+            kept = "the one before is kept" if target.exists() else "there is none before it"
             raise OSError(f"cannot save the checkpoint {path}: {error}; {kept}") from error
-        if trainer.is_global_zero:
-            temporary.replace(path)
 
 
 def _random_states() -> dict[str, Any]:

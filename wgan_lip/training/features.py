@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from wgan_lip.data import SampleDataModule
 from wgan_lip.networks.features import FeatureNetwork
 from wgan_lip.randomness import keyed_generator
+from wgan_lip.replaced import replacing
 
 # Images that are described at once.
 _CHUNK = 1024
@@ -91,9 +92,8 @@ def describe(network: FeatureNetwork, images: Tensor) -> Tensor:
 def save_features(network: FeatureNetwork, path: Path) -> None:
     """Write a network to a file that ``load_features`` reads."""
     content = {"input_shape": list(network.input_shape), "features": network.features, "state": network.state_dict()}
-    temporary = path.with_suffix(".tmp")
-    torch.save(content, temporary)
-    temporary.replace(path)
+    with replacing(path) as file:
+        torch.save(content, file)
 
 
 def load_features(path: Path) -> FeatureNetwork:

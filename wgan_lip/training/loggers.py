@@ -1,10 +1,12 @@
 """Where the numbers go: a metrics.csv that survives a resume, and Weights & Biases."""
 
 import csv
+import io
 import netrc
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from numbers import Number
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlparse
@@ -14,6 +16,8 @@ from pytorch_lightning.loggers import Logger, WandbLogger
 from pytorch_lightning.utilities import rank_zero_only, rank_zero_warn
 from torch import Tensor
 
+from wgan_lip.replaced import check_no_link, replace_text
+from wgan_lip.training.metrics_file import MetricsFile, read_metrics_file
 from wgan_lip.training.stepped import SteppedModule
 from wgan_lip.training.wandb_parts import lost_rows
 
@@ -36,21 +40,28 @@ WandbMode = Literal["auto", "online", "offline", "disabled"]
 class MetricsCSV(Logger):
     """Writes one row a record to a CSV file; a value that a record lacks is an empty cell.
 
-    Rows are on the disk when ``log_metrics`` returns. A new name adds a column.
+    Rows are on the disk when ``log_metrics`` returns. A new name adds a column. A file that somebody removed, emptied
+    or changed in the meantime is begun anew, or gone on with as it is, with a warning.
 
     Args:
         path: the file.
         resume: continue an existing file; otherwise the first row replaces it.
+
+    Raises:
+        ValueError: the existing file is damaged; from ``log_metrics`` also, what is logged is not a number.
+        OSError: the file cannot be read; from ``log_metrics``, it cannot be written, or is a link.
     """
 
     def __init__(self, path: Path, resume: bool = True) -> None:
         super().__init__()
         self.path = path
         self.rows = 0
-        self._columns: list[str] = []
+        self._resume = resume
+        self._columns: tuple[str, ...] = ()
+        # As it was left; more is a row that was cut off.
+        self._size = 0
         if resume and path.exists():
-            columns, rows = self._read()
-            self._columns, self.rows = columns, len(rows)
+            self._take(read_metrics_file(path))
 
     @property
     def save_dir(self) -> str:
@@ -71,34 +82,77 @@ class MetricsCSV(Logger):
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, Any], step: int | None = None) -> None:
         row = {name: value.item() if isinstance(value, Tensor) else value for name, value in metrics.items()}
-        new = [name for name in row if name not in self._columns]
-        if new:
-            self._rewrite(self._columns + new, self._read()[1] if self.rows else [])
-        with self.path.open("a", newline="") as file:
-            csv.DictWriter(file, self._columns).writerow(row)
+        for name, value in row.items():
+            if not isinstance(value, Number):
+                raise ValueError(f"metrics must be numbers; got {name}={value!r}")
+        self._see_changes()
+        columns = (*self._columns, *(name for name in row if name not in self._columns))
+        if columns != self._columns:
+            self._rewrite(columns, read_metrics_file(self.path).rows if self.rows else ())
+        self._append(_csv_text(columns, [row]).encode())
         self.rows += 1
+
+    def check_rows(self, rows: int) -> None:
+        """See that a file that is continued holds what was written before the checkpoint.
+
+        Args:
+            rows: that the checkpoint counts.
+
+        Raises:
+            ValueError: it holds fewer.
+        """
+        if self._resume and self.rows < rows:
+            raise ValueError(
+                f"{self.path} has {self.rows} rows, the checkpoint counts {rows}: put back the file that the training "
+                "wrote, or begin a new run by --ckpt_path from a copy of the checkpoint outside of this folder"
+            )
 
     @rank_zero_only
     def truncate(self, rows: int) -> None:
         """Drop all but the first ``rows`` rows: what was written after the checkpoint that is resumed."""
         if self.rows > rows:
-            self._rewrite(self._columns, self._read()[1][:rows])
+            self._rewrite(self._columns, read_metrics_file(self.path).rows[:rows])
             self.rows = rows
 
-    def _read(self) -> tuple[list[str], list[dict[str, str]]]:
-        with self.path.open(newline="") as file:
-            reader = csv.DictReader(file)
-            return list(reader.fieldnames or []), list(reader)
+    def _see_changes(self) -> None:
+        """Take the file as it is now, if it is not as this logger left it."""
+        size = self.path.stat().st_size if self.path.exists() else 0
+        if not self._columns or size == self._size:
+            return
+        before = self.rows
+        self._take(MetricsFile((), (), 0) if size == 0 else read_metrics_file(self.path))
+        if size != self._size:
+            # The rest of a row that was cut off.
+            self._rewrite(self._columns, read_metrics_file(self.path).rows)
+        if self.rows != before:
+            rank_zero_warn(f"{self.path} was changed by others: of {before} rows it has {self.rows}, and goes on there")
 
-    def _rewrite(self, columns: list[str], rows: Iterable[dict[str, str]]) -> None:
-        # Through a temporary file, so that a run killed here loses nothing.
-        temporary = self.path.with_suffix(".tmp")
-        with temporary.open("w", newline="") as file:
-            writer = csv.DictWriter(file, columns)
-            writer.writeheader()
-            writer.writerows(rows)
-        temporary.replace(self.path)
-        self._columns = columns
+    def _take(self, found: MetricsFile) -> None:
+        self._columns, self.rows, self._size = found.columns, len(found.rows), found.size
+
+    def _rewrite(self, columns: tuple[str, ...], rows: Iterable[Mapping[str, Any]]) -> None:
+        text = _csv_text(columns, rows, header=True)
+        replace_text(self.path, text)
+        self._columns, self._size = columns, len(text.encode())
+
+    def _append(self, line: bytes) -> None:
+        check_no_link(self.path)
+        try:
+            flags = os.O_WRONLY | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
+            with os.fdopen(os.open(self.path, flags), "ab") as file:
+                file.write(line)
+        except OSError as error:
+            raise OSError(f"cannot write {self.path}: {error.strerror}") from error
+        self._size += len(line)
+
+
+def _csv_text(columns: Iterable[str], rows: Iterable[Mapping[str, Any]], header: bool = False) -> str:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(columns))
+    if header:
+        writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
 
 
 class StepWandbLogger(WandbLogger):

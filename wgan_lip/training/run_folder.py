@@ -11,11 +11,14 @@ from typing import Any
 
 import torch
 
+from wgan_lip.replaced import check_no_link, remove_abandoned, replace_text
 from wgan_lip.training.launched import Start, agent_of, handed_start, is_drawn, launched_name
 from wgan_lip.training.stepped import CHECKPOINT_KEY
 
 _CHECKPOINT = Path("checkpoints") / "last.ckpt"
 _FINISHED = "finished"
+# What a training writes into as it goes on.
+_OWN = ("checkpoints", "samples", "critic", "wandb", "metrics.csv")
 _STAMP = "%Y%m%d-%H%M%S"
 
 
@@ -66,6 +69,50 @@ def named_run_folder(folder: Path) -> bool:
     except OSError as error:
         raise OSError(f"cannot make the run folder {folder}: {error.strerror}") from error
     return made
+
+
+def is_own(checkpoint: Path | None, folder: Path) -> bool:
+    """Whether a checkpoint is the one that a run keeps in its folder.
+
+    Args:
+        checkpoint: None if there is none.
+        folder: of the run.
+    """
+    return checkpoint is not None and checkpoint.absolute() == folder.absolute() / _CHECKPOINT
+
+
+def check_own(folder: Path) -> None:
+    """See that what a training writes goes to its own folder, which may itself be a link, as it goes on.
+
+    Args:
+        folder: of the run.
+
+    Raises:
+        OSError: there is a link in it.
+    """
+    for name in _OWN:
+        check_no_link(folder / name)
+
+
+def remove_abandoned_of(folder: Path) -> None:
+    """Remove what processes left that were killed while they wrote a file of a run.
+
+    Args:
+        folder: of the run, which no other training writes to.
+    """
+    remove_abandoned([folder, *(folder / name for name in _OWN)])
+
+
+def found_in(folder: Path | None) -> tuple[int, ...]:
+    """What tells the checkpoint in a run's folder from one that another process puts there; empty if there is none.
+
+    Args:
+        folder: of the run; None if it has yet to be made.
+    """
+    if folder is None or not (folder / _CHECKPOINT).is_file():
+        return ()
+    found = (folder / _CHECKPOINT).stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def find_start(
@@ -132,7 +179,7 @@ def mark_finished(folder: Path, step: int) -> None:
         folder: of the run.
         step: the last one.
     """
-    (folder / _FINISHED).write_text(f"{step}\n")
+    replace_text(folder / _FINISHED, f"{step}\n")
 
 
 def finished_step(folder: Path) -> int:

@@ -13,6 +13,7 @@ from torchvision.utils import make_grid, save_image
 from wgan_lip.data import SampleDataModule
 from wgan_lip.quality import nearest_neighbours
 from wgan_lip.randomness import keyed_generator
+from wgan_lip.replaced import own_folder, replacing
 from wgan_lip.training.every_steps import EverySteps
 from wgan_lip.training.loggers import log_picture
 from wgan_lip.training.stepped import SteppedModule
@@ -118,9 +119,9 @@ class SampleGrid(EverySteps):
         factor = max(1, 64 // images.shape[-1])
         grid = make_grid(interpolate(images, scale_factor=factor), nrow=columns, normalize=True, value_range=(-1, 1))
         name = step if kind == "generated" else f"{kind}-{step}".rstrip("-")
-        path = Path(trainer.default_root_dir) / "samples" / f"{name}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_image(grid, path)
+        path = own_folder(Path(trainer.default_root_dir) / "samples") / f"{name}.png"
+        with replacing(path) as file:
+            save_image(grid, file, format="png")
         log_picture(trainer.loggers, f"samples/{kind}", path, module)
 
 

@@ -1,12 +1,13 @@
 """What a run that was started several times left of itself on the disk for Weights & Biases: a part for each start."""
 
-import csv
 import json
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from wgan_lip.training.metrics_file import read_metrics_file
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ def lost_rows(run_folder: Path, rows: int, step_name: str) -> list[dict[str, flo
 
     Raises:
         OSError: a file cannot be read.
+        ValueError: metrics.csv is damaged.
     """
     parts = wandb_parts(run_folder)
     if not parts or not (run_folder / "metrics.csv").is_file():
@@ -72,8 +74,7 @@ def lost_rows(run_folder: Path, rows: int, step_name: str) -> list[dict[str, flo
     part = read_part(parts[-1])
     if part.ended:
         return []
-    with (run_folder / "metrics.csv").open(newline="") as file:
-        kept = list(csv.DictReader(file))[:rows]
+    kept = read_metrics_file(run_folder / "metrics.csv").rows[:rows]
     # Of a part that lacks even its first row, nobody knows what came before it: the part before that does.
     for earlier in reversed(parts[:-1]):
         if step_name in part.last:
@@ -81,7 +82,7 @@ def lost_rows(run_folder: Path, rows: int, step_name: str) -> list[dict[str, flo
         part = read_part(earlier)
     since = float(part.last.get(step_name, -1))
     return [
-        {name: float(value) for name, value in row.items() if value}
+        {name: float(value) for name, value in row.items()}
         for row in kept
-        if row[step_name] and float(row[step_name]) >= since
+        if step_name in row and float(row[step_name]) >= since
     ]

@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from plotly.offline import get_plotlyjs
 
 from wgan_lip import __version__
+from wgan_lip.replaced import replace_text
 from wgan_lip.report.page.configs import differences, flat
 from wgan_lip.report.page.layers import CheckpointCertificate
 from wgan_lip.report.page.overlay import overlay_panels
@@ -122,7 +123,7 @@ def write_page(
         ValueError: no runs, or a run without evaluations.
         OSError: it cannot be written.
     """
-    path.write_text(Page(runs, certificates).html(), encoding="utf-8")
+    replace_text(path, Page(runs, certificates).html())
 
 
 def _shown(name: str, run: RunRecord, certificate: CheckpointCertificate | None) -> ShownRun:

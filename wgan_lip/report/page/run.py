@@ -101,8 +101,8 @@ def _config(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        config = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{path} is not YAML: {error}") from None
     if not isinstance(config, dict):
         raise ValueError(f"{path} is no config: it is not a mapping")
