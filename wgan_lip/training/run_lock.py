@@ -21,11 +21,11 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 # Note [what a lock is]
-# The lock is the operating system's, on the file ``lock`` in the folder: it ends with the process that holds it, however
-# it ends, so a file that a killed process left locks nothing, whoever has its number now. It holds across machines where
-# the file system carries locks (NFS, Lustre with -o flock). What the file says is for people, and for two cases: a file
-# system without locks, where a holder on this machine is looked for by its number and its start; and a machine that
-# went down and holds a lock on its server still, which a requeued job knows to be its own.
+# The lock is the operating system's, on the file ``lock`` in the folder: it ends with the process that holds it,
+# however it ends, so a file that a killed process left locks nothing, whoever has its number now. It holds across
+# machines where the file system carries locks (NFS, Lustre with -o flock). What the file says is for people, and for
+# two cases: a file system without locks, where a holder on this machine is looked for by its number and its start;
+# and a machine that went down and holds a lock on its server still, which a requeued job knows to be its own.
 _FILE = "lock"
 # Others look at the lock, for which they hold it for a moment.
 _PATIENCE_SECONDS = 1.0
