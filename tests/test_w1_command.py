@@ -148,6 +148,18 @@ def test_images_are_said_to_be_scaled(files, say):
     assert "W1            0 (l2" in text
 
 
+def test_what_else_lies_among_images_is_said(files, say, ask):
+    write_images(files / "photos", digit_pixels(0, 20))
+    for name in (*(f"{i}.txt" for i in range(10)), ".DS_Store", "b/.DS_Store"):
+        (files / "photos" / name).touch()
+    np.save("a.npy", digit_pixels(0, 20))
+    lines = say("photos", "a.npy").splitlines()
+    assert lines[0].startswith("A             photos: 20 points")
+    assert lines[1] == "              12 files left out: 10 .txt, 2 .DS_Store"
+    found = ask("photos", "a.npy")
+    assert (found["a"]["left_out"], found["b"]["left_out"]) == ("12 files left out: 10 .txt, 2 .DS_Store", None)
+
+
 def test_max_points_draws_without_replacement_and_puts_the_floors_at_its_size(files, say, ask):
     found = ask("x.npy", "y.npy", "--max-points", 40)
     for side, points in (("a", X), ("b", Y)):

@@ -23,14 +23,16 @@ def test_both_sets_are_shuffled_and_split(tmp_path):
     assert trained == set(range(40)) - set(x.flatten().tolist())
 
 
-def test_images_have_bounds(tmp_path):
+def test_images_have_bounds_and_what_is_left_out_is_said(tmp_path, caplog):
     for side in ("real", "fake"):
         (tmp_path / side).mkdir()
         for i in range(4):
             Image.new("L", (3, 3), i).save(tmp_path / side / f"{i}.png")
+    (tmp_path / "real" / "notes.txt").touch()
     pair = load_pair(f"{tmp_path}/real", f"{tmp_path}/fake")
     assert pair.shape == (1, 3, 3)
     assert pair.bounds == (-1, 1)
+    assert [record.getMessage() for record in caplog.records] == [f"{tmp_path}/real: 1 file left out: 1 .txt"]
 
 
 def test_what_does_not_fit_is_named(tmp_path):

@@ -7,7 +7,7 @@ from typing import Literal, Protocol, Self
 import torch
 from torch import Tensor
 
-from wgan_lip.files import decode_image, describe_image
+from wgan_lip.files import ImageModeError, decode_image, describe_image
 from wgan_lip.files.pixels import to_square
 
 
@@ -69,7 +69,7 @@ class Decoder:
             channels: as the attribute.
 
         Raises:
-            ValueError: the first image is damaged, animated, or of a mode that is not taken.
+            ValueError: the first image is damaged, or of a mode that is not taken.
         """
         name, content = images.read(0)
         return cls(image_size, channels, name, _decode(name, content, channels).shape)
@@ -88,7 +88,7 @@ class Decoder:
             content: of its file.
 
         Raises:
-            ValueError: damaged, animated, of a mode or size that is not taken.
+            ValueError: damaged, of a mode or size that is not taken.
         """
         image = _decode(name, content, self.channels)
         if image.shape[0] != self.first_shape[0] or (self.image_size is None and image.shape != self.first_shape):
@@ -126,7 +126,5 @@ class DecodedImages:
 def _decode(name: str, content: bytes, channels: Literal[1, 3] | None) -> Tensor:
     try:
         return torch.tensor(decode_image(io.BytesIO(content), name, channels))
-    except ValueError as error:
-        if channels is None and "must be one grey or RGB image" in str(error):
-            raise ValueError(f"{error}, or set channels to 1 or 3") from None
-        raise
+    except ImageModeError as error:
+        raise ValueError(f"{error}, or set channels to 1 or 3" if error.convertible else str(error)) from None

@@ -1,26 +1,51 @@
-"""What folders of image files and of archives have in common: splits and classes."""
+"""What folders of image files and of archives have in common: splits, classes, and what is left out."""
 
+import logging
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import torch
+from pytorch_lightning.utilities import rank_zero_only
 
 from wgan_lip.data.encoded import EncodedImages
-from wgan_lip.data.heldout import check_heldout, hold_out, split_folders
+from wgan_lip.data.heldout import check_heldout, check_no_splits_within, hold_out, split_folders
 from wgan_lip.data.module import Split
 from wgan_lip.data.stored import Images, StoredImages
+from wgan_lip.files import count_files, describe_left_out, kind_by_name, shown
+
+_LOG = logging.getLogger(__name__)
 
 # The class of each image, by name or number.
 Classes = Sequence[str] | Sequence[int]
 
 
+@dataclass(frozen=True)
+class Found:
+    """What lies in a folder.
+
+    Attributes:
+        images: in an order that is the same everywhere.
+        classes: the class of each, if labels are wanted, else None.
+        paths: of the files that hold them.
+        left_out: how many other files there are, by kind.
+    """
+
+    images: EncodedImages
+    classes: Classes | None
+    paths: Sequence[Path]
+    left_out: Mapping[str, int]
+
+
 class FolderImages(StoredImages):
     """Images in a folder, decoded when they are wanted, with splits by folder or drawn.
 
-    If the folder has ``train/``, that trains, and the first of ``heldout/``, ``test/`` and ``val/`` is held out.
-    Otherwise a share of all images is held out, drawn once and for all: by their number and ``heldout``, nothing else.
+    If the folder has ``train/``, that trains, and the first of ``heldout/``, ``test/`` and ``val/`` is held out; they
+    may also be called ``Training``, ``TEST`` or ``validation`` (``split_names``), but are never classes. Otherwise a
+    share of all images is held out, drawn once and for all: by their number and ``heldout``, nothing else.
 
     Args:
         data_dir: the folder.
@@ -37,8 +62,9 @@ class FolderImages(StoredImages):
             a held-out split of its own.
 
     Raises:
-        ValueError: an argument out of its range; when the folder is read: no images, labels wanted of images without;
-            when an image is read: damaged, animated, of another size or mode than the first.
+        ValueError: an argument out of its range; when the folder is read: no images, labels wanted of images without,
+            one split alone, two folders for one split, or splits deeper than the folder; when an image is read:
+            damaged, of another size or mode than the first.
         FileNotFoundError: when the folder is read: there is none.
     """
 
@@ -60,8 +86,8 @@ class FolderImages(StoredImages):
         self.heldout = heldout
 
     @abstractmethod
-    def find(self, folder: Path) -> tuple[EncodedImages, Classes | None]:
-        """The images in a folder, and the class of each if ``self.labels``, else None.
+    def find(self, folder: Path) -> Found:
+        """The images in a folder, and the class of each if ``self.labels``.
 
         Args:
             folder: an existing folder.
@@ -70,29 +96,53 @@ class FolderImages(StoredImages):
     def read(self) -> dict[Split, Images]:
         folder = Path(self.data_dir).expanduser()
         if not folder.exists():
-            raise FileNotFoundError(f"data_dir: there is no folder {folder}")
+            raise FileNotFoundError(f"data_dir: there is no folder {shown(folder)}")
         if not folder.is_dir():
-            raise ValueError(f"data_dir must be a folder; {folder} is a file")
+            raise ValueError(f"data_dir must be a folder; {shown(folder)} is a file")
         folders = split_folders(folder)
         if folders is None:
-            images, of_each = self.find(folder)
-            whole = _numbered(images, of_each, _sorted(of_each), folder)
-            return hold_out(images, whole.labels, whole.classes, self.heldout)
+            found = self.find(folder)
+            check_no_splits_within(folder, found.paths)
+            _say(folder, found.left_out)
+            whole = _numbered(found, _sorted(found.classes), folder)
+            return hold_out(found.images, whole.labels, whole.classes, self.heldout)
         if self.heldout is not None:
-            raise ValueError(f"heldout={self.heldout} is for a folder without splits of its own; {folder} has train/")
-        found = {name: self.find(part) for name, part in folders.items()}
+            raise ValueError(
+                f"heldout={self.heldout} is for a folder without splits of its own; {shown(folder)} has "
+                f"{folders['train'].name}/"
+            )
+        parts = {name: self.find(part) for name, part in folders.items()}
+        left_out = _beside(folder, folders.values())
+        for part in parts.values():
+            left_out.update(part.left_out)
+        _say(folder, left_out)
         # The planes are those of the training images' classes.
-        known = _sorted(found["train"][1])
-        return {name: _numbered(images, of_each, known, folders[name]) for name, (images, of_each) in found.items()}
+        known = _sorted(parts["train"].classes)
+        return {name: _numbered(part, known, folders[name]) for name, part in parts.items()}
 
 
-def _sorted(of_each: Classes | None) -> list[str | int]:
-    return sorted(set(of_each or ()))
+@rank_zero_only
+def _say(folder: Path, left_out: Mapping[str, int]) -> None:
+    if said := describe_left_out(left_out):
+        _LOG.warning("%s: %s", shown(folder), said)
 
 
-def _numbered(images: EncodedImages, of_each: Classes | None, known: list[str | int], folder: Path) -> Images:
+def _beside(folder: Path, splits: Collection[Path]) -> Counter[str]:
+    """The files in a folder that are in none of its splits that are read, by kind."""
+    counts: Counter[str] = Counter()
+    for path in folder.iterdir():
+        if path not in splits:
+            counts.update({f"in {path.name}/": count_files(path)} if path.is_dir() else [kind_by_name(path.name)])
+    return counts
+
+
+def _sorted(classes: Classes | None) -> list[str | int]:
+    return sorted(set(classes or ()))
+
+
+def _numbered(found: Found, known: list[str | int], folder: Path) -> Images:
     number = {name: index for index, name in enumerate(known)}
-    if unknown := [name for name in _sorted(of_each) if name not in number]:
-        raise ValueError(f"{folder} has classes that no training image has: {', '.join(map(str, unknown[:8]))}")
-    labels = None if of_each is None else torch.tensor([number[name] for name in of_each])
-    return Images(images, labels, tuple(map(str, known)))
+    if unknown := [shown(str(name)) for name in _sorted(found.classes) if name not in number]:
+        raise ValueError(f"{shown(folder)} has classes that no training image has: {', '.join(unknown[:8])}")
+    labels = None if found.classes is None else torch.tensor([number[name] for name in found.classes])
+    return Images(found.images, labels, tuple(shown(str(name)) for name in known))

@@ -1,5 +1,6 @@
 """A data loader whose order is a function of the seed, so that a resumed run sees the same batches."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -88,7 +89,21 @@ class ShuffledBatches(Sampler[list[int]]):
             yield self._mine.of(order[start : start + self.batch_size]).tolist()
 
 
-class ResumableLoader(DataLoader[Tensor]):
+class SampleLoader(DataLoader[Tensor]):
+    """A ``DataLoader`` whose workers' errors are those that reading in this process would raise."""
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        try:
+            yield from super().__iter__()
+        except (ValueError, OSError) as error:
+            # PyTorch puts the worker's whole traceback into the message; its last line is the worker's error.
+            found = re.match(r"Caught \w+ in DataLoader worker process .*\n\S+: (.+)", str(error), re.DOTALL)
+            if found is None:
+                raise
+            raise type(error)(found[1].strip()) from error
+
+
+class ResumableLoader(SampleLoader):
     """A shuffling ``DataLoader`` that can be saved and resumed between any two batches.
 
     Lightning keeps its ``state_dict`` in every checkpoint. The position is counted in batches

@@ -12,6 +12,7 @@ from wgan_lip.data.heldout import check_heldout, hold_out
 from wgan_lip.data.module import Split
 from wgan_lip.data.published import default_folder
 from wgan_lip.data.stored import Images, StoredImages
+from wgan_lip.files import shown
 
 CATEGORIES = (
     *("bedroom", "bridge", "church_outdoor", "classroom", "conference_room"),
@@ -35,7 +36,7 @@ class _Databases:
     def read(self, index: int) -> tuple[str, bytes]:
         number = int(np.searchsorted(self.ends, index, side="right"))
         path, key = self.paths[number], bytes(self.keys[number][index - int(self.ends[number])])
-        name = f"{path}:{key.decode(errors='replace')}"
+        name = shown(f"{path}:{key.decode(errors='surrogateescape')}")
         try:
             with _environment(path).begin() as transaction:
                 content = transaction.get(key)

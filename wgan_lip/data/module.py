@@ -8,7 +8,7 @@ from pytorch_lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from wgan_lip.data.loader import ResumableLoader, collate, take
+from wgan_lip.data.loader import ResumableLoader, SampleLoader, collate, take
 from wgan_lip.parts import Part
 
 Split = Literal["train", "heldout"]
@@ -114,7 +114,7 @@ class SampleDataModule(LightningDataModule, ABC):
         self._position = state_dict or None
 
     def val_dataloader(self) -> DataLoader[Tensor]:
-        return DataLoader(self.split("heldout"), self.batch_size, num_workers=self.num_workers, collate_fn=collate)
+        return SampleLoader(self.split("heldout"), self.batch_size, num_workers=self.num_workers, collate_fn=collate)
 
     def test_dataloader(self) -> DataLoader[Tensor]:
         return self.val_dataloader()

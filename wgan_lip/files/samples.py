@@ -1,6 +1,6 @@
 """One sample set from a file or folder, checked."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -8,7 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wgan_lip.files.arrays import ARRAY_SUFFIXES, read_array
-from wgan_lip.files.images import read_images
+from wgan_lip.files.images import list_images, read_images
+from wgan_lip.files.left_out import describe_left_out
+from wgan_lip.files.names import shown
+from wgan_lip.files.regular import kind_of
 
 
 @dataclass(frozen=True)
@@ -20,12 +23,14 @@ class FileSamples:
         path: where they were read.
         key: of the array within the file, where it holds several; otherwise None.
         scaled: whether they were integers 0..255 (uint8), that is images, and now lie in [-1, 1].
+        left_out: of a folder, what else lies there: ``12 files left out: 10 .txt, 2 .DS_Store``; otherwise nothing.
     """
 
     values: NDArray[np.floating]
     path: Path
     key: str | None
     scaled: bool
+    left_out: str = ""
 
     @property
     def name(self) -> str:
@@ -54,8 +59,8 @@ def load_samples(
 
     Args:
         path: an array (.npy, .npz), a tensor or a dictionary of tensors (.pt, .pth), or a folder of images
-            of one size (.png, .jpg, .jpeg, .bmp, .webp, also in folders within it; in the order of their paths),
-            which become shape (n, channels, height, width).
+            of one size (``IMAGE_SUFFIXES``, also in folders within it, and where links lead; in the order of their
+            paths), which become shape (n, channels, height, width).
         key: which array, where a file holds several.
         image_size: of a folder's images: crop each to the square in its middle, and resize that.
         channels: of a folder's images: make each grey (1) or RGB (3).
@@ -66,22 +71,26 @@ def load_samples(
             no points.
         OSError: nothing there, or nothing that may be read.
     """
-    path = Path(path)
+    path, left_out = Path(path), ""
     if not path.exists():
         raise FileNotFoundError(f"{path}: there is no such file or folder")
     if path.is_dir():
         if key is not None:
             raise ValueError(f"{path} is a folder of images, and has no key {key!r}")
-        found: NDArray[Any] = read_images(path, image_size, channels)
+        listing = list_images(path)
+        left_out = describe_left_out(listing.left_out)
+        found: NDArray[Any] = read_images(listing.paths, image_size, channels)
+    elif not path.is_file():
+        raise ValueError(f"{shown(path)} must be a regular file or a folder; it is a {kind_of(path.stat().st_mode)}")
     elif path.suffix.lower() in ARRAY_SUFFIXES:
         found = read_array(path, key)
     else:
         raise ValueError(f"{path}: samples are read from {', '.join(ARRAY_SUFFIXES)}, or from a folder of images")
-    samples = FileSamples(found, path, key, scaled=found.dtype == np.uint8)
+    samples = FileSamples(found, path, key, scaled=found.dtype == np.uint8, left_out=left_out)
     _check(samples)
     if not samples.scaled:
         return samples
-    return FileSamples(found.astype(np.float32) / np.float32(127.5) - 1, path, key, scaled=True)
+    return replace(samples, values=found.astype(np.float32) / np.float32(127.5) - 1)
 
 
 def _check(samples: FileSamples) -> None:

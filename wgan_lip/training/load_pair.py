@@ -1,11 +1,16 @@
 """A pair of distributions from two sample sets on disk."""
 
+import logging
+
 import torch
+from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
 
 from wgan_lip.distributions import SamplePair
-from wgan_lip.files import FileSamples, load_samples, split_key
+from wgan_lip.files import FileSamples, load_samples, shown, split_key
 from wgan_lip.randomness import keyed_generator
+
+_LOG = logging.getLogger(__name__)
 
 
 def load_pair(real: str, fake: str, heldout: float = 0.25, seed: int = 0) -> SamplePair:
@@ -26,6 +31,8 @@ def load_pair(real: str, fake: str, heldout: float = 0.25, seed: int = 0) -> Sam
         OSError: nothing there.
     """
     sets = [load_samples(*split_key(path)) for path in (real, fake)]
+    for samples in sets:
+        _say(samples)
     x, y = (_shuffled(samples, seed, side) for samples, side in zip(sets, ("real", "fake"), strict=True))
     if x.shape[1:] != y.shape[1:]:
         raise ValueError(
@@ -34,6 +41,12 @@ def load_pair(real: str, fake: str, heldout: float = 0.25, seed: int = 0) -> Sam
         )
     bounds = (-1.0, 1.0) if all(samples.scaled for samples in sets) else None
     return SamplePair(x, y, heldout, bounds)
+
+
+@rank_zero_only
+def _say(samples: FileSamples) -> None:
+    if samples.left_out:
+        _LOG.warning("%s: %s", shown(samples.name), samples.left_out)
 
 
 def _shuffled(samples: FileSamples, seed: int, side: str) -> Tensor:

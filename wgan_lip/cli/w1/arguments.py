@@ -11,10 +11,11 @@ from wgan_lip.transport import Method, Norm
 _DESCRIPTION = """\
 The exact Wasserstein-1 distance between two sample sets, with its proof, and with what sampling error does to it.
 
-A and B are each an array (.npy, .npz), a tensor or a dictionary of tensors (.pt, .pth), or a folder of PNG, JPEG, BMP
-or WebP images: of one size, or made so by --image-size and --channels. Write FILE:KEY for one of several arrays in a
-file. The first axis counts the points. Floating-point numbers are taken as they are; 8-bit integers are images, and
-scaled from 0..255 to [-1, 1]. Files are never executed: no pickled objects are loaded.
+A and B are each an array (.npy, .npz), a tensor or a dictionary of tensors (.pt, .pth), or a folder of PNG, JPEG, GIF,
+BMP, TIFF, WebP or PNM images: of one size, or made so by --image-size and --channels; links are followed, and other
+files there are counted. Write FILE:KEY for one of several arrays in a file. The first axis counts the points.
+Floating-point numbers are taken as they are; 8-bit integers are images, and scaled from 0..255 to [-1, 1]. Files are
+never executed: no pickled objects are loaded.
 """
 _EPILOG = """\
 what is printed:

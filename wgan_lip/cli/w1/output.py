@@ -77,6 +77,7 @@ def _side_record(side: Side) -> dict[str, Any]:
         "compared": len(side.points),
         "shape": list(values.shape[1:]),
         "scaled_from_uint8": side.samples.scaled,
+        "left_out": side.samples.left_out or None,
         "smallest": float(values.min()),
         "largest": float(values.max()),
         "diameter": side.diameter,
@@ -113,6 +114,8 @@ def _sets(c: Comparison) -> _Rows:
         rows.append(
             (label, f"{side.samples.name}: {len(side.points):,} points{drawn}, shape {shape}, {kind}, {spread}")
         )
+        if side.samples.left_out:
+            rows.append(("", side.samples.left_out))
     return rows
 
 
