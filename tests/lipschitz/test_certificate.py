@@ -239,7 +239,7 @@ def test_a_residual_connection_needs_a_finite_weight(weight):
         (nn.Flatten(0), "it must act on axis 1 or higher, or -1, not on the batch; got start_dim=0"),
         (nn.Flatten(-2), "it must act on axis 1 or higher, or -1, not on the batch; got start_dim=-2"),
         (GroupSort(3, dim=0), "it must act on axis 1 or higher, or -1, not on the batch; got dim=0"),
-        (nn.LeakyReLU(-math.inf), "its slope is inf"),
+        (nn.LeakyReLU(-math.inf), "its negative_slope is -inf"),
         (hooked(), "it has forward hooks, or a forward of its own instance, that may change its output"),
         (DoublingLinear(3, 3), "its forward is not that of Linear"),
         (nn.Linear(3, 3, dtype=torch.complex64), "its weight is not a dense tensor of floating-point numbers"),

@@ -234,7 +234,7 @@ def test_bad_input_is_named(make, message):
 def test_what_changes_the_proof_is_refused():
     layer = OrthogonalConv2d(2, 2)
     layer.padding = (2, 2)
-    with pytest.raises(ValueError, match=r"its padding was changed to \(2, 2\)"):
+    with pytest.raises(ValueError, match=r"its padding \(2, 2\) does not fit its kernel of 3 x 3 with stride 1"):
         certify(layer)
 
 

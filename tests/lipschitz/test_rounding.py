@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from wgan_lip.lipschitz import ConvexResidual, Scale, certify
 from wgan_lip.lipschitz.certificate import LayerBound, LipschitzCertificate
 from wgan_lip.lipschitz.rounding import Magnitudes, rounding_of_values, values_and_magnitudes
 
@@ -16,14 +17,36 @@ def test_magnitudes_are_joined_by_the_larger_of_each():
     assert Magnitudes(4.0, 8).joined(first) == first.joined(Magnitudes(4.0, 8)) == Magnitudes(4.0, 8)
 
 
-@pytest.mark.parametrize("bounds", [[0.5], [1.0, 3.0, 0.25], [1.5, 2.0]])
+@pytest.mark.parametrize(
+    ("bounds", "units"),
+    [([0.5], 1), ([1.0, 3.0, 0.25], (1 * 3 + 3) * 0.25 + 1), ([1.5, 2.0], 1.5 * 2 + 2), ([3, 0], 1)],
+)
 @pytest.mark.parametrize("width", [1, 2, 784])
-def test_each_layers_error_is_carried_through_those_after_it(bounds, width):
-    certificate = LipschitzCertificate(1.0, "l2", tuple(LayerBound("", "Linear", bound) for bound in bounds))
+def test_each_layers_error_is_carried_through_those_after_it(bounds, units, width):
+    layers = tuple(LayerBound("", "Linear", bound, max(1.0, bound)) for bound in bounds)
+    certificate = LipschitzCertificate(1.0, "l2", layers)
     u = 2.0**-53
     each = (width + 2) * u / (1 - (width + 2) * u) * (math.sqrt(width) + 2) * 7.0
-    expected = len(bounds) * each * math.prod(max(1.0, bound) for bound in bounds)
-    assert expected <= rounding_of_values(certificate, Magnitudes(7.0, width)) <= expected * (1 + 2e-6)
+    assert certificate.rounding == units
+    assert units * each <= rounding_of_values(certificate, Magnitudes(7.0, width)) <= units * each * (1 + 2e-6)
+
+
+def test_numbers_that_underflow_leave_an_error_too():
+    certificate = LipschitzCertificate(1.0, "l2", (LayerBound("", "Linear", 1.0, 1.0),))
+    assert rounding_of_values(certificate, Magnitudes(0.0, 4)) >= 4**1.5 * 2.0**-511
+
+
+@pytest.mark.parametrize("weight", [0.25, 0.5, -1.0, 1.5])
+def test_roundings_inside_a_branch_are_carried_through_the_rest_of_it(weight):
+    inner, outer = Scale(0.5), Scale(8.0)
+    connection = ConvexResidual(nn.Sequential(inner, nn.Sequential(outer)), 0.5)
+    connection.weight = weight
+    branch = 1 * 8 + 8
+    (layer,) = certify(connection).layers
+    assert layer.rounding == abs(weight) * branch + 2 * (abs(1 - weight) + abs(weight))
+    nested = ConvexResidual(nn.Sequential(connection, nn.ReLU()), 0.5)
+    assert certify(nested).rounding == 0.5 * (layer.rounding + 1) + 2
+    assert certify(nn.Sequential(connection, Scale(3.0))).rounding == layer.rounding * 3 + 3
 
 
 def doubling(features: int) -> nn.Linear:

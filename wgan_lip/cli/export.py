@@ -73,7 +73,7 @@ def run_export(words: Sequence[str]) -> None:
         dtype = next((parameter.dtype for parameter in layers.parameters()), torch.float32)
         points = torch.randn(_POINTS, *shape, dtype=dtype, generator=keyed_generator("export"))
         try:
-            network(points)
+            network(points.clone())
         except (RuntimeError, ValueError) as error:
             raise ValueError(f"{part.name} does not take inputs of shape {list(shape)}: {error}") from error
         with progress_bar() as bar:

@@ -103,13 +103,6 @@ def largest_squared_norm(w: Tensor) -> float:
     return frobenius_squared
 
 
-def dense(weight: object) -> Tensor:
-    """A layer's ``weight`` itself, or ValueError if it is no dense tensor of floating-point numbers."""
-    if not isinstance(weight, Tensor) or not weight.is_floating_point() or weight.layout != torch.strided:
-        raise ValueError("its weight is not a dense tensor of floating-point numbers")
-    return weight
-
-
 def norm_up(squared: float, scale: float) -> float:
     """``sqrt(squared) * scale``, rounded up."""
     return math.nextafter(math.nextafter(math.sqrt(squared), math.inf) * scale, math.inf)

@@ -1,9 +1,9 @@
 """The Lipschitz certificate: a proven upper bound of a network's Lipschitz constant."""
 
-import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from torch import nn
@@ -15,6 +15,7 @@ from wgan_lip.lipschitz.l_infinity_rules import L_INFINITY_RULES
 from wgan_lip.lipschitz.leaves import inherits_forward, is_hooked, kind_of, leaves, named
 from wgan_lip.lipschitz.residual import ConvexResidual
 from wgan_lip.lipschitz.rules import RULES, Rule
+from wgan_lip.lipschitz.stored import finite_number
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,14 @@ class LayerBound:
         name: the layer's dotted name in the network; "" for the network itself.
         kind: its class.
         bound: at least its Lipschitz constant.
+        rounding: how far its output is off at most, if each operation ``y = W x + b`` in it is off by one unit times
+            ``max(1, |W|)``. A layer of one operation has ``max(1, bound)``; one made of several has more.
     """
 
     name: str
     kind: str
     bound: float
+    rounding: float
 
 
 @dataclass(frozen=True)
@@ -46,13 +50,23 @@ class LipschitzCertificate:
     norm: Norm
     layers: tuple[LayerBound, ...]
 
+    @property
+    def rounding(self) -> float:
+        """How far the output is off at most, in the units of :class:`LayerBound`: each error grows in later layers."""
+        off = 0.0
+        for layer in self.layers:
+            off = (off * layer.bound if layer.bound > 0 else 0.0) + layer.rounding
+        return off
+
 
 def certify(network: nn.Module, norm: Norm | None = None) -> LipschitzCertificate:
     """Bound a network's Lipschitz constant, rigorously and in float64.
 
     The network is a layer with a known bound or an ``nn.Sequential`` (also nested) of such layers:
     ``L(f_k o ... o f_1) <= prod_i L(f_i)``, all constants in one norm. The weights are taken as they are stored, so
-    the bound is about the exact function that they define; the proof covers evaluation mode (dropout off).
+    the bound is about the exact function that they define; a weight or kernel that is computed from parameters is taken
+    as it comes out in their dtype. The proof covers evaluation mode (dropout off), and samples that are counted by the
+    first axis of a batch and have one axis or more of their own.
 
     Args:
         network: the network to bound; it is not changed.
@@ -83,10 +97,10 @@ def certify(network: nn.Module, norm: Norm | None = None) -> LipschitzCertificat
         try:
             _check_finite(module)
             _check_fixed(module)
-            bound = _rule_for(module, norm)(module)
-        except ValueError as error:
+            bound, rounding = _rule_for(module, norm)(module)
+        except _CANNOT as error:
             raise ValueError(f"cannot certify {named(name)} ({kind_of(module)}): {error}") from None
-        layers.append(LayerBound(name, kind_of(module), bound))
+        layers.append(LayerBound(name, kind_of(module), bound, rounding))
     return LipschitzCertificate(product_upper_bound([layer.bound for layer in layers]), norm, tuple(layers))
 
 
@@ -112,17 +126,34 @@ def norm_of(network: nn.Module) -> Norm | None:
     return next(iter(held), None)
 
 
-def _convex_residual(module: ConvexResidual, norm: Norm) -> float:
-    weight, branch = float(module.weight), certify(module.branch, norm).bound
-    if not math.isfinite(weight):
-        raise ValueError(f"its weight is {weight}")
+# The bound of a layer, and its rounding.
+_Rule = Callable[[Any], tuple[float, float]]
+# What rules meet in layers whose attributes or weights were replaced by what does not fit.
+_CANNOT = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+
+
+def _operation(module: nn.Module, rule: Rule) -> tuple[float, float]:
+    bound = rule(module)
+    return bound, max(1.0, bound)
+
+
+def _convex_residual(module: ConvexResidual, norm: Norm) -> tuple[float, float]:
+    weight, branch = finite_number(module.weight, "weight"), certify(module.branch, norm)
+    terms = abs(1 - weight), abs(weight)
     # Two roundings of the terms and one of their sum, all of positive numbers.
-    return (abs(1 - weight) + abs(weight) * branch) * (1 + 4 * torch.finfo(torch.float64).eps)
+    bound = (terms[0] + terms[1] * branch.bound) * (1 + 4 * torch.finfo(torch.float64).eps)
+    # Besides the branch's, the roundings of ``1 - a``, of both products and of the sum.
+    return bound, terms[1] * branch.rounding + 2 * sum(terms)
 
 
-_RULES: Mapping[Norm, Mapping[type[nn.Module], Rule]] = {
-    "l2": {**RULES, ConvexResidual: partial(_convex_residual, norm="l2")},
-    "linf": {**L_INFINITY_RULES, ConvexResidual: partial(_convex_residual, norm="linf")},
+def _of_each_class(rules: Mapping[type[nn.Module], Rule], norm: Norm) -> dict[type[nn.Module], _Rule]:
+    operations: dict[type[nn.Module], _Rule] = {kind: partial(_operation, rule=rule) for kind, rule in rules.items()}
+    return {**operations, ConvexResidual: partial(_convex_residual, norm=norm)}
+
+
+_RULES: Mapping[Norm, Mapping[type[nn.Module], _Rule]] = {
+    "l2": _of_each_class(RULES, "l2"),
+    "linf": _of_each_class(L_INFINITY_RULES, "linf"),
 }
 
 
@@ -143,7 +174,7 @@ def _check_fixed(module: nn.Module) -> None:
                     raise ValueError(f"its {name} is another one each time that it is computed")
 
 
-def _rule_for(module: nn.Module, norm: Norm) -> Rule:
+def _rule_for(module: nn.Module, norm: Norm) -> _Rule:
     if is_hooked(module):
         raise ValueError("it has forward hooks, or a forward of its own instance, that may change its output")
     rules = _RULES[norm]

@@ -6,7 +6,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from wgan_lip.lipschitz.bounds import dense, gamma, largest_squared_norm, norm_up
+from wgan_lip.lipschitz.bounds import gamma, largest_squared_norm, norm_up
+from wgan_lip.lipschitz.stored import check_bias, dense
 
 # Frequencies on an axis, for each degree of the polynomial: 1 / cos(pi / 32)^2 is 1 + 1 %, of the squared norm.
 _OVERSAMPLING = 32
@@ -125,20 +126,26 @@ def convolution_rule(module: nn.Module) -> float:
     if not isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
         raise ValueError(f"it is no two-dimensional convolution but a {type(module).__name__}")
     stride, dilation = _pair(module.stride), _pair(module.dilation)
-    if module.padding_mode == "circular":
-        _check_circular(module, stride, dilation)
+    weight, groups, transposed = dense(module.weight, 4), module.groups, isinstance(module, nn.ConvTranspose2d)
+    if groups < 1 or len(weight) % groups:
+        raise ValueError(f"its weight of shape {tuple(weight.shape)} cannot be split into groups={groups}")
+    check_bias(module.bias, groups * weight.shape[1] if transposed else len(weight))
+    if module.padding_mode == "circular" and not transposed:
+        _check_circular(module, weight, stride, dilation)
     elif module.padding_mode != "zeros":
         raise ValueError(f"nothing is proven of padding_mode={module.padding_mode!r}, which repeats pixels; use zeros")
-    return max(convolution_upper_bound(part, stride, dilation) for part in dense(module.weight).chunk(module.groups))
+    return max(convolution_upper_bound(part, stride, dilation) for part in weight.chunk(groups))
 
 
-def _check_circular(module: nn.Conv2d | nn.ConvTranspose2d, stride: tuple[int, int], dilation: tuple[int, int]) -> None:
+def _check_circular(
+    module: nn.Conv2d | nn.ConvTranspose2d, weight: Tensor, stride: tuple[int, int], dilation: tuple[int, int]
+) -> None:
     """Then outputs are some of those on a torus, each once: its frequencies are some of those on Z^2."""
     if stride != (1, 1):
         raise ValueError("nothing is proven of circular padding with a stride, on images of any size")
     # What the forward pass reads, last axis first: also of padding="same".
     left, right, top, bottom = module._reversed_padding_repeated_twice
-    for pad, size, d in zip((top + bottom, left + right), module.kernel_size, dilation, strict=True):
+    for pad, size, d in zip((top + bottom, left + right), weight.shape[2:], dilation, strict=True):
         if pad > d * (size - 1):
             raise ValueError(f"circular padding of {pad} in all repeats outputs of a kernel of size {size}")
 

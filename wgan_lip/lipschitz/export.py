@@ -13,7 +13,7 @@ from wgan_lip.lipschitz.evaluating import evaluating
 from wgan_lip.lipschitz.groupsort import FullSort, GroupSort, MaxMin
 from wgan_lip.lipschitz.householder import Householder
 from wgan_lip.lipschitz.kernel_convolution import KernelConv2d, KernelConvolution, KernelConvTranspose2d
-from wgan_lip.lipschitz.leaves import inherits_forward, is_hooked, kind_of, leaves, named
+from wgan_lip.lipschitz.leaves import inherits_forward, is_hooked, kind_of, leaves, named, not_in_place
 from wgan_lip.lipschitz.maxout import Maxout
 from wgan_lip.lipschitz.plain_layers import PlainLayers
 from wgan_lip.lipschitz.pooling import NormPool2d, ScaledAvgPool2d
@@ -77,10 +77,10 @@ def _add(layers: PlainLayers, module: nn.Module, relu: bool) -> None:
 
 
 def _ordinary(module: nn.Module) -> list[nn.Module]:
-    """A copy of a layer that PyTorch itself has."""
+    """A copy of a layer that PyTorch itself has, which leaves its inputs as they are."""
     if not type(module).__module__.startswith("torch.nn.modules.") or any(True for _ in module.children()):
         raise ValueError("no ordinary layers are known that do the same")
-    return [copy.deepcopy(module)]
+    return [not_in_place(copy.deepcopy(module))]
 
 
 def _nothing(module: nn.Module) -> list[nn.Module]:

@@ -22,7 +22,8 @@ def critic_gradients(critic: nn.Module, x: Tensor, differentiable: bool = False)
     """
     with torch.inference_mode(False), torch.enable_grad():
         points = x.clone().detach().requires_grad_()
-        values = critic(points)
+        # A copy: the first layer may work in place, which a leaf of the graph forbids.
+        values = critic(points.clone())
         if values.numel() != len(points):
             raise ValueError(
                 f"critic must give one value per sample; got shape {tuple(values.shape)} for {len(x)} samples"
@@ -65,7 +66,7 @@ def jacobian_norms(network: nn.Module, x: Tensor, generator: Generator, iteratio
         raise ValueError(f"iterations must be at least 1; got iterations={iterations}")
     with torch.inference_mode(False), torch.enable_grad():
         points = x.clone().detach().requires_grad_()
-        outputs = network(points)
+        outputs = network(points.clone())
         if outputs.shape[:1] != points.shape[:1]:
             raise ValueError(
                 f"network must keep the {len(x)} samples apart; got outputs of shape {tuple(outputs.shape)}"

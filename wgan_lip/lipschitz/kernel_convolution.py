@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from wgan_lip.lipschitz.convolution import convolution_upper_bound
+from wgan_lip.lipschitz.stored import check_bias, dense
 from wgan_lip.lipschitz.wrapping import unwrap, wrap
 
 PaddingMode = Literal["circular", "zeros"]
@@ -123,7 +124,28 @@ def kernel_convolution_rule(module: nn.Module) -> float:
     """
     if not isinstance(module, KernelConvolution):
         raise ValueError(f"it is no convolution with a kernel but a {type(module).__name__}")
-    if sum(module.padding) != module.kernel_size - module.stride:
-        raise ValueError(f"its padding was changed to {module.padding}: outputs may be repeated")
-    with torch.no_grad():
-        return convolution_upper_bound(module.kernel(), (module.stride, module.stride), (1, 1))
+    kernel = kernel_of(module)
+    sizes, stride = tuple(kernel.shape[2:]), module.stride
+    if min(module.padding) < 0 or any(sum(module.padding) != size - stride for size in sizes):
+        raise ValueError(
+            f"its padding {module.padding} does not fit its kernel of {sizes[0]} x {sizes[1]} with stride {stride}: "
+            "outputs may be repeated"
+        )
+    return convolution_upper_bound(kernel, (stride, stride), (1, 1))
+
+
+@torch.no_grad()
+def kernel_of(module: KernelConvolution) -> Tensor:
+    """The kernel as it is computed, in the dtype of the layer's parameters.
+
+    Args:
+        module: the layer, in evaluation mode.
+
+    Raises:
+        ValueError: it is no kernel, it is another one when it is computed again, or the bias does not fit it.
+    """
+    kernel = dense(module.kernel(), 4, "kernel")
+    if not torch.equal(kernel, module.kernel()):
+        raise ValueError("its kernel is another one each time that it is computed")
+    check_bias(module.bias, kernel.shape[1 if isinstance(module, KernelConvTranspose2d) else 0])
+    return kernel

@@ -7,12 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from wgan_lip.lipschitz.absolute import Abs
-from wgan_lip.lipschitz.bounds import dense, gamma
+from wgan_lip.lipschitz.bounds import gamma
 from wgan_lip.lipschitz.groupsort import FullSort, GroupSort, MaxMin
-from wgan_lip.lipschitz.kernel_convolution import KernelConv2d
+from wgan_lip.lipschitz.kernel_convolution import KernelConv2d, kernel_of
 from wgan_lip.lipschitz.maxout import Maxout
 from wgan_lip.lipschitz.rules import RULES, Rule, in_evaluation
 from wgan_lip.lipschitz.scale import Scale
+from wgan_lip.lipschitz.stored import check_bias, dense
 
 
 def row_sum_upper_bound(rows: Tensor) -> float:
@@ -38,12 +39,13 @@ def row_sum_upper_bound(rows: Tensor) -> float:
 
 def _weight(module: nn.Linear | nn.Conv2d) -> float:
     """A convolution too: a pixel of the output is one row of the kernel times one patch, whatever the padding."""
-    return row_sum_upper_bound(dense(module.weight))
+    weight = dense(module.weight, 2 if isinstance(module, nn.Linear) else 4)
+    check_bias(module.bias, len(weight))
+    return row_sum_upper_bound(weight)
 
 
 def _kernel(module: KernelConv2d) -> float:
-    with torch.no_grad():
-        return row_sum_upper_bound(module.kernel())
+    return row_sum_upper_bound(kernel_of(module))
 
 
 L_INFINITY_RULES: dict[type[nn.Module], Rule] = {

@@ -7,7 +7,7 @@ from torch import nn
 from wgan_lip.lipschitz.evaluating import float64_copy
 
 # Functions besides ``forward`` that a call goes through.
-_INNER = ("_conv_forward", "_call_impl", "_wrapped_call_impl")
+_INNER = ("_check", "_conv_forward", "_call_impl", "_wrapped_call_impl")
 
 
 def leaves(module: nn.Module, name: str = "") -> Iterator[tuple[str, nn.Module]]:
@@ -84,9 +84,17 @@ def diagnosed_copy(network: nn.Module) -> nn.Module:
     Raises:
         ValueError: a network that cannot be copied.
     """
-    twin = float64_copy(network)
-    for module in twin.modules():
-        # nn.ReLU(inplace=True) would overwrite the activations that are looked at.
-        if getattr(module, "inplace", False):
-            module.inplace = False  # type: ignore[assignment]
-    return twin.requires_grad_(False)
+    # nn.ReLU(inplace=True) would overwrite the activations that are looked at.
+    return not_in_place(float64_copy(network)).requires_grad_(False)
+
+
+def not_in_place(module: nn.Module) -> nn.Module:
+    """The module itself, whose parts such as ``nn.ReLU(inplace=True)`` no longer overwrite their inputs.
+
+    Args:
+        module: it is changed.
+    """
+    for part in module.modules():
+        if getattr(part, "inplace", False):
+            part.inplace = False  # type: ignore[assignment]
+    return module

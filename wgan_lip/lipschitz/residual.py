@@ -24,12 +24,14 @@ class ConvexResidual(nn.Module):
         self.weight = weight
 
     def forward(self, x: Tensor) -> Tensor:
+        # Before the branch, whose first layer may work in place and overwrite x.
+        kept = (1 - self.weight) * x
         y = self.branch(x)
-        if y.shape != x.shape:
+        if y.shape != kept.shape:
             raise ValueError(
-                f"ConvexResidual needs a branch that keeps the shape; got {tuple(y.shape)} for {tuple(x.shape)}"
+                f"ConvexResidual needs a branch that keeps the shape; got {tuple(y.shape)} for {tuple(kept.shape)}"
             )
-        return x.lerp(y, self.weight)
+        return kept + self.weight * y
 
     def extra_repr(self) -> str:
         return f"weight={self.weight}"

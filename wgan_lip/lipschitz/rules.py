@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from wgan_lip.lipschitz.absolute import Abs
-from wgan_lip.lipschitz.bounds import dense, gamma, spectral_norm_upper_bound
+from wgan_lip.lipschitz.bounds import gamma, spectral_norm_upper_bound
 from wgan_lip.lipschitz.convolution import convolution_rule
 from wgan_lip.lipschitz.evaluating import evaluating
 from wgan_lip.lipschitz.groupsort import FullSort, GroupSort, MaxMin
@@ -18,6 +18,7 @@ from wgan_lip.lipschitz.kernel_convolution import KernelConv2d, KernelConvTransp
 from wgan_lip.lipschitz.maxout import Maxout
 from wgan_lip.lipschitz.pooling import NormPool2d, ScaledAvgPool2d
 from wgan_lip.lipschitz.scale import Scale
+from wgan_lip.lipschitz.stored import check_bias, dense, finite_number
 
 # A rule bounds one layer of the classes that it is for, or raises ValueError saying why it cannot.
 Rule = Callable[[Any], float]
@@ -30,7 +31,9 @@ def in_evaluation(rule: Rule, module: nn.Module) -> float:
 
 
 def _linear(module: nn.Linear) -> float:
-    return spectral_norm_upper_bound(dense(module.weight))
+    weight = dense(module.weight, 2)
+    check_bias(module.bias, len(weight))
+    return spectral_norm_upper_bound(weight)
 
 
 def _at_most_one(module: nn.Module) -> float:
@@ -48,22 +51,18 @@ def _within_a_sample(module: nn.Module, axis: str = "dim") -> float:
 def _householder(module: Householder) -> float:
     """On each pair the identity or ``I - 2 v v^T``, of norm ``max(1, 2 |v|^2 - 1)``: v is a rounded unit vector."""
     _within_a_sample(module)
+    # One angle for each pair: more axes would be broadcast.
+    dense(module.theta, 1, "theta")
     squared = float(module.normals.detach().to("cpu", torch.float64).square().sum(1).max()) * (1 + gamma(4))
     return max(1.0, math.nextafter(2 * squared - 1, math.inf))
 
 
 def _scale(module: Scale) -> float:
-    return _finite(abs(float(module.factor)))
+    return abs(finite_number(module.factor, "factor"))
 
 
 def _leaky_relu(module: nn.LeakyReLU) -> float:
-    return max(1.0, _finite(abs(float(module.negative_slope))))
-
-
-def _finite(value: float) -> float:
-    if not math.isfinite(value):
-        raise ValueError(f"its slope is {value}")
-    return value
+    return max(1.0, abs(finite_number(module.negative_slope, "negative_slope")))
 
 
 RULES: dict[type[nn.Module], Rule] = {

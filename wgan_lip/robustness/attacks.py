@@ -76,7 +76,7 @@ class Attack(ABC):
             x, y = x.detach().clone(), y.clone()
             ball = Ball.around(x, self.eps, self.norm, self.bounds)
             with torch.no_grad():
-                clean = margins(network(x), y)
+                clean = margins(network(x.clone()), y)
             search = _Search(network, ball, y, clean, self._stops)
             self._run(search, generator)
             return Found(search.images, search.margins, clean)
@@ -184,7 +184,8 @@ class _Search:
         for step in range(steps + 1):
             z = z.detach().requires_grad_(step < steps)
             with torch.set_grad_enabled(step < steps):
-                logits = self.network(z)
+                # A copy: the network may work in place, and z is kept.
+                logits = self.network(z.clone())
             self._note(rows, z.detach(), margins(logits.detach(), y))
             if step == steps:
                 return

@@ -7,9 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from wgan_lip.lipschitz import LipschitzCertificate, Norm, Scale, certify, norm_of
-from wgan_lip.lipschitz.bounds import dense, gamma, product_upper_bound
+from wgan_lip.lipschitz.bounds import gamma, product_upper_bound
 from wgan_lip.lipschitz.evaluating import evaluating
 from wgan_lip.lipschitz.leaves import inherits_forward, leaves
+from wgan_lip.lipschitz.stored import dense
 from wgan_lip.robustness.ball import check_norm
 
 # Images that are classified at once.
@@ -152,7 +153,7 @@ def logits_of(network64: nn.Module, x: Tensor) -> Tensor:
         network64: a ``float64_copy``.
         x: shape (N, ...).
     """
-    return torch.cat([network64(part.to("cpu", torch.float64)) for part in x.split(_CHUNK)])
+    return torch.cat([network64(part.to("cpu", torch.float64, copy=True)) for part in x.split(_CHUNK)])
 
 
 def distances(x: Tensor, z: Tensor, norm: Norm) -> Tensor:
@@ -202,7 +203,7 @@ def _head(chain: list[nn.Module]) -> int | None:
 
 def _weight(layer: nn.Module) -> Tensor:
     with evaluating(layer):
-        return dense(layer.weight).detach().to("cpu", torch.float64)
+        return dense(layer.weight, 2).detach().to("cpu", torch.float64)
 
 
 def _differences(weight: Tensor, norm: Norm) -> Tensor:

@@ -221,7 +221,7 @@ def _proven(
     x: Tensor, y: Tensor, certificate: LipschitzCertificate, magnitudes: Magnitudes, heldout: HeldOut, confidence: float
 ) -> _Proven:
     check_norm_of(certificate, heldout.pair.norm)
-    tolerance = rounding(certificate, magnitudes)
+    tolerance = rounding(certificate, magnitudes, max(len(x), len(y)))
     x, y = x * slope(certificate), y * slope(certificate)
     estimate, error = _mean_difference(x, y)
     gap = None

@@ -184,7 +184,7 @@ def evaluate(
     if certificate is not None and scores is not None:
         estimate = float(scores[0].mean() - scores[1].mean())
         gap = exact.value - estimate if exact.exact else None
-        tolerance = rounding(certificate, magnitudes)
+        tolerance = rounding(certificate, magnitudes, max(len(real), len(fake)))
         check_bound(exact.upper, estimate, certificate, tolerance)
         lower = max(0.0, population_lower(*scores, delta=delta, diameter=diameters).value - tolerance)
     upper = population_upper(exact.upper, len(real), len(fake), delta=delta, diameter=diameters).value

@@ -85,7 +85,7 @@ def describe(network: FeatureNetwork, images: Tensor) -> Tensor:
         images: shape (n, C or more, H, W); only the first C channels count.
     """
     channels = network.input_shape[0]
-    parts = [network(part[:, :channels].float().cpu()) for part in images.split(_CHUNK)]
+    parts = [network(part[:, :channels].to("cpu", torch.float32, copy=True)) for part in images.split(_CHUNK)]
     return torch.cat(parts).double()
 
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from wgan_lip.lipschitz import LipschitzCertificate, certify
+from wgan_lip.lipschitz.bounds import gamma
 from wgan_lip.lipschitz.rounding import Magnitudes, rounding_of_values, values_and_magnitudes
 from wgan_lip.transport import Norm
 from wgan_lip.transport.norm import box_diameter
@@ -75,14 +76,18 @@ def slope(certificate: LipschitzCertificate) -> float:
     return 1 / certificate.bound if certificate.bound > 0 else 0.0
 
 
-def rounding(certificate: LipschitzCertificate, magnitudes: Magnitudes) -> float:
-    """What rounding in float64 may do to a mean of values that were multiplied by ``slope``.
+def rounding(certificate: LipschitzCertificate, magnitudes: Magnitudes, n: int) -> float:
+    """What rounding in float64 may do to a difference of means of values that were multiplied by ``slope``.
+
+    That of two values, and of the products, sums and quotients: ``2 gamma_(n+4)`` of the largest value.
 
     Args:
         certificate: the critic's.
         magnitudes: as ``score`` found them.
+        n: samples in the larger of the two means.
     """
-    return rounding_of_values(certificate, magnitudes) * slope(certificate)
+    value = rounding_of_values(certificate, magnitudes) + gamma(n + 4) * magnitudes.norm
+    return 2 * value * slope(certificate) * (1 + 1e-6)
 
 
 def check_bound(exact: float, estimate: float, certificate: LipschitzCertificate, tolerance: float) -> None:

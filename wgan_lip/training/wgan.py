@@ -177,7 +177,7 @@ class WassersteinGAN(SteppedModule):
         generator.eval()
         try:
             noise = noise.to(next(generator.parameters(), noise).dtype)
-            return torch.cat([generator(part) for part in noise.split(_CHUNK)])
+            return torch.cat([generator(part.clone()) for part in noise.split(_CHUNK)])
         finally:
             generator.train(training)
 
