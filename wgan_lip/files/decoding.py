@@ -112,7 +112,8 @@ def describe_image(shape: tuple[int, ...]) -> str:
 
 def _fault(error: Exception, content: bytes) -> str:
     """What is wrong with a file that Pillow does not read."""
-    if str(error).startswith("Decompressed data too large"):
+    # Pillow changed its capitals.
+    if str(error).lower().startswith("decompressed data too large"):
         return f"is larger than Pillow allows: {error}"
     if content[4:8] == b"ftyp" and content[8:12] in _BRANDS:
         other = _BRANDS[content[8:12]]
