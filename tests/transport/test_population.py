@@ -7,9 +7,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
+from scipy.optimize import brentq
 
 from wgan_lip.transport import population, wasserstein1
+from wgan_lip.transport.betting import betting_lower
 from wgan_lip.transport.mcshane import mcshane_extension
 from wgan_lip.transport.population import PopulationBracket, population_bracket, split_lower
 from wgan_lip.transport.population_lower import LowerBound, population_lower
@@ -58,18 +59,68 @@ def test_sub_gaussian_sides_share_one_margin_and_a_diameter_is_half_a_sigma():
     assert mixed.margin == bound.margin
 
 
-def test_welch_is_that_of_scipy():
-    bound = population_lower(X_SCORES, Y_SCORES, delta=0.1)
-    reference = stats.ttest_ind(X_SCORES, Y_SCORES, equal_var=False).confidence_interval(0.8)
-    assert bound.value == pytest.approx(reference.low)
-    assert (bound.guarantee, bound.interval) == ("asymptotic", "welch")
-    student = population_lower(X_SCORES, np.zeros(1), delta=0.1, diameter=(None, 0))
-    assert student.value == pytest.approx(stats.ttest_1samp(X_SCORES, 0).confidence_interval(0.8).low)
-    assert student.guarantee == "asymptotic"
+def by_hand(values: np.ndarray, delta: float) -> float:
+    """The betting bound, one bet after another: the least mean that is not lost that much on."""
+
+    def capital(m: float) -> float:
+        capital = largest = 1.0
+        total, squares, variance = 0.5, 0.25, 0.25
+        for i, value in enumerate(values, 1):
+            stake = min(math.sqrt(2 * math.log(1 / delta) / (len(values) * variance)), 0.75 / m)
+            capital *= 1 + stake * (value - m)
+            largest = max(largest, capital)
+            total += value
+            squares += (value - total / (i + 1)) ** 2
+            variance = squares / (i + 1)
+        return largest
+
+    return brentq(lambda m: math.log(capital(m) * delta), 1e-6, 1.0)
 
 
-def test_scores_that_never_vary_have_no_welch_margin():
-    assert population_lower(np.full(5, 2.0), np.full(5, 1.0)).margin == 0
+def test_betting_is_that_of_the_capital():
+    rng = np.random.default_rng(3)
+    for values in (rng.uniform(size=200), rng.beta(9, 1, size=30), np.ones(20), (rng.random(50) < 0.9).astype(float)):
+        for delta in (0.5, 0.05, 0.001):
+            assert betting_lower(values, delta) == pytest.approx(by_hand(values, delta), abs=1e-9)
+    # So little is known of few values that only 0 is safe, or nearly so.
+    assert betting_lower(np.array([0.0]), 0.05) == 0
+    assert betting_lower(np.ones(3), 0.05) < 0.5
+
+
+def test_without_knowledge_clipped_scores_are_bet_on():
+    x, y = np.clip(X_SCORES, 0.1, 3.4), np.clip(Y_SCORES, 0.1, 3.4)
+    bound = population_lower(X_SCORES, Y_SCORES, delta=0.1, scores_range=(0.1, 3.4))
+    low = 0.1 + 3.3 * betting_lower((x - 0.1) / 3.3, 0.05)
+    high = 3.4 - 3.3 * betting_lower((3.4 - y) / 3.3, 0.05)
+    assert bound.value == pytest.approx(low - high, rel=1e-9)
+    assert bound.estimate == pytest.approx(x.mean() - y.mean())
+    assert (bound.guarantee, bound.interval) == ("finite-sample", "betting")
+    # A Dirac leaves its error to the other side.
+    alone = population_lower(X_SCORES, np.zeros(1), delta=0.1, diameter=(None, 0), scores_range=(0.1, 3.4))
+    assert alone.value == pytest.approx(0.1 + 3.3 * betting_lower((x - 0.1) / 3.3, 0.1) - 0.1, rel=1e-9)
+
+
+def test_a_quarter_of_the_scores_gives_the_range_of_the_others():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=80) + 3, rng.normal(size=44)
+    bound = population_lower(x, y)
+    orders = np.random.default_rng(0).permutation(80), np.random.default_rng(0).permutation(44)
+    first = np.concatenate((x[orders[0][:20]], y[orders[1][:11]]))
+    rest = x[orders[0][20:]], y[orders[1][11:]]
+    expected = population_lower(*rest, scores_range=(first.min(), first.max()))
+    # Of scores in another order: those of the range differ, and so do the bets.
+    assert bound.estimate == pytest.approx(expected.estimate, rel=1e-12)
+    assert bound.margin == pytest.approx(expected.margin, rel=0.05)
+
+
+@pytest.mark.parametrize("n", [2, 5, 8, 50, 1000])
+def test_scores_that_never_vary_have_a_margin_all_the_same(n):
+    # P is 1 with probability 1 - p, else 0: of n draws all are 1 with probability delta.
+    p = 1 - 0.05 ** (1 / n)
+    assert 0 <= population_lower(np.ones(n), np.zeros(1), diameter=(None, 0)).value < 1 - p
+    assert population_lower(np.ones(n), np.zeros(n)).value < 1 - p
+    nearly = population_lower(np.linspace(1, 1 + 1e-12, n), np.linspace(0, 1e-12, n))
+    assert nearly.value < 1 - p
 
 
 def test_is_clipped_at_zero():
@@ -154,11 +205,11 @@ def test_dirac_against_a_sphere():
     assert (bracket.lower_guarantee, bracket.upper_guarantee) == ("finite-sample", "finite-sample")
 
 
-def test_without_knowledge_the_bracket_is_asymptotic_and_open():
+def test_without_knowledge_the_bracket_is_open_above():
     x = torch.randn(200, 4)
     bracket = population_bracket(x, torch.randn(200, 4) + 2, generator=generator())
     assert 2 < bracket.lower < 4 < bracket.upper == math.inf
-    assert (bracket.lower_guarantee, bracket.upper_guarantee) == ("asymptotic", None)
+    assert (bracket.lower_guarantee, bracket.upper_guarantee) == ("finite-sample", None)
     assert bracket.w1 > bracket.lower
 
 
@@ -234,7 +285,7 @@ def test_bounds_of_any_critic_can_be_joined():
 
 
 def test_joined_errors_leave_some_confidence():
-    lower = LowerBound(0, 0, 0, 0.5, "asymptotic", "welch")
+    lower = LowerBound(0, 0, 0, 0.5, "finite-sample", "betting")
     with pytest.raises(ValueError, match=r"delta of lower and upper must sum to less than 1; got 0\.5 and 0\.5"):
         PopulationBracket.of(lower, UpperBound(1, 1, 0, 0.5, None))
 

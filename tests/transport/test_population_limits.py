@@ -91,10 +91,10 @@ def test_what_is_no_distance_is_named(arguments, message):
 
 
 def test_joined_bounds_keep_what_each_said():
-    lower = LowerBound(1.0, 3.0, 2.0, 0.1, "asymptotic", "welch")
+    lower = LowerBound(1.0, 3.0, 2.0, 0.1, "finite-sample", "betting")
     upper = UpperBound(9.0, 8.0, 1.0, 0.2, "finite-sample")
     assert PopulationBracket.of(lower, upper) == PopulationBracket(
-        1.0, 9.0, pytest.approx(0.7), "asymptotic", "finite-sample", "welch", 3.0, 8.0
+        1.0, 9.0, pytest.approx(0.7), "finite-sample", "finite-sample", "betting", 3.0, 8.0
     )
 
 
@@ -196,7 +196,7 @@ def test_each_side_is_scored_by_what_is_known_of_it():
 def test_what_an_extension_certifies_is_its_estimate_less_its_margin(monkeypatch):
     told = {"largest": (3.0, 2.9), "smallest": (1.0, 0.5), "mean": (2.0, 1.8)}
     monkeypatch.setattr(
-        population, "_score", lambda critic, *_: LowerBound(0, *told[critic.envelope], 0.1, "asymptotic", "welch")
+        population, "_score", lambda critic, *_: LowerBound(0, *told[critic.envelope], 0.1, "finite-sample", "betting")
     )
     x = np.random.default_rng(0).normal(size=(20, 2))
     sides = (Spread(None, None),) * 2

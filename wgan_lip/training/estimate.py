@@ -24,6 +24,7 @@ from wgan_lip.training.scores import (
     slope,
 )
 from wgan_lip.transport import population_lower, population_upper
+from wgan_lip.transport.deviation import standard_error
 
 
 @dataclass(frozen=True)
@@ -251,4 +252,4 @@ def _diameters(heldout: HeldOut) -> tuple[float | None, float | None]:
 
 def _mean_difference(x: Tensor, y: Tensor) -> tuple[float, float]:
     """``mean x - mean y`` and its standard error."""
-    return float(x.mean() - y.mean()), math.sqrt(float(x.var() / len(x) + y.var() / len(y)))
+    return float(x.mean() - y.mean()), math.hypot(standard_error(x.numpy()), standard_error(y.numpy()))

@@ -8,6 +8,7 @@ import numpy as np
 
 from wgan_lip.transport.norm import Norm, pairwise
 from wgan_lip.transport.samples import FloatArray
+from wgan_lip.transport.underflow import unit_of
 
 # Of both distributions, or of P and of Q; None where it is not known.
 PerSide: TypeAlias = float | tuple[float | None, float | None] | None
@@ -48,6 +49,11 @@ class Spread:
     def is_dirac(self) -> bool:
         return self.sigma == 0
 
+    def scaled(self, unit: float) -> "Spread":
+        """The same in other units."""
+        diameter, sigma = (None if known is None else known / unit for known in (self.diameter, self.sigma))
+        return Spread(diameter, sigma)
+
     def check_points(self, points: FloatArray, name: str, norm: Norm) -> None:
         """Refuse a diameter that the samples contradict, as far as two sweeps of distances show.
 
@@ -57,12 +63,14 @@ class Spread:
         if self.diameter is None:
             return
         # From any point to the farthest, and from that to its farthest: at least half the samples' diameter.
+        unit = unit_of(points)
+        points, diameter = points / unit, self.diameter / unit
         far = points[pairwise(points[:1], points, norm).argmax()]
         observed = float(pairwise(far[None], points, norm).max())
-        if observed > self.diameter * (1 + _POINT_SLACK) + _POINT_SLACK * float(np.abs(far).max()):
+        if observed > diameter * (1 + _POINT_SLACK) + _POINT_SLACK * float(np.abs(far).max()):
             raise ValueError(
                 f"diameter of the support of {name} must not be smaller than distances between its samples; "
-                f"got diameter={self.diameter:g}, and two samples {observed:g} apart ({norm})"
+                f"got diameter={self.diameter:g}, and two samples {observed * unit:g} apart ({norm})"
             )
 
     def check_scores(self, scores: FloatArray, name: str) -> None:
@@ -73,11 +81,13 @@ class Spread:
         """
         if self.diameter is None:
             return
+        unit = unit_of(scores)
+        scores, diameter = scores / unit, self.diameter / unit
         observed = float(np.ptp(scores))
-        if observed > self.diameter * (1 + _SCORE_SLACK) + _SCORE_SLACK * float(np.abs(scores).max()):
+        if observed > diameter * (1 + _SCORE_SLACK) + _SCORE_SLACK * float(np.abs(scores).max()):
             raise ValueError(
                 f"{name} must have a range of at most the diameter of the support, if f is 1-Lipschitz; "
-                f"got a range of {observed:g} and diameter={self.diameter:g}"
+                f"got a range of {observed * unit:g} and diameter={self.diameter:g}"
             )
 
 

@@ -8,6 +8,7 @@ from wgan_lip.transport.plan import Plan
 from wgan_lip.transport.problem import Problem
 from wgan_lip.transport.rounding import exact_dot, roundoff
 from wgan_lip.transport.samples import FloatArray
+from wgan_lip.transport.underflow import lost
 
 
 class Bracket:
@@ -66,10 +67,11 @@ def plan_bounds(mass: FloatArray, distance: FloatArray, total: int, dimension: i
         dimension: of the points.
 
     Returns:
-        ``sum mass * distance / total``, and the same with every rounding against it.
+        ``sum mass * distance / total``, and the same with every rounding and underflow against it; 0 where no
+        distance is seen.
     """
     cost = math.fsum(exact_dot(mass, distance)) / total
-    return cost, cost * (1 + roundoff(dimension + 8))
+    return cost, cost * (1 + roundoff(dimension + 8)) + (lost(dimension) if distance.any() else 0.0)
 
 
 def dual_lower_bound(problem: Problem, x_potential: FloatArray, y_potential: FloatArray) -> float:
@@ -82,4 +84,4 @@ def dual_lower_bound(problem: Problem, x_potential: FloatArray, y_potential: Flo
     """
     terms = exact_dot(problem.x_mass, x_potential) + exact_dot(problem.y_mass, y_potential)
     # Zero is a lower bound of any distance.
-    return max(0.0, math.fsum(terms) / problem.total * (1 - roundoff(2)))
+    return max(0.0, math.fsum(terms) / problem.total * (1 - roundoff(2)) - lost(problem.dimension))

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from wgan_lip.transport.deviation import deviation, mean
 from wgan_lip.transport.exact import wasserstein1
 from wgan_lip.transport.norm import Norm, check_norm
 from wgan_lip.transport.samples import Samples, as_pair
 from wgan_lip.transport.subsets import disjoint_subsets
+from wgan_lip.transport.underflow import gradual_underflow
 
 _PARTS = 4
 
@@ -40,6 +42,7 @@ class W1Curve:
     extrapolated_constant: float | None
 
 
+@gradual_underflow()
 def w1_curve(x: Samples, y: Samples, *, norm: Norm = "l2", generator: torch.Generator) -> W1Curve:
     """Exact W1 at n/4, n/2 and n, and the power law through the three.
 
@@ -81,8 +84,8 @@ def w1_curve(x: Samples, y: Samples, *, norm: Norm = "l2", generator: torch.Gene
             ).value
             for start in range(0, _PARTS, joined)
         ]
-        values.append(float(np.mean(distances)))
-        stds.append(float(np.std(distances, ddof=1)) if len(distances) > 1 else math.nan)
+        values.append(mean(np.array(distances)))
+        stds.append(deviation(np.array(distances)))
     limit, exponent, constant = _power_law(values[0], values[1], values[2], _PARTS * x_part)
     return W1Curve(
         x_sizes=(x_part, 2 * x_part, 4 * x_part),

@@ -1,6 +1,5 @@
 """Exact Wasserstein-1 distance between two weighted sample sets."""
 
-import math
 from dataclasses import replace
 from typing import Literal, TypeAlias, get_args
 
@@ -21,6 +20,7 @@ from wgan_lip.transport.samples import FloatArray, Samples, Weights, as_potentia
 from wgan_lip.transport.simplex import solve_network_simplex
 from wgan_lip.transport.sorting import solve_sorted
 from wgan_lip.transport.team import Team
+from wgan_lip.transport.underflow import gradual_underflow, lost, rounded_down, rounded_up
 
 Method: TypeAlias = Literal["auto", "sort", "assignment", "network-simplex", "column-generation"]
 
@@ -33,6 +33,7 @@ _FEW_ARCS_FLAT, _FEW_ARCS = 2200 * 2200, 1200 * 1200
 _BYTES_AN_ARC, _BYTES_A_POINT, _BYTES_A_COORDINATE = 45, 12_000, 24
 
 
+@gradual_underflow()
 def wasserstein1(
     x: Samples,
     y: Samples,
@@ -54,7 +55,8 @@ def wasserstein1(
     ``W1 = min_plan sum_ij plan_ij |x_i - y_j| = max_(f_i + g_j <= |x_i - y_j|) sum_i a_i f_i + sum_j b_j g_j``
 
     Both sides are computed: the plan's cost bounds the distance from above, potentials that were
-    repaired to feasibility bound it from below, and they must agree to 1e-9, relatively.
+    repaired to feasibility bound it from below, and they must agree to 1e-9, relatively, before results that are
+    subnormal numbers are rounded outwards. A distance below 1e-280 of the largest coordinate is not proven.
 
     Args:
         x: floating-point tensor or array of shape (n, ...); axes after the first are flattened, and
@@ -130,7 +132,8 @@ def wasserstein1(
 
     def watch(state: Progress) -> None:
         if progress is not None:
-            progress(replace(state, lower=state.lower * scale, upper=state.upper * scale))
+            lower, upper = rounded_down(state.lower, scale), rounded_up(state.upper, scale)
+            progress(replace(state, lower=lower, upper=upper))
 
     if method == "sort":
         bracket = solve_sorted(problem)
@@ -142,9 +145,13 @@ def wasserstein1(
         bracket = solve_column_generation(
             problem, start=start, budget=budget, watch=watch, max_iterations=max_iterations, device=device, team=team
         )
-    if not math.isfinite(bracket.upper * scale):
-        raise ValueError("distances between x and y overflow float64: scale both down")
+    if bracket.upper == 0 and prepared.differ(
+        prepared.x_kept[bracket.plan.rows], prepared.y_kept[bracket.plan.columns]
+    ):
+        bracket.upper = lost(problem.dimension)
     solution = _solution(prepared, bracket)
+    if not all(np.isfinite(part).all() for part in (solution.upper, solution.x_potential, solution.y_potential)):
+        raise ValueError("distances between x and y overflow float64: scale both down")
     closed = solution.lower <= solution.cost <= solution.upper and bracket.is_closed(_RELATIVE_GAP)
     if not closed and not (bracket.cut_short and bracket.is_valid()):
         raise UnprovenError(
@@ -188,16 +195,19 @@ def _solution(prepared: Prepared, bracket: Bracket) -> Solution:
     """The answer to what was asked: in its units, and for all points, those of weight zero included."""
     problem, scale, plan = prepared.problem, prepared.scale, bracket.plan
     x_potential, y_potential = bracket.x_potential, bracket.y_potential
+    if bracket.upper == 0:
+        # Of equal sets; others may have been rounded down.
+        x_potential, y_potential = np.zeros(len(problem.x)), np.zeros(len(problem.y))
     if len(prepared.x) > len(problem.x):
         x_potential = _extend(prepared.x, prepared.x_kept, x_potential, problem.y, y_potential, problem.norm)
     if len(prepared.y) > len(problem.y):
         y_potential = _extend(prepared.y, prepared.y_kept, y_potential, prepared.x, x_potential, problem.norm)
     return Solution(
-        cost=bracket.cost * scale,
-        lower=bracket.lower * scale,
-        upper=bracket.upper * scale,
-        x_potential=x_potential * scale,
-        y_potential=y_potential * scale,
+        cost=float(bracket.cost * scale),
+        lower=rounded_down(bracket.lower, scale),
+        upper=rounded_up(bracket.upper, scale),
+        x_potential=rounded_down(x_potential, scale),
+        y_potential=rounded_down(y_potential, scale),
         plan=coo_array(
             (plan.mass / problem.total, (prepared.x_kept[plan.rows], prepared.y_kept[plan.columns])),
             shape=(len(prepared.x), len(prepared.y)),

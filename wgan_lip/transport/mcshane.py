@@ -1,6 +1,5 @@
 """An exact potential, extended from the samples to all space: a critic to score held-out samples with."""
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeAlias, get_args
 
@@ -10,6 +9,7 @@ from wgan_lip.transport.norm import Norm, check_norm
 from wgan_lip.transport.pricing import Pricer, accurate_level
 from wgan_lip.transport.result import Solution
 from wgan_lip.transport.samples import FloatArray, Samples, as_pair, as_points
+from wgan_lip.transport.underflow import gradual_underflow, rounded_down, unit_of
 
 Envelope: TypeAlias = Literal["largest", "smallest", "mean"]
 
@@ -52,6 +52,7 @@ class McShaneExtension:
     envelope: Envelope
     lipschitz_constant: ClassVar[float] = 1.0
 
+    @gradual_underflow()
     def __call__(self, z: Samples) -> FloatArray:
         """Values at ``z``, shape (k,).
 
@@ -65,7 +66,7 @@ class McShaneExtension:
             return self._largest(points)
         if self.envelope == "smallest":
             return self._smallest(points)
-        return (self._largest(points) + self._smallest(points)) / 2
+        return self._largest(points) / 2 + self._smallest(points) / 2
 
     def _largest(self, z: FloatArray) -> FloatArray:
         return _c_transform(z, self.y, self.y_potential, self.norm)
@@ -74,6 +75,7 @@ class McShaneExtension:
         return -_c_transform(z, self.x, self.x_potential, self.norm)
 
 
+@gradual_underflow()
 def mcshane_extension(
     x: Samples, y: Samples, solution: Solution, *, norm: Norm = "l2", envelope: Envelope = "mean"
 ) -> McShaneExtension:
@@ -114,6 +116,7 @@ def mcshane_extension(
     return McShaneExtension(x_points, y_points, solution.x_potential, solution.y_potential, norm, envelope)
 
 
+@gradual_underflow()
 def c_transform(x: Samples, y: Samples, y_potential: FloatArray, *, norm: Norm = "l2") -> FloatArray:
     """The largest potential on x that is feasible with a given one on y.
 
@@ -150,7 +153,7 @@ def c_transform(x: Samples, y: Samples, y_potential: FloatArray, *, norm: Norm =
 
 def _c_transform(z: FloatArray, apexes: FloatArray, potential: FloatArray, norm: Norm) -> FloatArray:
     """The same, unchecked: the lowest of the cones that stand on the apexes, shape (k,)."""
-    scale = 2.0 ** (math.frexp(max(np.abs(z).max(), np.abs(apexes).max()))[1] - 1)
+    scale = unit_of(z, apexes, potential)
     z, apexes, potential = z / scale, apexes / scale, potential / scale
     pricer = Pricer(z, apexes, norm, accurate_level(norm, z.shape[1]), apexes.mean(axis=0))
     lowest = pricer.transform(potential, _CONES)
@@ -158,8 +161,7 @@ def _c_transform(z: FloatArray, apexes: FloatArray, potential: FloatArray, norm:
     if len(rest):
         # Many cones that nearly meet: differences of coordinates tell them apart.
         values[rest] = Pricer(z[rest], apexes, norm, "difference64", apexes[0]).transform(potential, _CONES).potential
-    with np.errstate(over="ignore"):
-        values = values * scale
+    values = rounded_down(values, scale)
     if not np.isfinite(values).all():
         raise ValueError("distances between z and the samples overflow float64: scale both down")
     return values

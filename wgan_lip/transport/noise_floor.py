@@ -1,15 +1,16 @@
 """The noise floor: the W1 that sampling alone produces."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
+from wgan_lip.transport.deviation import deviation, mean
 from wgan_lip.transport.exact import wasserstein1
 from wgan_lip.transport.norm import Norm, check_norm
 from wgan_lip.transport.samples import Samples, as_points
 from wgan_lip.transport.subsets import disjoint_subsets
+from wgan_lip.transport.underflow import gradual_underflow
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class NoiseFloor:
     size: int
 
 
+@gradual_underflow()
 def noise_floor(
     x: Samples, *, size: int | None = None, splits: int = 5, norm: Norm = "l2", generator: torch.Generator
 ) -> NoiseFloor:
@@ -78,5 +80,5 @@ def noise_floor(
     for _ in range(splits):
         first, second = disjoint_subsets(points, (size, size), generator)
         values.append(wasserstein1(first, second, norm=norm).value)
-    std = float(np.std(values, ddof=1)) if splits > 1 else math.nan
-    return NoiseFloor(values=tuple(values), mean=float(np.mean(values)), std=std, size=size)
+    found = np.array(values)
+    return NoiseFloor(values=tuple(values), mean=mean(found), std=deviation(found), size=size)

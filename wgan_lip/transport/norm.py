@@ -19,6 +19,9 @@ _METRICS: dict[Norm, Literal["euclidean", "cityblock", "chebyshev"]] = {
 ORDERS: dict[Norm, float] = {"l2": 2, "l1": 1, "linf": np.inf}
 # Coordinates held at once by `paired`.
 _HELD = 2**20
+# Differences below the first have squares that underflow: they are multiplied by the second. Coordinates below 2 cannot
+# overflow by that.
+_SMALL, _LARGE = 2.0**-470, 2.0**470
 
 
 def check_norm(norm: str) -> None:
@@ -32,17 +35,20 @@ def check_norm(norm: str) -> None:
 
 
 def pairwise(x: FloatArray, y: FloatArray, norm: Norm) -> FloatArray:
-    """Distances ``|x_i - y_j|`` from differences of coordinates, each within d + 4 roundings of the truth.
+    """Distances ``|x_i - y_j|`` from differences of coordinates, within d + 4 roundings and ``lost`` of the truth.
 
     Args:
-        x: shape (n, d).
-        y: shape (m, d).
+        x: shape (n, d), coordinates below 2 in size.
+        y: shape (m, d), likewise.
         norm: of the difference.
 
     Returns:
         Shape (n, m).
     """
-    return cdist(x, y, _METRICS[norm])
+    distance: FloatArray = cdist(x, y, _METRICS[norm])
+    if norm == "l2" and (small := distance < _SMALL).any():
+        distance[small] = cdist(x * _LARGE, y * _LARGE)[small] / _LARGE
+    return distance
 
 
 def paired(
@@ -51,8 +57,8 @@ def paired(
     """Distances ``|x_rows[k] - y_columns[k]|``, as accurate as those of :func:`pairwise`, in little memory.
 
     Args:
-        x: shape (n, d).
-        y: shape (m, d).
+        x: shape (n, d), coordinates below 2 in size.
+        y: shape (m, d), likewise.
         rows: indices of points of x, shape (k,).
         columns: indices of points of y, shape (k,).
         norm: of the difference.
@@ -64,7 +70,11 @@ def paired(
     step = max(1, _HELD // x.shape[1])
     for start in range(0, len(rows), step):
         part = slice(start, start + step)
-        distance[part] = np.linalg.norm(x[rows[part]] - y[columns[part]], ord=ORDERS[norm], axis=1)
+        difference = x[rows[part]] - y[columns[part]]
+        found = np.linalg.norm(difference, ord=ORDERS[norm], axis=1)
+        if norm == "l2" and (small := found < _SMALL).any():
+            found[small] = np.linalg.norm(difference[small] * _LARGE, axis=1) / _LARGE
+        distance[part] = found
     return distance
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import TypeAlias, get_args
 
+import numpy as np
 import torch
 
 from wgan_lip.transport.assumptions import PerSide, Spread, check_probability, spreads
@@ -13,6 +14,7 @@ from wgan_lip.transport.population_lower import Guarantee, Interval, LowerBound,
 from wgan_lip.transport.population_upper import UpperBound, population_upper
 from wgan_lip.transport.samples import FloatArray, Samples, as_pair
 from wgan_lip.transport.subsets import disjoint_subsets
+from wgan_lip.transport.underflow import gradual_underflow
 
 # Points of either side, at least. Half of them fit, and half of those choose the extension: two of each are left to
 # show a variance.
@@ -32,7 +34,7 @@ class PopulationBracket:
         lower: lower confidence bound, in the units of the samples.
         upper: upper confidence bound; infinity where nothing is known of P or of Q.
         confidence: 1 less the sum of the two probabilities of error.
-        lower_guarantee: whether the lower bound's confidence holds at these sizes, or only asymptotically.
+        lower_guarantee: "finite-sample": its confidence holds at any size.
         upper_guarantee: "finite-sample", or None where there is no upper bound.
         lower_interval: which inequality gave the lower bound's margin.
         lower_estimate: ``mean f(x) - mean f(y)`` of the critic that gave the lower bound.
@@ -70,6 +72,7 @@ class PopulationBracket:
         )
 
 
+@gradual_underflow()
 def population_bracket(
     x: Samples,
     y: Samples,
@@ -92,7 +95,7 @@ def population_bracket(
         y: m of Q, shape (m, ...).
         confidence: probability that the bracket holds W1(P, Q).
         diameter: of the supports in the ground norm: one number for both, or a pair; 0 for a Dirac, None where it
-            is not known. Without it, or sigma, the lower bound is asymptotic and the upper is infinite.
+            is not known. Without it, or sigma, the upper bound is infinite.
         sigma: sub-Gaussian constants, likewise; see the note at ``Spread``.
         norm: the ground norm.
         generator: draws the halves.
@@ -118,6 +121,7 @@ def population_bracket(
     )
 
 
+@gradual_underflow()
 def split_lower(
     x: Samples,
     y: Samples,
@@ -185,10 +189,13 @@ def _critic(fitted: Pair, envelope: Envelope, norm: Norm) -> McShaneExtension:
 
 
 def _score(critic: McShaneExtension, scored: Pair, sides: tuple[Spread, Spread], delta: float) -> LowerBound:
+    # Of f on the fitted samples, which the scored ones had no part in.
+    fitted = np.concatenate((critic.x_potential, -critic.y_potential))
     return population_lower(
         critic(scored[0]),
         critic(scored[1]),
         delta=delta,
+        scores_range=(float(fitted.min()), float(fitted.max())),
         diameter=(sides[0].diameter, sides[1].diameter),
         sigma=(sides[0].sigma, sides[1].sigma),
     )

@@ -5,14 +5,25 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
-from scipy.special import stdtrit
 
 from wgan_lip.transport.assumptions import PerSide, Spread, check_probability, spreads
+from wgan_lip.transport.betting import betting_lower
+from wgan_lip.transport.deviation import mean, standard_error
 from wgan_lip.transport.rounding import roundoff
 from wgan_lip.transport.samples import FloatArray, Samples, as_points
+from wgan_lip.transport.underflow import SMALLEST, gradual_underflow, unit_of
 
-Guarantee: TypeAlias = Literal["finite-sample", "asymptotic"]
-Interval: TypeAlias = Literal["empirical-bernstein", "sub-gaussian", "welch"]
+Guarantee: TypeAlias = Literal["finite-sample"]
+Interval: TypeAlias = Literal["empirical-bernstein", "sub-gaussian", "betting"]
+
+# Note [clipped scores]
+# Of a mean about whose distribution nothing is known there is no confidence bound at any size (Bahadur, Savage 1956):
+# a rare score far out may have been missed. But W1 is the largest of the differences of means of 1-Lipschitz
+# functions, and f stays one if it is cut off at two values, clip(f, a, b). So any a < b that were chosen without a look
+# at the scores turn f into a bounded function that bounds W1 as well; scores far out are cut off, missed or not.
+
+# The range of this part of the scores cuts off the others.
+_PART = 4
 
 
 @dataclass(frozen=True)
@@ -21,10 +32,11 @@ class LowerBound:
 
     Attributes:
         value: ``estimate - margin``, but not below 0, in the units of the samples.
-        estimate: ``mean f(x) - mean f(y)``: without bias for ``E f(x) - E f(y) <= W1(P, Q)``.
+        estimate: ``mean f(x) - mean f(y)``: without bias for ``E f(x) - E f(y) <= W1(P, Q)``. By betting it is that of
+            the clipped f, on the scores that did not choose the range.
         margin: what sampling may have added.
         delta: the probability of error.
-        guarantee: whether that probability holds at these sizes, or only in the limit of large ones.
+        guarantee: that probability holds at any size.
         interval: which inequality gave the margin.
     """
 
@@ -36,8 +48,15 @@ class LowerBound:
     interval: Interval
 
 
+@gradual_underflow()
 def population_lower(
-    x_scores: Samples, y_scores: Samples, *, delta: float = 0.05, diameter: PerSide = None, sigma: PerSide = None
+    x_scores: Samples,
+    y_scores: Samples,
+    *,
+    delta: float = 0.05,
+    diameter: PerSide = None,
+    sigma: PerSide = None,
+    scores_range: tuple[float, float] | None = None,
 ) -> LowerBound:
     """A lower confidence bound of W1(P, Q) from scores of independent samples by a 1-Lipschitz function.
 
@@ -52,7 +71,11 @@ def population_lower(
       nothing). Chosen over Hoeffding's ``D sqrt(ln(1/d) / (2 n))`` because in high dimension a 1-Lipschitz
       function varies far less than the diameter allows; for fewer than some hundred samples it can be wider.
     * Otherwise, both sub-Gaussian constants: ``sqrt(2 (sigma_x^2 / n + sigma_y^2 / m) ln(1/delta))``.
-    * Otherwise Welch's t for the difference of two means, which holds only asymptotically.
+    * Otherwise the scores are clipped to a range [a, b], see the note above, and each mean is bounded by betting
+      (half of delta each, all of it if the other side is a Dirac); see :func:`betting_lower`.
+
+    No margin is taken from the variance of the samples alone, as Welch's t does: scores that happen not to vary would
+    have none.
 
     Args:
         x_scores: ``f(x)`` for n independent samples of P, shape (n,) or (n, 1), in the units of the samples.
@@ -61,6 +84,9 @@ def population_lower(
         diameter: of the supports of P and Q in the ground norm: one number for both, or a pair; 0 for a Dirac,
             None where it is not known.
         sigma: sub-Gaussian constants, likewise; see the note at ``Spread``.
+        scores_range: a and b for where neither is known, chosen without a look at these scores, such as the range of
+            f on the samples that it was fitted to. If None, a quarter of the scores, at random, gives their range and
+            is left out.
 
     Returns:
         The bound. Rounding of the scores themselves is the critic's affair, and is not in the margin.
@@ -72,32 +98,34 @@ def population_lower(
 
     Source:
         Maurer, Pontil, "Empirical Bernstein bounds and sample variance penalization", 2009, theorem 4; Boucheron,
-        Lugosi, Massart, "Concentration Inequalities", 2013, section 2.3; Welch, "The generalization of 'Student's'
-        problem when several different population variances are involved", 1947.
+        Lugosi, Massart, "Concentration Inequalities", 2013, section 2.3; Bahadur, Savage, "The nonexistence of
+        certain statistical procedures in nonparametric problems", 1956 (why f is clipped).
     """
     check_probability(delta, "delta")
     sides = spreads(diameter, sigma)
     scores = _scores(x_scores, "x_scores"), _scores(y_scores, "y_scores")
     for side, values, name in zip(sides, scores, ("x_scores", "y_scores"), strict=True):
         side.check_scores(values, name)
-    guarantee: Guarantee = "finite-sample"
+    unit = unit_of(*scores, np.array([known for side in sides for known in (side.diameter, side.sigma) if known]))
+    sides = sides[0].scaled(unit), sides[1].scaled(unit)
+    scores = scores[0] / unit, scores[1] / unit
     interval: Interval
     if all(side.diameter is not None for side in sides):
         interval, margin = "empirical-bernstein", _empirical_bernstein(sides, scores, delta)
     elif all(side.sigma is not None for side in sides):
         interval, margin = "sub-gaussian", sub_gaussian_margin(sides, (len(scores[0]), len(scores[1])), delta)
     else:
-        interval, margin = "welch", _welch(sides, scores, delta)
-        guarantee = "asymptotic"
-    x_mean, y_mean = (math.fsum(values) / len(values) for values in scores)
+        interval = "betting"
+        scores, margin = _bets(sides, scores, delta, scores_range and (scores_range[0] / unit, scores_range[1] / unit))
+    x_mean, y_mean = mean(scores[0]), mean(scores[1])
     estimate = x_mean - y_mean
     rounding = roundoff(8) * (abs(x_mean) + abs(y_mean) + abs(margin))
     return LowerBound(
-        value=max(0.0, estimate - margin - rounding),
-        estimate=estimate,
-        margin=margin,
+        value=max(0.0, (estimate - margin - rounding) * unit - 4 * SMALLEST),
+        estimate=estimate * unit,
+        margin=margin * unit,
         delta=delta,
-        guarantee=guarantee,
+        guarantee="finite-sample",
         interval=interval,
     )
 
@@ -113,12 +141,15 @@ def sub_gaussian_margin(sides: tuple[Spread, Spread], sizes: tuple[int, int], de
         sizes: n and m.
         delta: the probability of error.
     """
-    variance = 0.0
-    for side, size in zip(sides, sizes, strict=True):
-        if side.sigma is None:
-            return math.inf
-        variance += side.sigma**2 / size
-    return math.sqrt(2 * variance * math.log(1 / delta))
+    sigmas = [side.sigma for side in sides if side.sigma is not None]
+    if len(sigmas) < len(sides):
+        return math.inf
+    # Squares of sigmas may underflow; those of their shares in the largest may where it does not matter.
+    largest = max(sigmas)
+    if largest == 0:
+        return 0.0
+    variance = sum((sigma / largest) ** 2 / size for sigma, size in zip(sigmas, sizes, strict=True))
+    return largest * math.sqrt(2 * variance * math.log(1 / delta))
 
 
 def _empirical_bernstein(sides: tuple[Spread, Spread], scores: tuple[FloatArray, FloatArray], delta: float) -> float:
@@ -126,30 +157,56 @@ def _empirical_bernstein(sides: tuple[Spread, Spread], scores: tuple[FloatArray,
     margin = 0.0
     for diameter, values in random:
         log = math.log(2 * len(random) / delta)
-        margin += math.sqrt(2 * _variance_of_mean(values) * log)
+        _check_two(values)
+        margin += math.sqrt(2 * log) * standard_error(values)
         margin += 7 * diameter * log / (3 * (len(values) - 1))
     return margin
 
 
-def _welch(sides: tuple[Spread, Spread], scores: tuple[FloatArray, FloatArray], delta: float) -> float:
-    random = [values for side, values in zip(sides, scores, strict=True) if not side.is_dirac]
-    variances = [_variance_of_mean(values) for values in random]
-    total = sum(variances)
-    if total == 0:
-        return 0.0
-    shares = [variance / total for variance in variances]
-    freedom = 1 / sum(share**2 / (len(values) - 1) for share, values in zip(shares, random, strict=True))
-    return float(stdtrit(freedom, 1 - delta)) * math.sqrt(total)
+def _bets(
+    sides: tuple[Spread, Spread],
+    scores: tuple[FloatArray, FloatArray],
+    delta: float,
+    scores_range: tuple[float, float] | None,
+) -> tuple[tuple[FloatArray, FloatArray], float]:
+    """The clipped scores that did not choose their range, of either side, and the margin by betting."""
+    kept = [values[:1] if side.is_dirac else values for side, values in zip(sides, scores, strict=True)]
+    for side, values in zip(sides, kept, strict=True):
+        if not side.is_dirac:
+            _check_two(values)
+    if scores_range is None:
+        parts = [_split(side, values) for side, values in zip(sides, kept, strict=True)]
+        first, kept = np.concatenate([part[0] for part in parts]), [part[1] for part in parts]
+        scores_range = float(first.min()), float(first.max())
+    low, high = scores_range
+    x, y = (np.clip(values, low, high) for values in kept)
+    if not low < high:
+        return (x, y), 0.0
+    random = [
+        values
+        for side, values in zip(sides, ((x - low) / (high - low), (high - y) / (high - low)), strict=True)
+        if not side.is_dirac
+    ]
+    excess = sum(mean(values) - betting_lower(values, delta / len(random)) for values in random)
+    return (x, y), float(high - low) * excess
 
 
-def _variance_of_mean(scores: FloatArray) -> float:
-    n = len(scores)
-    if n < 2:
+def _split(side: Spread, values: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """A quarter of the scores and the others, in an order that does not depend on them; one of a Dirac is both."""
+    if side.is_dirac:
+        return values, values
+    # What orders the samples may order the scores.
+    shuffled = values[np.random.default_rng(0).permutation(len(values))]
+    size = max(1, len(values) // _PART)
+    return shuffled[:size], shuffled[size:]
+
+
+def _check_two(values: FloatArray) -> None:
+    if len(values) < 2:
         raise ValueError(
             "x_scores and y_scores must hold at least two scores each (one of a Dirac, diameter 0) "
-            f"for their variance to be known; got {n}"
+            f"for their variance to be known; got {len(values)}"
         )
-    return float(scores.var(ddof=1)) / n
 
 
 def _scores(scores: Samples, name: str) -> FloatArray:

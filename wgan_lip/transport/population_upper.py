@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from wgan_lip.transport.assumptions import PerSide, check_probability, spreads
 from wgan_lip.transport.population_lower import Guarantee, sub_gaussian_margin
+from wgan_lip.transport.underflow import SMALLEST, gradual_underflow
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class UpperBound:
     guarantee: Guarantee | None
 
 
+@gradual_underflow()
 def population_upper(
     w1: float, x_size: int, y_size: int, *, delta: float = 0.05, diameter: PerSide = None, sigma: PerSide = None
 ) -> UpperBound:
@@ -66,8 +68,10 @@ def population_upper(
     if min(x_size, y_size) < 1:
         raise ValueError(f"x_size and y_size must be at least 1; got x_size={x_size}, y_size={y_size}")
     margin = sub_gaussian_margin(spreads(diameter, sigma), (x_size, y_size), delta)
+    value = (w1 + margin) * (1 + 2.0**-50)
     return UpperBound(
-        value=(w1 + margin) * (1 + 2.0**-50),
+        # Of a sum of subnormal numbers each has a rounding of its own.
+        value=value + 4 * SMALLEST if value > 0 else 0.0,
         w1=w1,
         margin=margin,
         delta=delta,

@@ -7,6 +7,7 @@ import numpy as np
 from wgan_lip.transport.plan import Plan
 from wgan_lip.transport.rounding import roundoff, shrink
 from wgan_lip.transport.samples import FloatArray
+from wgan_lip.transport.underflow import lost
 
 # Bellman-Ford rounds; problems whose plan is optimal have been seen to need up to 71.
 _ROUNDS = 200
@@ -36,7 +37,7 @@ def repair(distance: FloatArray, y_potential: FloatArray, dimension: int) -> tup
         block = shrink(distance[start : start + rows], dimension)
         block -= y_potential
         transform[start : start + rows] = block.min(axis=1)
-    return transform - roundoff(2) * np.abs(transform), y_potential
+    return transform - roundoff(2) * np.abs(transform) - lost(dimension), y_potential
 
 
 def potentials_of_plan(

@@ -13,6 +13,7 @@ from torch import Tensor
 from wgan_lip.transport.norm import ORDERS, Norm, paired
 from wgan_lip.transport.rounding import roundoff, shrink
 from wgan_lip.transport.samples import FloatArray
+from wgan_lip.transport.underflow import lost
 
 # Note [float32 where that is safe]
 # |x - y|^2 = |x|^2 + |y|^2 - 2 <x, y> is one matrix product, but carries an error of up to a multiple of
@@ -108,6 +109,9 @@ class Pricer:
         else:
             # Coordinates that are rounded make a distance this much too long.
             (x, self._x_excess), (y, self._y_excess) = (self._rounded(side, center, dtype) for side in (points, others))
+            if norm == "l2":
+                # The root of all that squares can lose, each less than the smallest normal number.
+                self._x_excess += 2 * np.sqrt(points.shape[1] * float(torch.finfo(dtype).tiny))
         self._x, self._y = x.to(device), y.to(device)
 
     def _squared(self, moved: FloatArray, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
@@ -157,7 +161,7 @@ class Pricer:
         k = arcs.shape[1]
         cost = paired(self._points, self._others, np.repeat(own, k), arcs.ravel(), self._norm).reshape(arcs.shape)
         exact = shrink(np.minimum(cost, self._cap), self._points.shape[1]) - potential[arcs]
-        return (exact - roundoff(2) * np.abs(exact)).min(axis=1)
+        return (exact - roundoff(2) * np.abs(exact)).min(axis=1) - lost(self._points.shape[1])
 
     def _smallest(self, potential: FloatArray, k: int) -> tuple[FloatArray, NDArray[np.int64]]:
         """Of each row the k smallest lower bounds of ``|x_i - y_j| - potential_j``, in order."""
@@ -195,7 +199,7 @@ class Pricer:
                         best, kept = torch.cat((best, found), 1).topk(min(k, best.shape[1] + found.shape[1]), 1, False)
                         index = torch.cat((index, at), 1).gather(1, kept)
                 values[start : start + BLOCK_ROWS], arcs[start : start + BLOCK_ROWS] = best.cpu(), index.cpu()  # type: ignore[union-attr]
-        return values - 4 * unit * np.abs(values) - self._x_excess[:, None], arcs
+        return values - 4 * unit * np.abs(values) - self._x_excess[:, None] - lost(self._points.shape[1]), arcs
 
 
 def _product(x: Tensor, y: Tensor, out: Tensor) -> Tensor:

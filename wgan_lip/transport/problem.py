@@ -7,6 +7,7 @@ import numpy as np
 
 from wgan_lip.transport.norm import Norm
 from wgan_lip.transport.samples import FloatArray, Samples, Weights, as_pair, as_weights
+from wgan_lip.transport.underflow import unit_of
 
 # Masses are multiples of one part in this many, unless all points of each side weigh the same.
 _PARTS = 2**52
@@ -44,6 +45,7 @@ class Prepared:
     Attributes:
         problem: what is solved.
         scale: a power of two, by which distances are multiplied.
+        given: x and y as they were, shapes (n, d) and (m, d), where scaling lost digits; else None.
         x: all points of x, divided by ``scale``, shape (n, d).
         y: likewise, shape (m, d).
         x_kept: indices of the points in ``problem.x``.
@@ -56,6 +58,12 @@ class Prepared:
     y: FloatArray
     x_kept: np.ndarray
     y_kept: np.ndarray
+    given: tuple[FloatArray, FloatArray] | None = None
+
+    def differ(self, rows: np.ndarray, columns: np.ndarray) -> bool:
+        """Whether any of some pairs of points of x and y are at a distance, be it one that scaling lost."""
+        x, y = self.given or (self.x, self.y)
+        return not np.array_equal(x[rows], y[columns])
 
 
 def prepare(x: Samples, y: Samples, x_weights: Weights | None, y_weights: Weights | None, norm: Norm) -> Prepared:
@@ -69,13 +77,14 @@ def prepare(x: Samples, y: Samples, x_weights: Weights | None, y_weights: Weight
         as_weights(x_weights, len(x_points), "x_weights"),
         as_weights(y_weights, len(y_points), "y_weights"),
     )
-    # Scaling by a power of two is exact; squares of the scaled coordinates cannot overflow.
-    scale = 2.0 ** (math.frexp(max(np.abs(x_points).max(), np.abs(y_points).max()))[1] - 1)
+    # Scaling by a power of two is exact, but for coordinates that become subnormal; see the note in underflow.py.
+    scale, given = unit_of(x_points, y_points), (x_points, y_points)
     x_points, y_points = x_points / scale, y_points / scale
+    exact = all(np.array_equal(side * scale, one) for side, one in zip((x_points, y_points), given, strict=True))
     x_mass, y_mass, total = integer_masses(x_share, y_share)
     x_kept, y_kept = np.flatnonzero(x_mass), np.flatnonzero(y_mass)
     problem = Problem(_take(x_points, x_kept), _take(y_points, y_kept), x_mass[x_kept], y_mass[y_kept], total, norm)
-    return Prepared(problem, scale, x_points, y_points, x_kept, y_kept)
+    return Prepared(problem, scale, x_points, y_points, x_kept, y_kept, None if exact else given)
 
 
 def integer_masses(x_share: FloatArray, y_share: FloatArray) -> tuple[FloatArray, FloatArray, int]:

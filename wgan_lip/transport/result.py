@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import coo_array
 
+from wgan_lip.transport.deviation import standard_error
 from wgan_lip.transport.norm import Norm
 from wgan_lip.transport.samples import FloatArray
 
@@ -48,8 +49,8 @@ class W1Result(Solution):
     """The Wasserstein-1 distance of two sample sets: a :class:`Solution`, and how it was found.
 
     Attributes:
-        exact: whether lower and upper bound agree to 1e-9, relatively. Only a budget that ran out makes
-            it false; then there is a bracket, and no value.
+        exact: whether lower and upper bound agree to 1e-9, relatively, but for the rounding of subnormal
+            numbers. Only a budget that ran out makes it false; then there is a bracket, and no value.
         norm: the ground norm.
         method: the solver: "sort", "assignment", "network-simplex" or "column-generation".
         seconds: wall time of the whole call, the verification included.
@@ -98,13 +99,6 @@ class W1Result(Solution):
             True
         """
         # See Note [the standard error of W1]
-        x = _variance_of_mean(np.asarray(self.plan.sum(axis=1), dtype=np.float64), self.x_potential)
-        y = _variance_of_mean(np.asarray(self.plan.sum(axis=0), dtype=np.float64), self.y_potential)
-        return math.sqrt(x + y)
-
-
-def _variance_of_mean(weights: FloatArray, values: FloatArray) -> float:
-    """Of a weighted mean of independent values, each with the variance of all."""
-    if np.count_nonzero(weights) < 2:
-        return math.nan
-    return float(weights**2 @ (values - weights @ values) ** 2) / (1.0 - float(weights @ weights))
+        x = standard_error(self.x_potential, np.asarray(self.plan.sum(axis=1), dtype=np.float64))
+        y = standard_error(self.y_potential, np.asarray(self.plan.sum(axis=0), dtype=np.float64))
+        return math.hypot(x, y)

@@ -8,7 +8,7 @@ from wgan_lip.transport.samples import FloatArray
 # within roundoff(d + 4) of the truth, relatively. The lower bound is taken under distances shrunk by that
 # much, the upper bound under distances stretched by it. Masses are integers, so that the plan's marginals
 # are exact and can be checked for equality; sums of mass times value are taken without any rounding but
-# one (`exact_dot`). Underflow is left out: differences below 1e-150 of the largest coordinate may count as zero.
+# one (`exact_dot`). Beside roundings, which are relative, there is underflow: see the note in underflow.py.
 
 # 2**27 + 1: splits a float64 into two halves whose products are exact (Dekker 1971).
 _SPLITTER = 134217729.0

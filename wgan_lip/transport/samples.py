@@ -114,8 +114,8 @@ def as_potentials(potentials: tuple[Weights, Weights], n: int, m: int) -> tuple[
 def _as_float64(values: Samples, name: str) -> FloatArray:
     array = values.detach().cpu() if isinstance(values, Tensor) else values
     if isinstance(array, Tensor):
-        # NumPy has no bfloat16.
-        array = array.double().numpy() if array.is_floating_point() else array.numpy()
+        # NumPy has no bfloat16. It converts all others in this thread, which reads subnormal numbers as they are.
+        array = array.double().numpy() if array.dtype == torch.bfloat16 else array.numpy()
     if not isinstance(array, np.ndarray):
         raise TypeError(f"{name} must be a torch.Tensor or numpy.ndarray; got {type(values).__name__}")
     if not np.issubdtype(array.dtype, np.floating) or array.dtype.itemsize > 8:

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from wgan_lip.transport.deviation import standard_error
 from wgan_lip.transport.norm import Norm, check_norm
+from wgan_lip.transport.rounding import roundoff
 from wgan_lip.transport.samples import FloatArray, Samples, as_pair
+from wgan_lip.transport.underflow import gradual_underflow, lost, rounded_down, unit_of
 
 # The norm |.|_* with <u, x> <= |u|_* |x|, as an order of np.linalg.norm.
 _DUAL_ORDERS: dict[Norm, float] = {"l2": 2, "l1": np.inf, "linf": 1}
@@ -17,7 +20,7 @@ _BLOCK = 2**22
 
 @dataclass(frozen=True)
 class SlicedW1:
-    """Exact W1 of one-dimensional projections. It is not W1: mean and maximum both bound it from below.
+    """W1 of one-dimensional projections, rounded down. It is not W1: mean and maximum both bound it from below.
 
     Attributes:
         mean: over the directions, in the units of the samples.
@@ -60,6 +63,7 @@ def draw_directions(count: int, dimension: int, *, norm: Norm = "l2", generator:
     return directions / np.linalg.norm(directions, ord=_DUAL_ORDERS[norm], axis=1, keepdims=True)
 
 
+@gradual_underflow()
 def sliced_wasserstein1(
     x: Samples, y: Samples, *, directions: int = 256, norm: Norm = "l2", generator: torch.Generator
 ) -> SlicedW1:
@@ -91,26 +95,32 @@ def sliced_wasserstein1(
         True
     """
     x_points, y_points = as_pair(x, y)
-    n, m = len(x_points), len(y_points)
-    slices = draw_directions(directions, x_points.shape[1], norm=norm, generator=generator)
+    unit = unit_of(x_points, y_points)
+    x_points, y_points = x_points / unit, y_points / unit
+    (n, d), m = x_points.shape, len(y_points)
+    slices = draw_directions(directions, d, norm=norm, generator=generator)
     # Where the two quantile functions jump, in units of 1 / (n m): integers, so the masses are exact.
     jumps = np.union1d(np.arange(1, n + 1) * m, np.arange(1, m + 1) * n)
     mass = np.diff(jumps, prepend=0) / (n * m)
     rows, columns = (jumps - 1) // m, (jumps - 1) // n
     values = np.empty(directions)
     block = max(1, _BLOCK // (n + m))
+    # Rounding of a projection is relative to its terms; all else is relative to the distance.
+    size = np.abs(x_points).mean(axis=0) + np.abs(y_points).mean(axis=0)
     for start in range(0, directions, block):
         turned = slices[start : start + block].T
-        with np.errstate(over="ignore", invalid="ignore"):
-            x_sorted, y_sorted = np.sort(x_points @ turned, axis=0), np.sort(y_points @ turned, axis=0)
-            values[start : start + block] = mass @ np.abs(x_sorted[rows] - y_sorted[columns])
-    if not np.isfinite(values).all():
-        raise ValueError("projections of x and y overflow float64: scale both down")
+        x_sorted, y_sorted = np.sort(x_points @ turned, axis=0), np.sort(y_points @ turned, axis=0)
+        found = mass @ np.abs(x_sorted[rows] - y_sorted[columns]) * (1 - roundoff(len(jumps) + d + 12))
+        values[start : start + block] = np.maximum(
+            0, found - roundoff(n + m + d + 4) * (size @ np.abs(turned)) - lost(d)
+        )
     best = int(values.argmax())
+    if not math.isfinite(float(values[best]) * unit):
+        raise ValueError("projections of x and y overflow float64: scale both down")
     return SlicedW1(
-        mean=float(values.mean()),
-        standard_error=float(values.std(ddof=1)) / math.sqrt(directions) if directions > 1 else math.nan,
-        maximum=float(values[best]),
+        mean=rounded_down(float(values.mean()) * (1 - roundoff(directions + 2)), unit),
+        standard_error=unit * standard_error(values),
+        maximum=rounded_down(float(values[best]), unit),
         direction=slices[best],
         directions=directions,
     )

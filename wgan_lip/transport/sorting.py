@@ -8,6 +8,7 @@ from wgan_lip.transport.bracket import Bracket
 from wgan_lip.transport.plan import monotone_plan
 from wgan_lip.transport.problem import Problem
 from wgan_lip.transport.rounding import exact_dot, roundoff
+from wgan_lip.transport.underflow import lost
 
 
 def solve_sorted(problem: Problem) -> Bracket:
@@ -38,5 +39,6 @@ def solve_sorted(problem: Problem) -> Bracket:
     f[order] = np.concatenate(([0.0], np.cumsum(-np.sign(excess) * gaps)))
     f -= f.mean()
     bracket.x_potential, bracket.y_potential = f[:n], -f[n:]
-    bracket.lower = math.fsum(exact_dot(np.abs(excess), gaps)) / problem.total * (1 - roundoff(8))
+    attained = math.fsum(exact_dot(np.abs(excess), gaps)) / problem.total * (1 - roundoff(8))
+    bracket.lower = max(0.0, attained - lost(1))
     return bracket

@@ -13,6 +13,7 @@ from wgan_lip.transport.norm import Norm
 from wgan_lip.transport.pricing import BLOCK_ROWS, Level, Pricer, Transform
 from wgan_lip.transport.progress import Budget
 from wgan_lip.transport.samples import FloatArray
+from wgan_lip.transport.underflow import gradual_underflow
 
 # Note [one leads]
 # Were every process to run the solver, a clock or a processor that rounds differently could make them disagree about
@@ -74,6 +75,7 @@ class Team:
         self._leading = False
         self._messages.tell(_DONE)
 
+    @gradual_underflow()
     def serve(self) -> None:
         """Price what the leader asks for, until it is done.
 
