@@ -9,7 +9,9 @@ from wgan_lip.robustness import median_interval
 
 @pytest.mark.parametrize(("n", "confidence"), [(6, 0.95), (10, 0.9), (101, 0.95), (1000, 0.99)])
 def test_it_is_the_narrowest_pair_of_order_statistics_that_holds(n, confidence):
-    low, high = median_interval(torch.randperm(n).double(), confidence)
+    ends = median_interval(torch.randperm(n).double(), confidence)
+    assert ends is not None
+    low, high = ends
     # Of 0, 1, ..., n - 1 the k-th is k - 1, so the ends say which order statistics they are.
     below, above = int(low), n - 1 - int(high)
     assert below == above
@@ -17,8 +19,12 @@ def test_it_is_the_narrowest_pair_of_order_statistics_that_holds(n, confidence):
     assert 1 - 2 * binom.cdf(below + 1, n, 0.5) < confidence
 
 
-def test_of_very_few_values_it_is_all_of_them():
-    assert median_interval(torch.tensor([3.0, 1.0, 2.0])) == (1.0, 3.0)
+@pytest.mark.parametrize(("n", "confidence"), [(1, 0.5), (3, 0.95), (5, 0.95), (6, 0.99)])
+def test_of_so_few_values_that_none_holds_there_is_no_interval(n, confidence):
+    # Both ends on one side of the median: with probability 2^(1 - n), more than may be.
+    assert 2.0 ** (1 - n) > 1 - confidence
+    assert median_interval(torch.arange(float(n)), confidence) is None
+    assert n == 1 or median_interval(torch.arange(float(n)), 1 - 2.0 ** (1 - n) - 1e-9) == (0.0, n - 1.0)
 
 
 def test_it_holds_the_median_as_often_as_it_says():
@@ -26,7 +32,7 @@ def test_it_holds_the_median_as_often_as_it_says():
     # The median of an exponential is log 2; most of its draws lie on one side.
     draws = torch.empty(2000, 51, dtype=torch.float64).exponential_(generator=generator)
     ends = [median_interval(row, 0.9) for row in draws]
-    held = sum(low <= 0.6931471805599453 <= high for low, high in ends)
+    held = sum(end is not None and end[0] <= 0.6931471805599453 <= end[1] for end in ends)
     # Five standard deviations of a count of 2,000 that should be at least 1,800.
     assert held >= 1800 - 5 * (2000 * 0.9 * 0.1) ** 0.5
 

@@ -4,16 +4,19 @@ from scipy.stats import binom
 from torch import Tensor
 
 
-def median_interval(values: Tensor, confidence: float = 0.95) -> tuple[float, float]:
+def median_interval(values: Tensor, confidence: float = 0.95) -> tuple[float, float] | None:
     """A confidence interval of the median of the distribution that values were drawn from.
 
     The ends are order statistics ``x_(k)`` and ``x_(n + 1 - k)``, k the largest with
-    ``P(Binomial(n, 1/2) < k) <= (1 - confidence) / 2``; so it holds whatever the distribution. Of values so few that
-    there is no such k, the smallest and the largest are given, which hold with probability ``1 - 2^(1 - n)`` only.
+    ``P(Binomial(n, 1/2) < k) <= (1 - confidence) / 2``; so it holds whatever the distribution.
 
     Args:
         values: independent draws, shape (n,), n >= 1.
         confidence: that the interval holds the median, at least; between 0 and 1.
+
+    Returns:
+        Both ends; None of values so few that not even the smallest and the largest hold it so often: they do with
+        probability ``1 - 2^(1 - n)``.
 
     Raises:
         ValueError: no values, or no such confidence.
@@ -31,6 +34,7 @@ def median_interval(values: Tensor, confidence: float = 0.95) -> tuple[float, fl
     k = int(binom.ppf(tail, n, 0.5))
     if binom.cdf(k, n, 0.5) <= tail:
         k += 1
-    k = max(1, k)
+    if k < 1:
+        return None
     ordered = values.sort().values
     return float(ordered[k - 1]), float(ordered[n - k])

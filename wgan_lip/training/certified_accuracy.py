@@ -44,12 +44,10 @@ class CertifiedFigures:
         if r.certificate is not None:
             values["lipschitz/certified"] = r.certificate.lipschitz.bound
             if r.certificate.lipschitz.bound > 0:
-                low, high = median_interval(r.radii, r.clean.confidence)
-                values |= {
-                    "accuracy/median_radius": float(r.radii.median()),
-                    "accuracy/median_radius_low": low,
-                    "accuracy/median_radius_high": high,
-                }
+                values["accuracy/median_radius"] = float(r.radii.median())
+                ends = median_interval(r.radii, r.clean.confidence)
+                if ends is not None:
+                    values["accuracy/median_radius_low"], values["accuracy/median_radius_high"] = ends
         return values
 
     def describe(self) -> str:
