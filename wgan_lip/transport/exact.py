@@ -1,5 +1,6 @@
 """Exact Wasserstein-1 distance between two weighted sample sets."""
 
+import math
 from dataclasses import replace
 from typing import Literal, TypeAlias, get_args
 
@@ -9,12 +10,13 @@ from scipy.sparse import coo_array
 
 from wgan_lip.transport.assignment import solve_assignment
 from wgan_lip.transport.bracket import Bracket
+from wgan_lip.transport.central import standard_error_of
 from wgan_lip.transport.column_generation import solve_column_generation
 from wgan_lip.transport.memory import require_memory
 from wgan_lip.transport.norm import Norm, check_norm
 from wgan_lip.transport.pricing import FEW_COORDINATES, Pricer, levels
 from wgan_lip.transport.problem import Prepared, Problem, prepare
-from wgan_lip.transport.progress import Budget, Progress, Watcher
+from wgan_lip.transport.progress import Budget, BudgetSpentError, Progress, Watcher
 from wgan_lip.transport.result import Solution, UnprovenError, W1Result
 from wgan_lip.transport.samples import FloatArray, Samples, Weights, as_potentials
 from wgan_lip.transport.simplex import solve_network_simplex
@@ -158,7 +160,13 @@ def wasserstein1(
             f"the proof of optimality does not close: lower bound {solution.lower!r}, upper bound {solution.upper!r} "
             f"({method}, {len(problem.x)} and {len(problem.y)} points)"
         )
-    return W1Result(**vars(solution), exact=closed, norm=norm, method=method, seconds=budget.elapsed())
+    try:
+        error = scale * standard_error_of(problem, bracket, budget.check) if closed else math.nan
+    except BudgetSpentError:
+        error = math.nan
+    return W1Result(
+        **vars(solution), exact=closed, norm=norm, method=method, seconds=budget.elapsed(), standard_error=error
+    )
 
 
 def _sensible(potential: FloatArray, scale: float, problem: Problem) -> FloatArray:

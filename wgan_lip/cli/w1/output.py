@@ -123,7 +123,8 @@ def _distance(c: Comparison) -> _Rows:
     result = c.result
     if result.exact:
         error = result.standard_error
-        draw = "" if math.isnan(error) else f"; ± {error:.2g} from draw to draw of independent points"
+        # An error of 0 only means that what was drawn does not vary.
+        draw = "" if math.isnan(error) or error == 0 else f"; ± {error:.2g} from draw to draw of independent points"
         value = f"{result.value:.10g} ({result.norm}, exact for these points{draw})"
     else:
         value = (
