@@ -24,9 +24,9 @@ from wgan_lip.transport.samples import FloatArray
 # Note [which optimal critic]
 # Optimal potentials are critics phi = f on x, -g on y. Pointwise maxima and minima of optimal ones are optimal, so
 # among those that are nowhere above 0 there is a largest one, and among those nowhere below 0 a smallest. Neither
-# depends on the solver, nor on the order of the samples; their mean, which is optimal too, has no side. Clusters between
-# which no mass needs to move are each brought to the height of 0, whatever lies between. Where potentials are unique up to
-# a constant, that is what comes out.
+# depends on the solver, nor on the order of the samples; their mean, which is optimal too, has no side. Clusters
+# between which no mass needs to move are each brought to the height of 0, whatever lies between. Where potentials are
+# unique up to a constant, that is what comes out.
 #
 # From any optimal phi they are shortest paths: phi + p is optimal if p_i - p_j <= |x_i - y_j| - f_i - g_j on all arcs,
 # with p_i = p_j where mass moves.
