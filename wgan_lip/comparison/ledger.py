@@ -17,6 +17,11 @@ class _Place:
     index: int
     job: str | None
 
+    def __post_init__(self) -> None:
+        for value, kinds in ((self.comment, str), (self.index, int), (self.job, str | None)):
+            if not isinstance(value, kinds) or isinstance(value, bool):
+                raise TypeError(f"{value!r} is not {kinds}")
+
 
 class Ledger:
     """Jobs by the keys of their cells, in a JSON file that is never half written.
@@ -36,9 +41,10 @@ class Ledger:
         self._places: dict[str, _Place] = {}
         if path.exists():
             try:
-                self._places = {key: _Place(**place) for key, place in json.loads(path.read_text()).items()}
-            except (ValueError, TypeError, AttributeError) as error:
-                raise ValueError(f"{path} is no list of jobs: {error!r}; remove it") from None
+                kept = json.loads(path.read_text(encoding="utf-8"))
+                self._places = {key: _Place(**place) for key, place in kept.items()}
+            except (ValueError, TypeError, AttributeError, RecursionError) as error:
+                raise ValueError(f"{path} is no list of jobs: {repr(error)[:200]}; remove it") from None
 
     def announce(self, keys: Sequence[str], comment: str) -> None:
         """An array is going to be submitted.

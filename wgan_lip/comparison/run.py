@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, get_type_hints
 
 from wgan_lip.comparison.cell import Cell
 from wgan_lip.comparison.launcher import Launcher, Processes
@@ -49,12 +50,35 @@ def run_cells(cells: Sequence[Cell], store: Store, launcher: Launcher | None = N
         if kept is None:
             missing.setdefault(cell.key, []).append(cell)
         else:
-            yield _outcome(cell, kept, is_new=False)
+            yield _outcome(cell, kept, store, is_new=False)
     launcher = launcher or Processes()
     for trained, result in launcher(TrainAndKeep(store), [same[0] for same in missing.values()]):
         for cell in missing[trained.key]:
-            yield replace(result, cell=cell) if isinstance(result, Failure) else _outcome(cell, result, is_new=True)
+            yield (
+                replace(result, cell=cell)
+                if isinstance(result, Failure)
+                else _outcome(cell, result, store, is_new=True)
+            )
 
 
-def _outcome(cell: Cell, result: Result, is_new: bool) -> Outcome:
-    return Outcome(cell, Estimate(**result["estimate"]), result["seconds"], is_new)
+def _outcome(cell: Cell, result: Result, store: Store, is_new: bool) -> Outcome:
+    try:
+        estimate, seconds = Estimate(**result["estimate"]), result["seconds"]
+    except (KeyError, TypeError) as error:
+        raise store.damaged(cell, repr(error)) from None
+    values = {**vars(estimate), "seconds of the training": seconds}
+    hints = {**get_type_hints(Estimate), "seconds of the training": float}
+    for name, value in values.items():
+        if not _is_a(value, hints[name]):
+            raise store.damaged(
+                cell, f"{name} is {value!r}, which is not {getattr(hints[name], '__name__', hints[name])}"
+            )
+    return Outcome(cell, estimate, seconds, is_new)
+
+
+def _is_a(value: Any, kind: Any) -> bool:
+    """Whether a value that was read from JSON is an int, a float, or None where it may be."""
+    if isinstance(value, int):
+        # It stands for a float, too, if a float holds it.
+        return not isinstance(value, bool) and abs(value) < 2**1023
+    return isinstance(value, kind)

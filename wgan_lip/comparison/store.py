@@ -1,5 +1,6 @@
 """Results of finished cells, on the disk."""
 
+import hashlib
 import json
 import stat
 from contextlib import suppress
@@ -42,11 +43,26 @@ class Store:
         if not path.exists():
             return None
         try:
-            kept = json.loads(path.read_text())
+            kept = json.loads(path.read_text(encoding="utf-8"))
             result: dict[str, Any] = kept["result"]
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
-            raise ValueError(f"{path} is no result of a comparison: {error!r}; remove it") from None
+            if not isinstance(result, dict):
+                raise TypeError(f"result is {result!r}")
+            # Comparisons that were begun before there were digests lack them.
+            digest = kept.get("digest", _digest(result))
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise self.damaged(cell, repr(error)) from None
+        if digest != _digest(result):
+            raise self.damaged(cell, "its digest is of another result")
         return result
+
+    def damaged(self, cell: Cell, reason: str) -> ValueError:
+        """The error that says that a file is not what this class has written.
+
+        Args:
+            cell: whose result it should be.
+            reason: what was found.
+        """
+        return ValueError(f"{self._path(cell)} is no result of a comparison: {reason[:200]}; remove it")
 
     def save(self, cell: Cell, result: dict[str, Any]) -> None:
         """Keep a finished cell's result.
@@ -55,7 +71,8 @@ class Store:
             cell: what was run.
             result: numbers and strings.
         """
-        replace_text(self._path(cell), json.dumps({"cell": asdict(cell), "result": result}, indent=1))
+        content = {"cell": asdict(cell), "result": result, "digest": _digest(result)}
+        replace_text(self._path(cell), json.dumps(content, indent=1))
 
     def keys(self) -> set[str]:
         """Keys of the finished cells, as the folder is now, not as a network file system remembers it."""
@@ -66,3 +83,8 @@ class Store:
 
     def _path(self, cell: Cell) -> Path:
         return self.folder / f"{cell.key}.json"
+
+
+def _digest(result: Any) -> str:
+    """What a result that was changed in one place has not."""
+    return hashlib.blake2b(json.dumps(result, sort_keys=True).encode(), digest_size=8).hexdigest()
