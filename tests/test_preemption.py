@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.cli import DIGITS, SMALL, fit, run
+from tests.cli import DIGITS, SMALL, fit
 from tests.metrics import rows
 
 # Evaluations fall on other steps than checkpoints and grids, and the end on none of them.
@@ -235,22 +235,3 @@ def test_without_a_name_it_is_said_how_it_goes_on(tmp_path):
     (folder,) = (runs / "digits").iterdir()
     assert status == os.EX_TEMPFAIL
     assert f"The same command with --ckpt_path {folder} goes on there." in printed
-
-
-@pytest.mark.slow
-def test_killed_forty_times_ends_with_the_same_numbers(monkeypatch, tmp_path):
-    steps = [*SMALL, "--model.init_args.generator_steps=3000", "--exact_w1.every=100", "--sample_grid.every=500"]
-    words = ["-c", DIGITS, *steps, "--checkpoint.every=20", "--wandb.mode=disabled", "--run=a"]
-    run(monkeypatch, "fit", *words, f"--runs_dir={tmp_path / 'whole'}")
-    command = [sys.executable, "-m", "tests.killed", "40", "0", *map(str, words), f"--runs_dir={tmp_path / 'killed'}"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=280)
-    assert done.stdout.splitlines()[-1] == "killed 40 times, then status 0", done.stderr
-    assert "Traceback" not in done.stderr
-    ours, whole = tmp_path / "killed" / "digits" / "a", tmp_path / "whole" / "digits" / "a"
-    assert rows(ours) == rows(whole)
-    states = [torch.load(f / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"] for f in (ours, whole)]
-    assert states[0].keys() == states[1].keys()
-    assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
-    # New files that were never finished go when they are old; the lock ended with each process.
-    left = {path.relative_to(ours) for path in ours.rglob("*") if not path.name.startswith(".wgan-lip-")}
-    assert left == {path.relative_to(whole) for path in whole.rglob("*")}

@@ -63,9 +63,7 @@ def write_network(
         # Copies: networks may work in place.
         expected = (reference or network)(points.clone())
         run = read(network, content)
-        difference = max(
-            _difference(run(points.clone()), expected), _difference(run(points[:1].clone()), expected[:1])
-        )
+        difference = max(_difference(run(points.clone()), expected), _difference(run(points[:1].clone()), expected[:1]))
     # A comparison that NaN fails.
     if not difference <= _TOLERANCE * max(1.0, float(expected.abs().max())):
         raise ValueError(f"{path} would give other outputs than the network, by {difference:.3g}: nothing written")
