@@ -52,7 +52,9 @@ def main(args: Sequence[str]) -> int:
         args: pip-audit's.
     """
     try:
-        done = subprocess.run([*_COMMAND, *args], capture_output=True, text=True, timeout=_PATIENCE)  # noqa: S603
+        done = subprocess.run(  # noqa: S603
+            [*_COMMAND, *args], capture_output=True, encoding="utf-8", errors="replace", timeout=_PATIENCE
+        )
     except subprocess.TimeoutExpired:
         output, said = "", f"no answer within {_PATIENCE} seconds"
     else:

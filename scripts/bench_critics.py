@@ -17,11 +17,12 @@ from pathlib import Path
 import deel.torchlip
 import geotorch
 import torch
-from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import orthogonal
 from torch.optim import Adam, Optimizer
+
+from wgan_lip.console import Console
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 

@@ -58,7 +58,7 @@ def main() -> None:
     else:
         with multiprocessing.get_context("spawn").Pool(options.jobs, maxtasksperchild=1) as pool:
             pool.starmap(run, work, chunksize=1)
-    results = [json.loads((options.results / f"{f.stem}.json").read_text()) for f in files]
+    results = [json.loads((options.results / f"{f.stem}.json").read_text(encoding="utf-8")) for f in files]
     text = document(results, read_published(options.pairs / "published.csv"))
     print(text)
     if not options.only and options.steps is None:
@@ -98,7 +98,7 @@ def build(path: Path, steps: int | None) -> Any:
     from jsonargparse import ArgumentParser
     from pytorch_lightning import LightningModule
 
-    model = yaml.safe_load(CONFIG.read_text())["model"]
+    model = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))["model"]
     model["init_args"]["pair"] = {"class_path": "wgan_lip.distributions.Funnels.load", "init_args": {"path": str(path)}}
     if steps is not None:
         model["init_args"]["steps"] = steps
@@ -142,7 +142,7 @@ def read_published(path: Path) -> dict[tuple[int, int], dict[str, Any]]:
     best: dict[tuple[int, int], dict[str, Any]] = {}
     if not path.exists():
         return best
-    for row in csv.DictReader(path.read_text().splitlines()):
+    for row in csv.DictReader(path.read_text(encoding="utf-8").splitlines()):
         if row["solver"] == "dot":
             continue
         entry = best.setdefault((int(row["dim"]), int(row["funnels"])), {"cosine": (-2.0, ""), "l2": (math.inf, "")})

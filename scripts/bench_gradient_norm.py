@@ -58,7 +58,7 @@ def main() -> None:
     if not options.draw:
         results = measure(options.seeds, options.steps, options.gan_steps, options.jobs)
         write_text(path, as_json(rounded(results)))
-    results = json.loads(path.read_text())
+    results = json.loads(path.read_text(encoding="utf-8"))
     save_figure(figure_of(results), options.folder / "gradient_norm.png")
     write_text(options.folder / "gradient_norm.md", markdown(results))
     sys.stdout.write(table(results) + "\n")

@@ -22,9 +22,10 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from rich.console import Console
 from rich.table import Table
 from torch import Tensor
+
+from wgan_lip.console import Console
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 

@@ -75,7 +75,7 @@ def main() -> None:
     if args.cell:
         print(json.dumps(train_and_score(args.cell[0], int(args.cell[1]), args, args.setting)))
         return
-    results = json.loads(args.json.read_text()) if args.json.exists() else {"tuning": {}, "cells": []}
+    results = json.loads(args.json.read_text(encoding="utf-8")) if args.json.exists() else {"tuning": {}, "cells": []}
     if args.tune:
         tune(results, args)
     tried = results["tuning"]

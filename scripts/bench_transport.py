@@ -162,7 +162,7 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     options = _with_defaults(parser().parse_args(arguments))
     if options.page:
-        results = json.loads((options.out / "results.json").read_text())
+        results = json.loads((options.out / "results.json").read_text(encoding="utf-8"))
         write_table(options.page, "transport table", markdown_table(results))
         return 0
     if options.fashion_mnist:

@@ -71,7 +71,7 @@ def main() -> None:
     for path, names in found.items():
         print(row(f"`{path}`", Counter(names.values())))
     print(row("all", sum((Counter(names.values()) for names in found.values()), Counter())))
-    explained = EXPLANATIONS.read_text()
+    explained = EXPLANATIONS.read_text(encoding="utf-8")
     for path, names in found.items():
         for name in (name for name, became in names.items() if became == "survived"):
             lines = changed(name, path)

@@ -18,11 +18,12 @@ from types import FrameType
 from typing import Any
 
 import yaml
-from rich.console import Console
 
 from wgan_lip.cli.configs import config_path
+from wgan_lip.console import Console
 from wgan_lip.replaced import replace_text
 from wgan_lip.report import read_found, search_table
+from wgan_lip.training.preemption import CAUGHT
 from wgan_lip.training.run_folder import finished_step
 from wgan_lip.training.search_space import Sweep, as_arguments, load_sweep
 
@@ -45,7 +46,9 @@ def experiment(arguments: list[str]) -> tuple[str, Path]:
     given, _ = parser.parse_known_args(arguments)
     merged = {"name": "run", "runs_dir": "runs"}
     for path in given.config:
-        merged |= {key: value for key, value in yaml.safe_load(Path(path).read_text()).items() if key in merged}
+        merged |= {
+            key: value for key, value in yaml.safe_load(Path(path).read_text(encoding="utf-8")).items() if key in merged
+        }
     return given.name or merged["name"], Path(given.runs_dir or merged["runs_dir"])
 
 
@@ -60,8 +63,7 @@ def train(arguments: list[str]) -> int:
     def hand_on(signum: int, _: FrameType | None) -> None:
         process.send_signal(signum)
 
-    caught = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
-    before = {signum: signal.signal(signum, hand_on) for signum in caught}
+    before = {signum: signal.signal(signum, hand_on) for signum in CAUGHT}
     try:
         return process.wait()
     except KeyboardInterrupt:

@@ -45,8 +45,8 @@ def sync_run(folder: Path, killed: bool) -> tuple[int, str | None]:
         with tempfile.TemporaryDirectory() as logs:
             # Where its own logs go; a failure is said here.
             environment = {**os.environ, "WANDB_DIR": logs}
-            done = subprocess.run(command, capture_output=True, text=True, env=environment)  # noqa: S603
-            noted = "".join(path.read_text(errors="replace") for path in Path(logs).rglob("*.log"))
+            done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", env=environment)  # noqa: S603
+            noted = "".join(path.read_text(encoding="utf-8", errors="replace") for path in Path(logs).rglob("*.log"))
         if not mark.exists():
             said = done.stdout + done.stderr
             if not any(sign in noted + said for sign in _CUT_OFF):

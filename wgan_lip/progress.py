@@ -1,7 +1,8 @@
 """How far a long job is, on a terminal."""
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from wgan_lip.console import Console
 
 # Seconds over which the speed is estimated: a cell of a comparison takes minutes.
 _MEMORY = 3600.0

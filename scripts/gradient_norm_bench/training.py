@@ -80,7 +80,7 @@ def train_on_pair(case: Case, name: str, seed: int, steps: int) -> dict[str, Any
 
 def train_gan(name: str, seed: int, steps: int) -> dict[str, Any]:
     """Train the GAN of the digits config with this activation in its critic, and diagnose that."""
-    model = yaml.safe_load(DIGITS.read_text())["model"]
+    model = yaml.safe_load(DIGITS.read_text(encoding="utf-8"))["model"]
     arguments = model["init_args"]
     arguments.update(generator_steps=steps, seed=seed)
     if name == "ReLU":

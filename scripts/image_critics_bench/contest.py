@@ -77,7 +77,7 @@ def markdown_table(contest: Contest) -> str:
 
 def read_contest(path: Path) -> Contest:
     """What ``--json`` wrote."""
-    found = json.loads(path.read_text())
+    found = json.loads(path.read_text(encoding="utf-8"))
     return Contest(**{**found, "scores": tuple(Score(**score) for score in found["scores"])})
 
 

@@ -51,12 +51,20 @@ def fit(
         wait_until_quiet(0 if count_flops else quiet)
         before = _busy()
         done = subprocess.run(  # noqa: S603
-            [*command, *rare, *more], cwd=ROOT, env=environment(threads), capture_output=True, text=True
+            [*command, *rare, *more],
+            cwd=ROOT,
+            env=environment(threads),
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
         )
         if done.returncode:
             raise RuntimeError(f"{' '.join(command)} failed: {done.stderr}")
         ours, all_ = (after - start for after, start in zip(_busy(), before, strict=True))
-        return {**json.loads(path.read_text()), "elsewhere": max(0.0, 1 - ours / all_) if all_ > 0 else 0.0}
+        return {
+            **json.loads(path.read_text(encoding="utf-8")),
+            "elsewhere": max(0.0, 1 - ours / all_) if all_ > 0 else 0.0,
+        }
 
 
 def wait_until_quiet(limit: float, busy: float = 0.15, watched: float = 2) -> None:
@@ -74,6 +82,8 @@ def _busy() -> tuple[float, float]:
     times, stat = os.times(), Path("/proc/stat")
     all_ = 0.0
     if stat.exists():
-        user, nice, system, _, _, irq, soft_irq, *_ = map(int, stat.read_text().split("\n")[0].split()[1:])
+        user, nice, system, _, _, irq, soft_irq, *_ = map(
+            int, stat.read_text(encoding="utf-8").split("\n")[0].split()[1:]
+        )
         all_ = (user + nice + system + irq + soft_irq) / os.sysconf("SC_CLK_TCK")
     return times.children_user + times.children_system, all_

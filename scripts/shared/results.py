@@ -39,7 +39,7 @@ def write_table(page: Path, name: str, table: str) -> None:
     Raises:
         SystemExit: the page has not these two lines, once each and in this order.
     """
-    text = page.read_text()
+    text = page.read_text(encoding="utf-8")
     begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
     before, *after_begin = text.split(begin)
     _, *after_end = "".join(after_begin).split(end)

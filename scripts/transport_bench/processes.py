@@ -18,7 +18,7 @@ def peak_memory() -> int:
     """The most bytes that this process had in memory; Linux counts to within a few hundred pages."""
     # A process begins with its parent's ru_maxrss, so Linux' own count comes first.
     status = Path("/proc/self/status")
-    found = re.search(r"VmHWM:\s*(\d+) kB", status.read_text()) if status.is_file() else None
+    found = re.search(r"VmHWM:\s*(\d+) kB", status.read_text(encoding="utf-8")) if status.is_file() else None
     if found:
         return 1024 * int(found[1])
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
@@ -28,7 +28,7 @@ def forget_peak() -> int:
     """Let the peak begin anew, where Linux allows it; return it."""
     clear = Path("/proc/self/clear_refs")
     if clear.exists():
-        clear.write_text("5")
+        clear.write_text("5", encoding="utf-8")
     return peak_memory()
 
 

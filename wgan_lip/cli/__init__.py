@@ -1,11 +1,14 @@
 """The command line: ``wgan-lip COMMAND``, with the commands of ``commands.COMMANDS``."""
 
+import os
 import sys
 
 from wgan_lip import __version__
 from wgan_lip.cli.commands import COMMANDS
-from wgan_lip.cli.errors import fail, interrupted
+from wgan_lip.cli.environment import settle_environment
+from wgan_lip.cli.errors import fail, in_one_line, interrupted
 from wgan_lip.cli.overview import overview
+from wgan_lip.cli.streams import steady_streams
 
 __all__ = ["main"]
 
@@ -16,7 +19,11 @@ def main(args: list[str] | None = None) -> None:
     Args:
         args: the arguments; those of the process if None.
     """
-    words = sys.argv[1:] if args is None else args
+    with steady_streams():
+        _run(sys.argv[1:] if args is None else args)
+
+
+def _run(words: list[str]) -> None:
     first = words[0] if words else ""
     if first in ("-h", "--help"):
         sys.stdout.write(overview())
@@ -24,6 +31,8 @@ def main(args: list[str] | None = None) -> None:
         sys.stdout.write(f"wgan-lip {__version__}\n")
     elif first in COMMANDS:
         command = COMMANDS[first]
+        with in_one_line():
+            settle_environment(os.environ)
         try:
             command.load()(words if command.is_lightning else words[1:])
         except KeyboardInterrupt:

@@ -8,12 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from wgan_lip.cli.command_parser import CommandParser, output, share, whole
 from wgan_lip.cli.errors import in_one_line, interrupted
 from wgan_lip.cli.rebuild import load_data, load_module
+from wgan_lip.console import Console
 from wgan_lip.data import ImageDataModule
 from wgan_lip.lipschitz import LayerBound
 from wgan_lip.progress import progress_bar

@@ -13,13 +13,13 @@ import yaml
 from jsonargparse import ActionConfigFile  # type: ignore[attr-defined]
 from pytorch_lightning.loggers import WandbLogger
 from pytorch_lightning.utilities.exceptions import SIGTERMException
-from rich.console import Console
 
 from wgan_lip.cli.compare_launcher import add_launcher_arguments, launcher_of
 from wgan_lip.cli.config import OneLineParser
 from wgan_lip.cli.errors import in_one_line
 from wgan_lip.cli.fit_arguments import add_wandb_arguments
 from wgan_lip.comparison import Cell, Failure, Outcome, Store, parse_cells, run_cells, summarize
+from wgan_lip.console import Console
 from wgan_lip.progress import progress_bar
 from wgan_lip.replaced import own_folder, replace_text
 from wgan_lip.report import comparison_figure, comparison_tables, save_figure, write_outcomes, write_summaries
@@ -171,7 +171,8 @@ def _report(results: list[Outcome | Failure], folder: Path, options: Any, consol
     failures = [result for result in results if isinstance(result, Failure)]
     if failures:
         text = "\n".join(f"{failure.cell.label}\n{failure.trace}" for failure in failures)
-        replace_text(folder / "failures.txt", text)
+        # A trace may name files by bytes that are no text.
+        replace_text(folder / "failures.txt", text.encode(errors="backslashreplace").decode())
     logger = wandb_logger(folder, options.name, secrets.token_hex(4), step_name="cells", **vars(options.wandb))
     if logger is not None:
         _log(logger, folder)
@@ -185,7 +186,7 @@ def _report(results: list[Outcome | Failure], folder: Path, options: Any, consol
 def _log(logger: WandbLogger, folder: Path) -> None:
     content: dict[str, Any] = {"comparison": wandb.Image(str(folder / "comparison.png"))}
     for name in ("results", "summary"):
-        with (folder / f"{name}.csv").open(newline="") as file:
+        with (folder / f"{name}.csv").open(newline="", encoding="utf-8") as file:
             columns, *rows = csv.reader(file)
         content[name] = wandb.Table(columns=list(columns), data=rows)
     logger.experiment.log(content)

@@ -1,18 +1,21 @@
 """The parser of a training command's config, and what is kept of the config."""
 
 import os
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
 import yaml
 from jsonargparse import ActionConfigFile  # type: ignore[attr-defined]
+from jsonargparse.typing import Path_fr
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.cli import LightningArgumentParser, SaveConfigCallback
 from pytorch_lightning.loggers import WandbLogger
 
 from wgan_lip.cli.configs import config_path
 from wgan_lip.cli.errors import TRACEBACK, essence, fail
+from wgan_lip.encodings import prints_unicode
 from wgan_lip.replaced import replace_text
 from wgan_lip.training.stepped import CHECKPOINT_KEY
 
@@ -35,6 +38,26 @@ class OneLineParser(LightningArgumentParser):
         if kwargs.get("action") is ActionConfigFile:
             kwargs["action"] = ConfigFile
         return super().add_argument(*args, **kwargs)
+
+    def parse_path(self, path: Any, *args: Any, **kwargs: Any) -> Any:
+        """Read a config as YAML says it is written, in UTF-8 or UTF-16, whatever the locale."""
+        if str(path) == "-":
+            return super().parse_path(path, *args, **kwargs)
+        given = Path(path)
+        text = given.read_bytes()
+        unicode = "utf-16" if text.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig"
+        with Path_fr(str(path)).relative_path_context():
+            try:
+                return self.parse_string(text.decode(unicode), given.name, *args, **kwargs)
+            except UnicodeDecodeError as error:
+                raise ValueError(f"{path} must be text in UTF-8: {error}") from error
+
+    def dump(self, *args: Any, **kwargs: Any) -> str:
+        """As YAML, and where standard output lacks characters in ASCII, for ``--print_config > FILE``."""
+        text = super().dump(*args, **kwargs)
+        if text.isascii() or prints_unicode():
+            return text
+        return yaml.safe_dump(yaml.safe_load(text), sort_keys=False)
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         if os.environ.get(TRACEBACK) and ex is not None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import wgan_lip
 from wgan_lip.cli.command_parser import CommandParser
 from wgan_lip.cli.errors import in_one_line
+from wgan_lip.encodings import ascii_text, prints_unicode
 
 PREFIX = "wgan_lip:"
 _DESCRIPTION = """\
@@ -54,10 +55,11 @@ def run_configs(words: Sequence[str]) -> None:
     given = make_parser().parse_args(words).name
     with in_one_line():
         if given is not None:
-            text = Path(config_path(PREFIX + given.removeprefix(PREFIX))).read_text()
+            text = Path(config_path(PREFIX + given.removeprefix(PREFIX))).read_text(encoding="utf-8")
         else:
             text = "\n".join(f"{PREFIX}{name}\n{_said_of(name)}" for name in config_names())
-        sys.stdout.write(text)
+        # Kept in a file, it is to be read again as UTF-8.
+        sys.stdout.write(text if prints_unicode() else ascii_text(text))
 
 
 def make_parser() -> CommandParser:
@@ -76,5 +78,5 @@ def _folder() -> Path:
 
 def _said_of(name: str) -> str:
     """The comment at a config's beginning, without its first line, which is the command."""
-    _, *lines = Path(config_path(PREFIX + name)).read_text().splitlines()
+    _, *lines = Path(config_path(PREFIX + name)).read_text(encoding="utf-8").splitlines()
     return "".join(f"    {line.removeprefix('# ')}\n" for line in takewhile(lambda line: line.startswith("#"), lines))

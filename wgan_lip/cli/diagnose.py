@@ -4,13 +4,13 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rich.console import Console
 from torch import Tensor, nn
 
 from wgan_lip import __version__
 from wgan_lip.cli.command_parser import CommandParser, output, whole
 from wgan_lip.cli.errors import in_one_line, interrupted
 from wgan_lip.cli.rebuild import load_data, load_module
+from wgan_lip.console import Console
 from wgan_lip.data import ImageDataModule
 from wgan_lip.progress import progress_bar
 from wgan_lip.randomness import keyed_generator

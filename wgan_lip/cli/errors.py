@@ -30,7 +30,7 @@ def fail(message: str) -> NoReturn:
 def _rank() -> int:
     # In Lightning's order; without Lightning, for which not every command waits.
     names = ("RANK", "LOCAL_RANK", "SLURM_PROCID")
-    return next((int(os.environ[name]) for name in names if name in os.environ), 0)
+    return next((int(rank) for name in names if (rank := os.environ.get(name, "")).isdecimal()), 0)
 
 
 def interrupted(message: str = "") -> NoReturn:

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from rich.console import Console
 from torch import nn
 
 from wgan_lip.cli.command_parser import CommandParser
 from wgan_lip.cli.errors import in_one_line
 from wgan_lip.cli.rebuild import load_module
+from wgan_lip.console import Console
 from wgan_lip.files import check_suffix, write_network
 from wgan_lip.lipschitz import plain
 from wgan_lip.progress import progress_bar

@@ -25,8 +25,8 @@ _MORE = (
 
 def overview() -> str:
     """Usage, the commands by their use, examples, and where to read on."""
-    # As argparse has it.
-    columns = shutil.get_terminal_size().columns - 2
+    # As argparse has it, to the least width.
+    columns = max(shutil.get_terminal_size().columns - 2, 11)
     width = max(map(len, COMMANDS)) + 2
     parts = ["usage: wgan-lip COMMAND ...", "       wgan-lip --help | --version", "", fill(DESCRIPTION, columns), ""]
     for group, commands in groupby(COMMANDS.items(), lambda item: item[1].group):

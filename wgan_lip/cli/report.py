@@ -4,12 +4,11 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from wgan_lip.cli.command_parser import CommandParser, number, output
 from wgan_lip.cli.errors import in_one_line
 from wgan_lip.cli.kinds import kind_of, kind_of_steps
 from wgan_lip.cli.rebuild import load_module
+from wgan_lip.console import Console
 from wgan_lip.lipschitz import certify
 from wgan_lip.report import save_figure
 from wgan_lip.report.page import CheckpointCertificate, RunRecord, read_run, serve_page, write_page

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import wandb
 from pytorch_lightning.loggers import Logger
-from rich.console import Console
 
 from wgan_lip.cli.kinds import kind_of
 from wgan_lip.cli.wandb_end import give_to_wandb
+from wgan_lip.console import Console
 from wgan_lip.report import save_figure
 from wgan_lip.training import SteppedModule, log_picture
 from wgan_lip.training.loggers import wandb_may_end

@@ -11,14 +11,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-
 from wgan_lip.cli.command_parser import CommandParser, whole
 from wgan_lip.cli.errors import fail, in_one_line, interrupted
 from wgan_lip.cli.fit_job import FitJob
 from wgan_lip.cli.queue import wait_for_jobs
 from wgan_lip.cli.resources import Resources, minutes
 from wgan_lip.comparison.squeue import Seen
+from wgan_lip.console import Console
 from wgan_lip.progress import progress_bar
 from wgan_lip.replaced import replace_text
 
@@ -150,7 +149,7 @@ def _plan(
 def _lines(array: Path) -> list[tuple[str, str, list[str]]]:
     """Of each job: how it is told from the others, where it comes from, and its arguments."""
     lines = []
-    for number, line in enumerate(array.read_text().splitlines(), 1):
+    for number, line in enumerate(array.read_text(encoding="utf-8").splitlines(), 1):
         try:
             words = shlex.split(line, comments=True)
         except ValueError as error:

@@ -16,7 +16,6 @@ from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 from pytorch_lightning.utilities.exceptions import SIGTERMException
-from rich.console import Console
 
 from wgan_lip.cli.cluster import give_way, see_to_the_rest, with_slurm
 from wgan_lip.cli.commands import COMMANDS, DESCRIPTION
@@ -26,6 +25,7 @@ from wgan_lip.cli.fit_arguments import add_fit_arguments
 from wgan_lip.cli.kinds import COMMON, KINDS, Kind, check_fits, kind_of
 from wgan_lip.cli.quiet import hush_logs, hush_warnings
 from wgan_lip.cli.run_end import finish_wandb, nothing_left_of_a_failed_start, report_run
+from wgan_lip.console import Console
 from wgan_lip.training import EvaluateEverySteps, MetricsCSV, SteppedModule, StepProgress, wandb_logger
 from wgan_lip.training.launched import HANDED_START, Start, hand_start, handed_start, is_first
 from wgan_lip.training.loggers import wandb_may_end
@@ -51,6 +51,8 @@ from wgan_lip.transport import UnprovenError
 _DESCRIPTIONS = {
     name: f"{command.line[0].upper()}{command.line[1:]}." for name, command in COMMANDS.items() if command.is_lightning
 }
+# ``os.EX_TEMPFAIL``, which Windows does not name.
+_TEMPFAIL = 75
 
 
 def run_training(words: list[str]) -> None:
@@ -297,7 +299,7 @@ class WganLipCLI(LightningCLI):
                 wandb.run.mark_preempting()
         finish_wandb(exit_code=1)
         self._say(see_to_the_rest(preempted, step, Path(self.trainer.default_root_dir), self._start.again))
-        return os.EX_TEMPFAIL if preempted.requeue else 128 + preempted.signum
+        return _TEMPFAIL if preempted.requeue else 128 + preempted.signum
 
     def _say(self, lines: Iterable[str]) -> None:
         for line in lines:

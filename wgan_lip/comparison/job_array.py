@@ -159,7 +159,7 @@ class JobArray:
     def _given_up(self, one: "_Waiting", known: str) -> Failure:
         log = self._scheduler.log(one.job)
         times = "once" if one.losses == 1 else f"{one.losses} times"
-        said = log.read_text(errors="replace")[-4000:] if log.is_file() else "(no log)"
+        said = log.read_text(encoding="utf-8", errors="replace")[-4000:] if log.is_file() else "(no log)"
         error = f"lost {times}; Slurm of its last job, {one.job}: {known}; its log: {log}"
         return Failure(one.cell, error, f"{error}\n{said}")
 

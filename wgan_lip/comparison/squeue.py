@@ -73,7 +73,7 @@ def read_jobs(jobs: Sequence[str]) -> dict[str, Seen]:
 def _ask(which: str) -> str:
     command = ["squeue", "--me", "--array", "--noheader", "--states=all", which, f"--format={_FORMAT}"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60)  # noqa: S603
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=60)  # noqa: S603
     except subprocess.TimeoutExpired:
         raise OSError("squeue has not answered for 60 seconds") from None
     if done.returncode != 0:

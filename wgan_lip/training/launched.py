@@ -106,7 +106,8 @@ def agent_of(pid: int) -> str:
     """
     try:
         # The name, in parentheses, may itself hold spaces; the 22nd field is the start, in ticks since the boot.
-        return f"{pid}-{Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[19]}"
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        return f"{pid}-{fields[19]}"
     except (OSError, IndexError):
         return str(pid)
 

@@ -14,8 +14,9 @@ from wgan_lip.training.checkpoint import SaveCheckpoint
 from wgan_lip.training.stepped import SteppedModule
 
 # Slurm sends what ``--signal`` names before the time is up, submitit has it send SIGUSR2; who preempts sends SIGTERM.
-_REQUEUING = (signal.SIGUSR1, signal.SIGUSR2)
-_CAUGHT = (*_REQUEUING, signal.SIGTERM)
+# Windows has but the last.
+_REQUEUING = tuple(one for one in signal.Signals if one.name in ("SIGUSR1", "SIGUSR2"))
+CAUGHT = (*_REQUEUING, signal.SIGTERM)
 
 
 class PreemptedError(Exception):
@@ -50,7 +51,7 @@ class NoteSignals(Callback):
         self.noted = signal.SIGTERM if trainer.received_sigterm else None
         # Elsewhere Python allows no handlers, and Lightning sets none.
         if threading.current_thread() is threading.main_thread():
-            for signum in _CAUGHT:
+            for signum in CAUGHT:
                 signal.signal(signum, self._note)
 
     def _note(self, signum: int, frame: FrameType | None) -> None:
@@ -148,7 +149,7 @@ def _scontrol(*arguments: str) -> str:
     # Wherever the cluster keeps it.
     command = ["scontrol", *arguments]
     try:
-        done = subprocess.run(command, capture_output=True, text=True)  # noqa: S603
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")  # noqa: S603
     except OSError as error:
         raise OSError(f"{' '.join(command)}: {error.strerror}") from error
     if done.returncode != 0:

@@ -5,9 +5,9 @@ from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import ProgressBar
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from wgan_lip.console import Console
 from wgan_lip.training.every_steps import EvaluateEverySteps, Figures
 from wgan_lip.training.stepped import SteppedModule
 

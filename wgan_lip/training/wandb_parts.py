@@ -44,7 +44,7 @@ def read_part(folder: Path) -> WandbPart:
         OSError: W&B's own reader cannot read it.
     """
     command = [sys.executable, "-m", "wandb", "leet", "inspect", "--summary", "--json", str(folder.absolute())]
-    done = subprocess.run(command, capture_output=True, text=True)  # noqa: S603
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")  # noqa: S603
     if done.returncode != 0:
         raise OSError(f"cannot read {folder}: {done.stderr.strip()}")
     summary = json.loads(done.stdout)

@@ -18,12 +18,14 @@ def available_memory() -> float:
     available = float("inf")
     meminfo = Path(_MEMINFO)
     if meminfo.exists():
-        fields = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
+        fields = dict(line.split(":", 1) for line in meminfo.read_text(encoding="utf-8").splitlines())
         if "MemAvailable" in fields:
             available = 1024.0 * int(fields["MemAvailable"].split()[0])
     for limit, usage in _CGROUPS:
-        if Path(limit).exists() and Path(usage).exists() and Path(limit).read_text().strip() != "max":
-            available = min(available, int(Path(limit).read_text()) - int(Path(usage).read_text()))
+        if Path(limit).exists() and Path(usage).exists() and Path(limit).read_text(encoding="utf-8").strip() != "max":
+            available = min(
+                available, int(Path(limit).read_text(encoding="utf-8")) - int(Path(usage).read_text(encoding="utf-8"))
+            )
     return available
 
 

@@ -183,10 +183,11 @@ def _stream(options: Options, *key: str) -> torch.Generator:
 
 
 def _peak_memory() -> int | None:
-    if sys.platform == "win32":
+    try:
+        import resource
+    except ImportError:
+        # Windows has none.
         return None
-    import resource
-
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     # Linux counts kibibytes, macOS bytes.
     return peak if sys.platform == "darwin" else peak * 1024

@@ -65,7 +65,7 @@ def as_json(comparison: Comparison) -> str:
         "seconds": {"solve": result.seconds, "total": c.seconds},
         "peak_memory_mib": c.peak_memory and c.peak_memory / _MIB,
     }
-    return json.dumps(_finite(content), indent=2, ensure_ascii=False, allow_nan=False)
+    return json.dumps(_finite(content), indent=2, allow_nan=False)
 
 
 def _side_record(side: Side) -> dict[str, Any]:

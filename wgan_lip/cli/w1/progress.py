@@ -2,9 +2,9 @@
 
 from types import TracebackType
 
-from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from wgan_lip.console import Console
 from wgan_lip.transport import Progress as SolverProgress
 
 

@@ -1,0 +1,22 @@
+"""Rich's console, on files of any encoding."""
+
+from typing import Any
+
+from rich import console as rich_console
+from rich.text import Text
+
+from wgan_lip.encodings import HANDLER
+
+
+class Console(rich_console.Console):
+    """Rich's console, which measures what a file of another encoding than Unicode will show."""
+
+    def render_str(self, text: str, **how: Any) -> Text:
+        return super().render_str(self._shown(text), **how)
+
+    def _shown(self, text: str) -> str:
+        try:
+            text.encode(self.encoding)
+        except UnicodeEncodeError:
+            return text.encode(self.encoding, HANDLER).decode(self.encoding)
+        return text
