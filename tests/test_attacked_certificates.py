@@ -1,4 +1,4 @@
-"""Random networks of every class that ``certify`` accepts: certificates, rounding and radii attacked in extended precision."""
+"""Random networks of every class that ``certify`` accepts are attacked in extended precision."""
 
 import copy
 import math
@@ -61,7 +61,7 @@ def runs(network: nn.Module, x: torch.Tensor) -> bool:
 def attack(seed: int) -> str:
     """Attack one network; says what became of it, and raises AssertionError where something is broken."""
     network, shape = random_network(seed)
-    rng, stream = random.Random(seed + 1), torch.Generator().manual_seed(seed)
+    rng, stream = random.Random(seed + 1), torch.Generator().manual_seed(seed)  # noqa: S311
     norm = rng.choice(["l2", "l2", "linf"])
     twin = float64_copy(network).requires_grad_(False)
     x = rng.choice([1e-6, 1.0, 1.0, 30.0]) * torch.randn(4, *shape, generator=stream, dtype=torch.float64)

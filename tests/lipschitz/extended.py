@@ -1,7 +1,7 @@
 """Networks evaluated in extended precision: an independent reference for certificates and for rounding.
 
-Weights are taken as the layers hold or compute them, in floats, and everything after that in 1,500 bits by mpmath. Layers
-that work in place are evaluated as if they did not.
+Weights are taken as the layers hold or compute them, in floats, and everything after that in 1,500 bits by mpmath.
+Layers that work in place are evaluated as if they did not.
 """
 
 from collections.abc import Callable
