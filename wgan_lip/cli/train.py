@@ -12,6 +12,7 @@ import wandb
 from jsonargparse.typing import NonNegativeInt
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.callbacks import ProgressBar
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
@@ -25,11 +26,13 @@ from wgan_lip.cli.fit_arguments import add_fit_arguments
 from wgan_lip.cli.kinds import COMMON, KINDS, Kind, check_fits, kind_of
 from wgan_lip.cli.quiet import hush_logs, hush_warnings
 from wgan_lip.cli.run_end import finish_wandb, nothing_left_of_a_failed_start, report_run
+from wgan_lip.cli.trainer_settings import check_trainer_settings
 from wgan_lip.console import Console
 from wgan_lip.training import EvaluateEverySteps, MetricsCSV, SteppedModule, StepProgress, wandb_logger
 from wgan_lip.training.launched import HANDED_START, Start, hand_start, handed_start, is_first
 from wgan_lip.training.loggers import wandb_may_end
 from wgan_lip.training.lost_ranks import LostRankError, lost_ranks_named
+from wgan_lip.training.monitors import MonitorEvaluations
 from wgan_lip.training.preemption import NoteSignals, PreemptedError, Preemption
 from wgan_lip.training.ranks import OtherRankError, check_strategy
 from wgan_lip.training.run_folder import (
@@ -66,7 +69,7 @@ def run_training(words: list[str]) -> None:
         # The lock of the run's folder is held until W&B has written there, too.
         with ExitStack() as held:
             try:
-                with in_one_line(MisconfigurationException, UnprovenError, LostRankError, OtherRankError):
+                with in_one_line(ImportError, MisconfigurationException, UnprovenError, LostRankError, OtherRankError):
                     WganLipCLI(args=words, held=held)
             finally:
                 finish_wandb(exit_code=int(sys.exc_info()[0] is not None))
@@ -176,12 +179,14 @@ class WganLipCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         config = self._get(self.config_init, "trainer")
         check_strategy(config["strategy"])
-        signals = NoteSignals()
+        signals, own, added = NoteSignals(), self._callbacks(), _listed(config["callbacks"])
+        check_trainer_settings(config, self.model, added)
+        shown = config["enable_progress_bar"] is not False and not any(isinstance(one, ProgressBar) for one in added)
         kwargs["callbacks"] = [
-            *(signals, *_listed(config["callbacks"])),
-            *(*self._callbacks(), StepProgress(), Preemption(signals)),
+            *(signals, *added, *own, *([StepProgress()] if shown else [])),
+            *(MonitorEvaluations(added), Preemption(signals)),
         ]
-        kwargs["enable_model_summary"] = False
+        kwargs["enable_model_summary"] = config["enable_model_summary"] is True
         kwargs["logger"] = False
         folder = self._run_folder() if self.subcommand == "fit" else None
         try:
@@ -190,7 +195,7 @@ class WganLipCLI(LightningCLI):
                 kwargs["default_root_dir"] = str(folder)
                 kwargs["logger"] = self._loggers(folder, config["logger"])
             return super().instantiate_trainer(**kwargs)
-        except (ValueError, ImportError, MisconfigurationException) as error:
+        except (ValueError, TypeError, ImportError, RuntimeError, MisconfigurationException) as error:
             self._held.close()
             if folder is not None and self._made_folder and not any(folder.iterdir()):
                 folder.rmdir()
@@ -264,6 +269,17 @@ class WganLipCLI(LightningCLI):
         self._report(folder)
         if self._first and module.step >= module.total_steps:
             mark_finished(folder, module.step)
+        elif module.step < module.total_steps:
+            self._say([self._ended_early(folder, module)])
+
+    def _ended_early(self, folder: Path, module: SteppedModule) -> str:
+        batches = getattr(self.trainer, "fast_dev_run", False)
+        if batches:
+            return f"trainer.fast_dev_run: tried {int(batches)} of its batches, and kept nothing."
+        name = module.step_name.replace("_", " ")
+        ended = f"Ended at {name} {module.step} of {module.total_steps}, as a callback or trainer.max_time asked for"
+        has_checkpoint = (folder / "checkpoints" / "last.ckpt").is_file()
+        return f"{ended}: go on with --ckpt_path {folder}" if has_checkpoint else f"{ended}: nothing was trained."
 
     def _train(self, folder: Path, **kwargs: Any) -> None:
         try:

@@ -126,7 +126,7 @@ class SteppedModule(LightningModule):
         optimizer.step()
 
     def log_metrics(self, metrics: dict[str, float]) -> None:
-        """Send metrics to every logger, in one record with the step counters.
+        """Send metrics to every logger, in one record with the step counters, and to callbacks that monitor them.
 
         Args:
             metrics: by name.
@@ -134,6 +134,9 @@ class SteppedModule(LightningModule):
         counters = {name: getattr(self, name) for name in self.counters}
         for logger in self.loggers:
             logger.log_metrics({**counters, **metrics}, step=self.trainer.global_step)
+        self.trainer.callback_metrics.update(
+            {name: torch.tensor(value, dtype=torch.float64) for name, value in metrics.items()}
+        )
 
     def log_training(self, metrics: dict[str, float]) -> None:
         """Log figures of training batches, with ``train/seconds``: the mean time of the steps since the last ones.
