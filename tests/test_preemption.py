@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.cli import DIGITS, SMALL, fit
+from tests.cli import DIGITS, SMALL, fit, run
 from tests.metrics import rows
 
 # Evaluations fall on other steps than checkpoints and grids, and the end on none of them.
@@ -235,3 +236,31 @@ def test_without_a_name_it_is_said_how_it_goes_on(tmp_path):
     (folder,) = (runs / "digits").iterdir()
     assert status == os.EX_TEMPFAIL
     assert f"The same command with --ckpt_path {folder} goes on there." in printed
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_killed_forty_times_ends_with_the_same_numbers(monkeypatch, tmp_path):
+    words = [
+        "-c",
+        DIGITS,
+        *SMALL,
+        "--model.init_args.generator_steps=150",
+        "--exact_w1.every=10",
+        "--checkpoint.every=3",
+    ]
+    words += ["--sample_grid.every=40", "--wandb.mode=disabled"]
+    run(monkeypatch, "fit", *words, f"--runs_dir={tmp_path}", "--run=whole")
+    command = [sys.executable, "-m", "tests.killed", "40", "0", tmp_path, *words]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=560)
+    said = re.fullmatch(r"killed 40 times in (\d+) runs", done.stdout.strip().splitlines()[-1])
+    assert said, done.stderr
+    whole, *ours = (tmp_path / "digits" / name for name in ("whole", *map(str, range(int(said[1])))))
+    weights = [torch.load(f / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"] for f in (whole, *ours)]
+    for folder, state in zip(ours, weights[1:], strict=True):
+        assert rows(folder) == rows(whole)
+        assert state.keys() == weights[0].keys()
+        assert all(torch.equal(value, weights[0][name]) for name, value in state.items())
+        # Files that were never finished go when they are old; the lock ended with each process.
+        left = {path.relative_to(folder) for path in folder.rglob("*") if not path.name.startswith(".wgan-lip-")}
+        assert left == {path.relative_to(whole) for path in whole.rglob("*")}
