@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ from tests.training.test_wandb_uploads import Run
 from wgan_lip.cli.kinds import KINDS
 from wgan_lip.cli.wandb_end import give_to_wandb
 from wgan_lip.training import wandb_logger
-from wgan_lip.training.loggers import _auto_mode
+from wgan_lip.training.wandb_mode import decide_mode
 
 
 def read_back(folder: Path) -> list[dict[str, Any]]:
@@ -115,22 +116,22 @@ def test_the_run_has_the_folder_s_id_and_ended_well(recorded):
 
 def test_mode_follows_the_key_and_the_environment(monkeypatch, tmp_path):
     # conftest has taken away the key of whoever runs this.
-    assert _auto_mode() == "offline"
+    assert decide_mode("auto", os.environ).mode == "offline"
     netrc = tmp_path / "netrc"
     netrc.write_text("machine api.wandb.ai login user password 0123456789\n")
     monkeypatch.setenv("NETRC", str(netrc))
-    assert _auto_mode() == "online"
+    assert decide_mode("auto", os.environ).mode == "online"
     monkeypatch.setenv("WANDB_BASE_URL", "https://wandb.example.org")
-    assert _auto_mode() == "offline"
+    assert decide_mode("auto", os.environ).mode == "offline"
     monkeypatch.setenv("WANDB_API_KEY", "0123456789")
-    assert _auto_mode() == "online"
+    assert decide_mode("auto", os.environ).mode == "online"
     monkeypatch.setenv("WANDB_MODE", "disabled")
-    assert _auto_mode() == "disabled"
+    assert decide_mode("auto", os.environ).mode == "disabled"
     assert wandb_logger(tmp_path, "name", "id") is None
     netrc.write_text("not a netrc file")
     monkeypatch.delenv("WANDB_API_KEY")
     monkeypatch.delenv("WANDB_MODE")
-    assert _auto_mode() == "offline"
+    assert decide_mode("auto", os.environ).mode == "offline"
 
 
 def test_an_estimator_is_drawn_over_its_own_steps_with_its_pictures(monkeypatch, tmp_path):

@@ -173,7 +173,11 @@ def _report(results: list[Outcome | Failure], folder: Path, options: Any, consol
         text = "\n".join(f"{failure.cell.label}\n{failure.trace}" for failure in failures)
         # A trace may name files by bytes that are no text.
         replace_text(folder / "failures.txt", text.encode(errors="backslashreplace").decode())
-    logger = wandb_logger(folder, options.name, secrets.token_hex(4), step_name="cells", **vars(options.wandb))
+
+    def say(line: str) -> None:
+        console.print(line, highlight=False, soft_wrap=True, markup=False)
+
+    logger = wandb_logger(folder, options.name, secrets.token_hex(4), step_name="cells", say=say, **vars(options.wandb))
     if logger is not None:
         _log(logger, folder)
     for table in comparison_tables(summaries, options.name):

@@ -247,7 +247,8 @@ class WganLipCLI(LightningCLI):
             name = f"{self._get(self.config_init, 'name')}-{folder.name}"
             init = {k: v for k, v in self._get(self.config_init, "wandb").items() if k != "artifacts"}
             step_name = cast(SteppedModule, self.model).step_name
-            return loggers + _listed(wandb_logger(folder, name, name, step_name=step_name, resumed_rows=rows, **init))
+            own = wandb_logger(folder, name, name, step_name=step_name, resumed_rows=rows, say=self._say_line, **init)
+            return loggers + _listed(own)
         return loggers + _listed(chosen or None)
 
     def before_fit(self) -> None:
@@ -320,6 +321,9 @@ class WganLipCLI(LightningCLI):
     def _say(self, lines: Iterable[str]) -> None:
         for line in lines:
             self.console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+    def _say_line(self, line: str) -> None:
+        self._say([line])
 
     def _report(self, folder: Path) -> None:
         if not self._first or not (folder / "metrics.csv").is_file():

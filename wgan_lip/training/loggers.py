@@ -2,14 +2,12 @@
 
 import csv
 import io
-import netrc
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from numbers import Number
 from pathlib import Path
-from typing import Any, Literal
-from urllib.parse import urlparse
+from typing import Any
 
 import wandb
 from pytorch_lightning.loggers import Logger, WandbLogger
@@ -19,6 +17,7 @@ from torch import Tensor
 from wgan_lip.replaced import check_no_link, replace_text
 from wgan_lip.training.metrics_file import MetricsFile, read_metrics_file
 from wgan_lip.training.stepped import SteppedModule
+from wgan_lip.training.wandb_mode import WandbMode, decide_mode
 from wgan_lip.training.wandb_parts import lost_rows
 
 # Of metrics and pictures, all drawn over the module's own steps.
@@ -33,8 +32,6 @@ _INIT_SECONDS = 30
 _FINISH_SECONDS = 60
 # So much is lost to W&B of a run that is killed; by default it would be a quarter of a minute.
 _FLUSH_SECONDS = 1
-
-WandbMode = Literal["auto", "online", "offline", "disabled"]
 
 
 class MetricsCSV(Logger):
@@ -211,6 +208,7 @@ def wandb_logger(
     project: str = "wgan-lip",
     step_name: str = "generator_step",
     resumed_rows: int = 0,
+    say: Callable[[str], None] = lambda line: None,
     **init: Any,
 ) -> WandbLogger | None:
     """A logger that never asks: online where there is an API key, offline otherwise.
@@ -219,18 +217,21 @@ def wandb_logger(
         folder: the run's folder; W&B's own files go to ``folder/wandb``.
         run_name: shown by W&B.
         run_id: the id under which a resumed run goes on.
-        mode: "auto" looks for a key (environment or netrc) and respects WANDB_MODE; the others are W&B's.
+        mode: "auto" obeys W&B's own settings (``decide_mode``), then looks for a key; the others are W&B's.
         project: W&B's project.
         step_name: of the counter over which metrics are drawn.
         resumed_rows: of metrics.csv, if the run goes on from a checkpoint: how many it counts.
+        say: is told in a line why, where W&B's own settings decide.
         init: further arguments of ``wandb.init``: entity, group, tags.
 
     Returns:
         The logger, or None if W&B is disabled.
     """
     automatic = mode == "auto"
-    if mode == "auto":
-        mode = _auto_mode()
+    decided = decide_mode(mode, os.environ)
+    mode = decided.mode
+    if decided.why and _is_first():
+        say(f"Weights & Biases: {decided.why}.")
     if mode == "disabled":
         return None
     return StepWandbLogger(
@@ -282,27 +283,6 @@ def log_picture(loggers: Iterable[Logger], key: str, path: Path, module: Stepped
         if isinstance(logger, WandbLogger):
             with wandb_may_end():
                 logger.experiment.log({key: wandb.Image(str(path)), module.step_name: module.step})
-
-
-def _auto_mode() -> WandbMode:
-    asked = os.environ.get("WANDB_MODE", "").lower()
-    if asked in ("online", "offline", "disabled"):
-        return asked  # type: ignore[return-value]
-    if asked not in ("", "dryrun", "shared", "run"):
-        raise ValueError(f"WANDB_MODE must be online, offline or disabled; got {asked}")
-    if asked == "dryrun":
-        return "offline"
-    return "online" if _has_api_key() else "offline"
-
-
-def _has_api_key() -> bool:
-    if os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):
-        return True
-    host = urlparse(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")).hostname or ""
-    try:
-        return netrc.netrc(os.environ.get("NETRC")).authenticators(host) is not None
-    except (OSError, netrc.NetrcParseError):
-        return False
 
 
 def _is_first() -> bool:
