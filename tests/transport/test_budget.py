@@ -4,8 +4,9 @@ import math
 
 import pytest
 
-from wgan_lip.transport import memory, progress
-from wgan_lip.transport.memory import available_memory, require_memory
+from wgan_lip import memory
+from wgan_lip.memory import available_memory, require_memory
+from wgan_lip.transport import progress
 from wgan_lip.transport.progress import Budget, BudgetSpentError
 
 

@@ -14,12 +14,12 @@ from scipy.spatial.distance import cdist
 from scipy.stats import wasserstein_distance
 
 from tests.transport.problems import Problem, problems, weighted_problems
+from wgan_lip import memory
 from wgan_lip.transport import (
     UnprovenError,
     W1Result,
     bracket,
     column_generation,
-    memory,
     pricing,
     progress,
     wasserstein1,

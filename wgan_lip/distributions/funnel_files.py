@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wgan_lip.unpacking import check_zip
+
 _KEYS = {".npz": ("centers", "bias"), ".pt": ("net.centers", "net.bias")}
 
 
@@ -25,6 +27,9 @@ def read_funnels(path: Path) -> tuple[Tensor, Tensor]:
     if keys is None:
         raise ValueError(f"path must end in {' or '.join(_KEYS)}; got {path}")
     try:
+        with path.open("rb") as file:
+            if zipfile.is_zipfile(file):
+                check_zip(path, file)
         content = _read_npz(path) if path.suffix == ".npz" else torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, pickle.UnpicklingError) as error:
         raise ValueError(f"{path} cannot be read: {type(error).__name__}: {str(error).splitlines()[0]}") from None

@@ -8,12 +8,14 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from wgan_lip.unpacking import check_unpacked, check_zip
 
 _NUMPY, _TORCH = (".npy", ".npz"), (".pt", ".pth")
 ARRAY_SUFFIXES = (*_NUMPY, *_TORCH)
@@ -34,7 +36,8 @@ def read_array(path: Path, key: str | None) -> NDArray[Any]:
         key: which array, where there are several; may be None if there is one.
 
     Raises:
-        ValueError: damaged, holding Python objects, or a key that does not exist or is missing.
+        ValueError: damaged, holding Python objects, a key that does not exist or is missing, or compressed so far
+            that it is not unpacked (:func:`wgan_lip.unpacking.check_unpacked`).
     """
     return _read_numpy(path, key) if path.suffix.lower() in _NUMPY else _read_torch(path, key)
 
@@ -47,8 +50,11 @@ def _read_numpy(path: Path, key: str | None) -> NDArray[Any]:
                 _refuse_key(path, key)
                 return content
             with content:
-                return content[_choose(path, content.files, key)]
-    except _KeyChoiceError as error:
+                chosen = _choose(path, content.files, key)
+                member = content.zip.getinfo(chosen if chosen in content.zip.namelist() else f"{chosen}.npy")
+                _check(path, min(member.compress_size, path.stat().st_size), member.file_size)
+                return content[chosen]
+    except _RefusedError as error:
         raise ValueError(str(error)) from None
     except PermissionError:
         raise
@@ -61,7 +67,13 @@ def _read_torch(path: Path, key: str | None) -> NDArray[Any]:
     try:
         # It warns of formats that only damage makes.
         with path.open("rb") as file, warnings.catch_warnings(action="ignore"):
+            if zipfile.is_zipfile(file):
+                # PyTorch does not compress, but reads what is compressed.
+                _check_archive(path, file)
+            file.seek(0)
             content = torch.load(file, map_location="cpu", weights_only=True)
+    except _RefusedError as error:
+        raise ValueError(str(error)) from None
     except PermissionError:
         raise
     except _DAMAGED:
@@ -81,28 +93,44 @@ def _read_torch(path: Path, key: str | None) -> NDArray[Any]:
 def _as_array(tensor: Tensor, path: Path) -> NDArray[Any]:
     if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_meta:
         raise ValueError(f"{path} must hold dense tensors; got layout {tensor.layout}, dtype {tensor.dtype}")
+    # Views of one number as a thousand take no place in the file.
+    check_unpacked(path, min(tensor.untyped_storage().nbytes(), path.stat().st_size), tensor.numel() * tensor.itemsize)
     # NumPy has neither bfloat16 nor eight bits; in float64 both are exact.
     known = tensor.dtype in (torch.float16, torch.float32) or not tensor.is_floating_point()
     return (tensor if known else tensor.double()).numpy(force=True)
 
 
-class _KeyChoiceError(ValueError):
-    """No array, or too many."""
+class _RefusedError(ValueError):
+    """No array, too many, or one that would unpack too far: no damage."""
+
+
+def _check(path: Path, stored: int, unpacked: int) -> None:
+    try:
+        check_unpacked(path, stored, unpacked)
+    except ValueError as error:
+        raise _RefusedError(str(error)) from None
+
+
+def _check_archive(path: Path, file: IO[bytes]) -> None:
+    try:
+        check_zip(path, file)
+    except ValueError as error:
+        raise _RefusedError(str(error)) from None
 
 
 def _choose(path: Path, keys: list[str], key: str | None) -> str:
     if not keys:
-        raise _KeyChoiceError(f"{path} holds no array")
+        raise _RefusedError(f"{path} holds no array")
     if key is None and len(keys) == 1:
         return keys[0]
     named = ", ".join(keys[:8]) + (f" and {len(keys) - 8} more" if len(keys) > 8 else "")
     if key is None:
-        raise _KeyChoiceError(f"{path} holds several arrays: {named}; write {path}:{keys[0]} for that one")
+        raise _RefusedError(f"{path} holds several arrays: {named}; write {path}:{keys[0]} for that one")
     if key not in keys:
-        raise _KeyChoiceError(f"{path} has no array {key!r}; it has {named}")
+        raise _RefusedError(f"{path} has no array {key!r}; it has {named}")
     return key
 
 
 def _refuse_key(path: Path, key: str | None) -> None:
     if key is not None:
-        raise _KeyChoiceError(f"{path} holds one array without a name; got the key {key!r}")
+        raise _RefusedError(f"{path} holds one array without a name; got the key {key!r}")

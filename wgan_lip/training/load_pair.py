@@ -50,7 +50,8 @@ def _say(samples: FileSamples) -> None:
 
 
 def _shuffled(samples: FileSamples, seed: int, side: str) -> Tensor:
-    values = torch.from_numpy(samples.values)
+    # PyTorch knows numbers in this machine's byte order only.
+    values = torch.from_numpy(samples.values.astype(samples.values.dtype.newbyteorder("="), copy=False))
     # (n,) is n points on the real line.
     values = values.unsqueeze(1) if values.ndim == 1 else values
     return values[torch.randperm(len(values), generator=keyed_generator(seed, "split", side))]

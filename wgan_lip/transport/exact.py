@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from scipy.sparse import coo_array
 
+from wgan_lip.memory import require_memory
 from wgan_lip.transport.assignment import solve_assignment
 from wgan_lip.transport.bracket import Bracket
 from wgan_lip.transport.central import standard_error_of
 from wgan_lip.transport.column_generation import solve_column_generation
-from wgan_lip.transport.memory import require_memory
 from wgan_lip.transport.norm import Norm, check_norm
 from wgan_lip.transport.pricing import FEW_COORDINATES, Pricer, levels
 from wgan_lip.transport.problem import Prepared, Problem, prepare

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from wgan_lip.transport.memory import available_memory
+from wgan_lip.memory import available_memory
 
 
 @dataclass(frozen=True)
