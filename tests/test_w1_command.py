@@ -324,3 +324,36 @@ def test_help_explains_the_statistics(monkeypatch, capsys):
 def test_lightning_is_not_waited_for():
     code = "import sys, wgan_lip.cli.w1; print(any(m in sys.modules for m in ('pytorch_lightning', 'wandb')))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def test_images_on_different_scales_get_one_line(tmp_path, monkeypatch, capsys):
+    pixels = digit_pixels(0, 20)
+    np.save(tmp_path / "bytes.npy", pixels)
+    np.save(tmp_path / "unit.npy", pixels / 255.0)
+    np.save(tmp_path / "floats.npy", pixels.reshape(20, -1).astype(np.float32))
+    np.save(tmp_path / "scaled.npy", pixels / 127.5 - 1)
+    options = ("--splits", "0", "--json")
+    for other, scale in (("unit", "0..1"), ("floats", "0..255")):
+        run(monkeypatch, "w1", str(tmp_path / "bytes.npy"), str(tmp_path / f"{other}.npy"), *options)
+        printed = capsys.readouterr()
+        assert printed.err.startswith(
+            f"wgan-lip: warning: the numbers in {tmp_path}/bytes.npy are on the scale -1..1, "
+        )
+        assert printed.err.count("\n") == 1
+        assert json.loads(printed.out)["warning"] in printed.err
+        assert f"on {scale}: if both are images" in printed.err
+    run(monkeypatch, "w1", str(tmp_path / "bytes.npy"), str(tmp_path / "scaled.npy"), *options)
+    printed = capsys.readouterr()
+    assert (printed.err, json.loads(printed.out)["warning"]) == ("", None)
+
+
+def test_channels_that_come_last_are_moved_and_that_is_said(tmp_path, say):
+    colours = np.random.default_rng(0).integers(0, 256, (9, 6, 5, 3), dtype=np.uint8)
+    np.save(tmp_path / "last.npy", colours)
+    np.save(tmp_path / "first.npy", colours.transpose(0, 3, 1, 2))
+    text = say(str(tmp_path / "last.npy"), str(tmp_path / "first.npy"), "--splits", "0")
+    assert (
+        "last.npy: 9 points, shape 3x6x5, uint8 images scaled from 0..255 to [-1, 1], channels moved from last" in text
+    )
+    assert text.count("channels moved") == 1
+    assert "W1            0 (l2" in text

@@ -3,11 +3,19 @@
 import itertools
 import math
 
+import numpy as np
 import pytest
 import torch
 from torchmetrics.image.kid import KernelInceptionDistance
 
-from wgan_lip.quality import ManifoldMetrics, features, kernel_distance, manifold_metrics, nearest_neighbours
+from wgan_lip.quality import (
+    ManifoldMetrics,
+    features,
+    frechet_distance,
+    kernel_distance,
+    manifold_metrics,
+    nearest_neighbours,
+)
 from wgan_lip.randomness import keyed_generator
 
 
@@ -212,3 +220,52 @@ def test_blocks_give_the_same(monkeypatch):
 def test_bad_input_is_named(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def arrays(points: torch.Tensor) -> dict[str, np.ndarray]:
+    values = points.numpy()
+    frozen = values.copy()
+    frozen.flags.writeable = False
+    return {
+        "plain": values,
+        "big-endian": values.astype(">f8"),
+        "Fortran": np.asfortranarray(values),
+        "strided": np.repeat(values, 2, axis=0)[::2],
+        "reversed": values[::-1].copy()[::-1],
+        "read-only": frozen,
+    }
+
+
+@pytest.mark.parametrize("kind", arrays(torch.zeros(2, 2)))
+def test_numpy_arrays_are_features_of_the_same_numbers(kind):
+    x, y = normal(30, 4, 0), normal(40, 4, 1)
+    a, b = arrays(x)[kind], arrays(y)[kind]
+    assert kernel_distance(a, b) == kernel_distance(x, y)
+    assert frechet_distance(a, y) == frechet_distance(x, y)
+    assert judged(a, b) == judged(x, y)
+    assert torch.equal(nearest_neighbours(a, b).indices, nearest_neighbours(x, y).indices)
+
+
+@pytest.mark.parametrize(
+    ("features", "error", "message"),
+    [
+        ([[1.0, 2.0]] * 9, TypeError, "x must be a torch.Tensor or numpy.ndarray; got list"),
+        (None, TypeError, "got NoneType"),
+        (torch.eye(9).to_sparse(), ValueError, "x must be a dense tensor of real numbers; got torch.float32 in layout"),
+        (torch.eye(9, device="meta"), ValueError, "x must be a dense tensor of real numbers"),
+        (torch.eye(9, dtype=torch.complex64), ValueError, "x must be a dense tensor of real numbers"),
+        (np.ma.masked_array(np.eye(9), np.eye(9) > 0), ValueError, "without a mask; got MaskedArray of float64"),
+        (
+            np.eye(9, dtype=complex),
+            ValueError,
+            "x must be an array of real numbers without a mask; got ndarray",
+        ),
+        (np.full((9, 9), None), ValueError, "got ndarray of object"),
+        (np.zeros((9, 9), "M8[s]"), ValueError, "got ndarray of datetime64"),
+        (np.zeros((9, 9), "f8,f8"), ValueError, "x must be an array of real numbers"),
+        (np.zeros((0, 9)), ValueError, r"x must be of shape \(n, d\) with n >= 3; got \(0, 9\)"),
+    ],
+)
+def test_what_is_no_set_of_features_is_named(features, error, message):
+    with pytest.raises(error, match=message):
+        kernel_distance(features, torch.eye(9))

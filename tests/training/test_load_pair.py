@@ -42,3 +42,12 @@ def test_what_does_not_fit_is_named(tmp_path):
         load_pair(f"{tmp_path}/a.npy", f"{tmp_path}/b.npy")
     with pytest.raises(FileNotFoundError, match="there is no such file"):
         load_pair(f"{tmp_path}/a.npy", f"{tmp_path}/none.npy")
+
+
+def test_scales_byte_orders_and_channels_last(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 6, 5, 3), dtype=np.uint8)
+    np.save(tmp_path / "bytes.npy", pixels)
+    np.save(tmp_path / "unit.npy", (pixels / 255).astype(">f4"))
+    with pytest.warns(UserWarning, match=r"bytes\.npy are on the scale -1\.\.1, those in .*unit\.npy on 0\.\.1"):
+        pair = load_pair(f"{tmp_path}/bytes.npy", f"{tmp_path}/unit.npy")
+    assert pair.shape == (3, 6, 5)

@@ -45,6 +45,13 @@ def test_what_is_no_set_of_points_is_refused():
         message = f"z must hold floating-point numbers of at most 64 bits; got dtype {integers.dtype}"
         refused(ValueError, message, as_points, integers, "z")
     refused(ValueError, "z is a masked array; pass the points that count", as_points, np.ma.array([1.0]), "z")
+    for sparse in (torch.eye(2).to_sparse(), torch.ones(2, device="meta")):
+        got = f"must be a dense tensor with values; got torch.float32 in layout {sparse.layout} on {sparse.device}"
+        refused(ValueError, f"z {got}", as_points, sparse, "z")
+        refused(ValueError, f"w {got}", as_weights, sparse, 2, "w")
+    for other in (np.ones(2, dtype=complex), np.array([None, 1.0]), np.zeros(2, dtype="M8[s]"), np.zeros(2, "f8,f8")):
+        message = f"z must hold floating-point numbers of at most 64 bits; got dtype {other.dtype}"
+        refused(ValueError, message, as_points, other, "z")
     message = "x and y must have the same dimension; got 2 and 6 (shapes (1, 2) and (1, 2, 3))"
     refused(ValueError, message, as_pair, np.ones((1, 2)), np.ones((1, 2, 3)))
 

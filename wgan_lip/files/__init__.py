@@ -9,6 +9,7 @@ from wgan_lip.files.names import shown
 from wgan_lip.files.networks import WrittenNetwork, check_suffix, write_network
 from wgan_lip.files.regular import read_regular
 from wgan_lip.files.samples import FileSamples, load_samples, split_key
+from wgan_lip.files.scales import different_scales
 
 __all__ = [
     "ARRAY_SUFFIXES",
@@ -23,6 +24,7 @@ __all__ = [
     "decode_image",
     "describe_image",
     "describe_left_out",
+    "different_scales",
     "is_hidden",
     "kind_by_name",
     "list_files",

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wgan_lip.files.arrays import ARRAY_SUFFIXES, read_array
+from wgan_lip.files.channel_order import channels_first
 from wgan_lip.files.images import list_images, read_images
 from wgan_lip.files.left_out import describe_left_out
 from wgan_lip.files.names import shown
@@ -24,6 +25,7 @@ class FileSamples:
         key: of the array within the file, where it holds several; otherwise None.
         scaled: whether they were integers 0..255 (uint8), that is images, and now lie in [-1, 1].
         left_out: of a folder, what else lies there: ``12 files left out: 10 .txt, 2 .DS_Store``; otherwise nothing.
+        channels_last: whether they were of shape (n, H, W, C), and now are of shape (n, C, H, W).
     """
 
     values: NDArray[np.floating]
@@ -31,6 +33,7 @@ class FileSamples:
     key: str | None
     scaled: bool
     left_out: str = ""
+    channels_last: bool = False
 
     @property
     def name(self) -> str:
@@ -55,7 +58,9 @@ def load_samples(
 ) -> FileSamples:
     """Read a sample set; no code that the file may hold is run.
 
-    ``uint8`` is read as images and scaled, ``v / 127.5 - 1``; floating-point numbers are taken as they are.
+    ``uint8`` is read as images and scaled, ``v / 127.5 - 1``; floating-point numbers are taken as they are. Arrays of
+    shape (n, H, W, 1) or (n, H, W, 3), with H and W above 3, are images whose channels come last, and become
+    (n, C, H, W).
 
     Args:
         path: an array (.npy, .npz), a tensor or a dictionary of tensors (.pt, .pth), or a folder of images
@@ -86,7 +91,10 @@ def load_samples(
         found = read_array(path, key)
     else:
         raise ValueError(f"{path}: samples are read from {', '.join(ARRAY_SUFFIXES)}, or from a folder of images")
-    samples = FileSamples(found, path, key, scaled=found.dtype == np.uint8, left_out=left_out)
+    found, last = channels_first(found)
+    samples = FileSamples(
+        found, path, key, scaled=found.dtype == np.uint8, left_out=left_out, channels_last=last
+    )
     _check(samples)
     if not samples.scaled:
         return samples

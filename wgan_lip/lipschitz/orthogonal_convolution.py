@@ -8,6 +8,7 @@ from wgan_lip.lipschitz.constraint import Constraint
 from wgan_lip.lipschitz.kernel_convolution import KernelConv2d, KernelConvolution, KernelConvTranspose2d, PaddingMode
 from wgan_lip.lipschitz.matrix import ConstrainedMatrix
 from wgan_lip.lipschitz.orthogonal import StiefelRetraction
+from wgan_lip.lipschitz.square import Size, square
 
 
 class OrthogonalKernel(nn.Module):
@@ -61,13 +62,14 @@ class _OrthogonalConvolution(KernelConvolution):
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size: int = 3,
-        stride: int = 1,
+        kernel_size: Size = 3,
+        stride: Size = 1,
         padding_mode: PaddingMode = "circular",
         bias: bool = True,
         constraint: Constraint | None = None,
         generator: torch.Generator | None = None,
     ) -> None:
+        kernel_size, stride = square(type(self).__name__, kernel_size=kernel_size, stride=stride)
         super().__init__(in_channels, out_channels, kernel_size, stride, padding_mode, bias)
         constraint = constraint or StiefelRetraction()
         # A transposed convolution has the kernel of the one whose adjoint it is.
@@ -89,8 +91,8 @@ class OrthogonalConv2d(_OrthogonalConvolution, KernelConv2d):
     Args:
         in_channels: channels of the input.
         out_channels: channels of the output.
-        kernel_size: k, on both axes; at least the stride.
-        stride: s, on both axes; it must divide the height and the width of the input.
+        kernel_size: k, on both axes, or (k, k); at least the stride.
+        stride: s, on both axes, or (s, s); it must divide the height and the width of the input.
         padding_mode: "circular", or "zeros".
         bias: learn an additive bias for each output channel.
         constraint: how the matrices that make the kernel are held; by default retracted after each optimiser step,
@@ -101,8 +103,8 @@ class OrthogonalConv2d(_OrthogonalConvolution, KernelConv2d):
         ``(N, in_channels, s H, s W) -> (N, out_channels, H, W)``.
 
     Raises:
-        ValueError: a size below 1, a kernel smaller than the stride, a constraint that does not keep matrices
-            orthogonal; in ``forward``: images of another shape.
+        ValueError: a size below 1, or not the same on both axes, a kernel smaller than the stride, a constraint that
+            does not keep matrices orthogonal; in ``forward``: images of another shape.
 
     Source:
         As :func:`wgan_lip.lipschitz.block_kernel`.
@@ -118,8 +120,8 @@ class OrthogonalConvTranspose2d(_OrthogonalConvolution, KernelConvTranspose2d):
     Args:
         in_channels: channels of the input.
         out_channels: channels of the output.
-        kernel_size: k, on both axes; at least the stride.
-        stride: s: by how much images grow.
+        kernel_size: k, on both axes, or (k, k); at least the stride.
+        stride: s, or (s, s): by how much images grow.
         padding_mode: "circular", or "zeros": what would lie outside the image is cut off.
         bias: learn an additive bias for each output channel.
         constraint: as :class:`OrthogonalConv2d`.

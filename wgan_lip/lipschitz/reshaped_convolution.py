@@ -9,6 +9,7 @@ from wgan_lip.lipschitz.kernel_convolution import KernelConv2d, PaddingMode
 from wgan_lip.lipschitz.l_infinity import LInfNormalization
 from wgan_lip.lipschitz.linear import check_holds_in_l_infinity
 from wgan_lip.lipschitz.matrix import ConstrainedMatrix
+from wgan_lip.lipschitz.square import Size, square
 
 
 class ConstrainedConv2d(KernelConv2d):
@@ -23,8 +24,8 @@ class ConstrainedConv2d(KernelConv2d):
     Args:
         in_channels: channels of the input.
         out_channels: channels of the output.
-        kernel_size: k, on both axes; at least the stride.
-        stride: s, on both axes; it must divide the height and the width of the input.
+        kernel_size: k, on both axes, or (k, k); at least the stride.
+        stride: s, on both axes, or (s, s); it must divide the height and the width of the input.
         constraint: how the matrix is held.
         normalize: divide by ``ceil(k / s)`` if the constraint has a guarantee in l2.
         padding_mode: "circular", or "zeros".
@@ -37,7 +38,8 @@ class ConstrainedConv2d(KernelConv2d):
         ``(N, in_channels, s H, s W) -> (N, out_channels, H, W)``.
 
     Raises:
-        ValueError: a size below 1, a kernel smaller than the stride; in ``forward``: images of another shape.
+        ValueError: a size below 1, or not the same on both axes, a kernel smaller than the stride; in ``forward``:
+            images of another shape.
 
     Source:
         Anil, Lucas, Grosse, "Sorting out Lipschitz function approximation", ICML 2019, appendix; the bound: Tsuzuku,
@@ -48,8 +50,8 @@ class ConstrainedConv2d(KernelConv2d):
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size: int,
-        stride: int,
+        kernel_size: Size,
+        stride: Size,
         constraint: Constraint,
         normalize: bool = True,
         padding_mode: PaddingMode = "zeros",
@@ -57,6 +59,7 @@ class ConstrainedConv2d(KernelConv2d):
         initial: Initial = "orthogonal",
         generator: torch.Generator | None = None,
     ) -> None:
+        kernel_size, stride = square(type(self).__name__, kernel_size=kernel_size, stride=stride)
         super().__init__(in_channels, out_channels, kernel_size, stride, padding_mode, bias)
         self.matrix = ConstrainedMatrix(out_channels, in_channels * kernel_size**2, constraint, initial, generator)
         divided = normalize and constraint.guarantee != "none" and constraint.norm == "l2"
@@ -76,8 +79,8 @@ class LInfConv2d(ConstrainedConv2d):
     Args:
         in_channels: channels of the input.
         out_channels: channels of the output.
-        kernel_size: k, on both axes; at least the stride.
-        stride: s, on both axes; it must divide the height and the width of the input.
+        kernel_size: k, on both axes, or (k, k); at least the stride.
+        stride: s, on both axes, or (s, s); it must divide the height and the width of the input.
         padding_mode: "zeros", or "circular".
         bias: learn an additive bias for each output channel.
         constraint: how the kernels are held, ``LInfNormalization()`` or ``LInfProjection()``; the former if None.
@@ -94,8 +97,8 @@ class LInfConv2d(ConstrainedConv2d):
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size: int,
-        stride: int,
+        kernel_size: Size,
+        stride: Size,
         padding_mode: PaddingMode = "zeros",
         bias: bool = True,
         constraint: Constraint | None = None,

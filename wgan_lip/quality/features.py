@@ -1,24 +1,33 @@
 """What every measure asks of its features."""
 
+from typing import TypeAlias
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+
+Features: TypeAlias = Tensor | NDArray[np.generic]
 
 # Numbers that are held at once in a block of pairs.
 _BLOCK = 1 << 24
 
 
-def checked(least: int, **features: Tensor) -> list[Tensor]:
+def checked(least: int, **features: Features) -> list[Tensor]:
     """Features in float64 on the CPU, flattened to (n, d), or ValueError.
 
     Args:
         least: samples that are needed of each.
-        features: by the names of the arguments; shape (n, ...).
+        features: by the names of the arguments; tensors or NumPy arrays of shape (n, ...).
 
     Raises:
-        ValueError: fewer samples, NaN or infinity, or not as many features in all of them.
+        TypeError: neither a tensor nor a NumPy array.
+        ValueError: sparse, masked, no real numbers, fewer samples, NaN or infinity, or not as many features in all of
+            them.
     """
     found = []
-    for name, value in features.items():
+    for name, given in features.items():
+        value = _as_tensor(name, given)
         if value.ndim < 2 or len(value) < least:
             raise ValueError(f"{name} must be of shape (n, d) with n >= {least}; got {tuple(value.shape)}")
         flat = value.detach().to("cpu", torch.float64).flatten(1)
@@ -29,6 +38,24 @@ def checked(least: int, **features: Tensor) -> list[Tensor]:
     if len(set(sizes.values())) > 1:
         raise ValueError(f"all must have as many features; got {sizes}")
     return found
+
+
+def _as_tensor(name: str, features: Features) -> Tensor:
+    if isinstance(features, Tensor):
+        if features.layout != torch.strided or features.is_meta or features.is_quantized or features.is_complex():
+            raise ValueError(
+                f"{name} must be a dense tensor of real numbers; got {features.dtype} in layout {features.layout} on "
+                f"{features.device}"
+            )
+        return features
+    if not isinstance(features, np.ndarray):
+        raise TypeError(f"{name} must be a torch.Tensor or numpy.ndarray; got {type(features).__name__}")
+    if isinstance(features, np.ma.MaskedArray) or features.dtype.kind not in "fiub":
+        raise ValueError(
+            f"{name} must be an array of real numbers without a mask; got {type(features).__name__} of {features.dtype}"
+        )
+    # A copy in this machine's byte order, whoever else may write to the array.
+    return torch.from_numpy(np.array(features, dtype=np.float64, order="C"))
 
 
 def rows_at_once(columns: int) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from wgan_lip.quality.features import checked
+from wgan_lip.quality.features import Features, checked
 
 # Note [what the jackknife overstates]
 # To second order in the samples, the distance varies by a / n + b / n^2, and the jackknife finds a / n + 2 b / n^2 in
@@ -30,7 +30,7 @@ class FrechetDistance:
     standard_error: float
 
 
-def frechet_distance(real: Tensor, fake: Tensor) -> FrechetDistance:
+def frechet_distance(real: Features, fake: Features) -> FrechetDistance:
     """``|m - m'|^2 + tr S + tr S' - 2 tr (S S')^(1/2)`` with the means m, m' and unbiased covariances S, S'.
 
     On features of the Inception network it is known as FID. With ``S = A^T A`` and ``S' = B^T B``, where A and B are
@@ -38,12 +38,14 @@ def frechet_distance(real: Tensor, fake: Tensor) -> FrechetDistance:
     is formed, and no precision is lost to squares, of fewer samples than features either.
 
     Args:
-        real: features of shape (n, d), n >= 4, in an order without pattern: for the standard error, they are halved
-            into those at even and those at odd places.
+        real: features of shape (n, d), a tensor or a NumPy array, n >= 4, in an order without pattern: for the standard
+            error, they are halved into those at even and those at odd places.
         fake: features of shape (m, d), m >= 4.
 
     Raises:
-        ValueError: too few samples, NaN or infinity, different numbers of features, or squares that overflow.
+        TypeError: neither tensors nor NumPy arrays.
+        ValueError: sparse or masked ones, too few samples, NaN or infinity, different numbers of features, or
+            squares that overflow.
 
     Source:
         Heusel, Ramsauer, Unterthiner, Nessler, Hochreiter, "GANs trained by a two time-scale update rule converge to

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from wgan_lip.quality.features import checked, rows_at_once
+from wgan_lip.quality.features import Features, checked, rows_at_once
 
 
 @dataclass(frozen=True)
@@ -22,17 +22,19 @@ class KernelDistance:
     standard_error: float
 
 
-def kernel_distance(x: Tensor, y: Tensor) -> KernelDistance:
+def kernel_distance(x: Features, y: Features) -> KernelDistance:
     """``E k(x, x') + E k(y, y') - 2 E k(x, y)`` with ``k(a, b) = (<a, b> / d + 1)^3``, over pairs of different samples.
 
     On features of the Inception network it is known as KID.
 
     Args:
-        x: features of shape (n, d), n >= 3.
+        x: features of shape (n, d), a tensor or a NumPy array, n >= 3.
         y: features of shape (m, d), m >= 3.
 
     Raises:
-        ValueError: too few samples, NaN or infinity, different numbers of features, or a kernel that overflows.
+        TypeError: neither tensors nor NumPy arrays.
+        ValueError: sparse or masked ones, too few samples, NaN or infinity, different numbers of features, or a
+            kernel that overflows.
 
     Source:
         Binkowski, Sutherland, Arbel, Gretton, "Demystifying MMD GANs", ICLR 2018, section 4; Gretton et al., "A kernel

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from wgan_lip.quality.features import checked, rows_at_once
+from wgan_lip.quality.features import Features, checked, rows_at_once
 
 # Of differences: by a product of matrices, a sample on the rim of a ball would be let in by rounding.
 _EXACT = "donot_use_mm_for_euclid_dist"
@@ -45,7 +45,7 @@ class ManifoldMetrics:
 
 
 def manifold_metrics(
-    real: Tensor, fake: Tensor, k: int = 5, *, splits: int = 10, generator: torch.Generator
+    real: Features, fake: Features, k: int = 5, *, splits: int = 10, generator: torch.Generator
 ) -> ManifoldMetrics:
     """Precision, recall, density and coverage of generated samples.
 
@@ -54,14 +54,16 @@ def manifold_metrics(
     copies or more is empty.
 
     Args:
-        real: features of shape (n, d), n > k.
+        real: features of shape (n, d), a tensor or a NumPy array, n > k.
         fake: features of shape (m, d), m > k.
         k: neighbours that a ball reaches to.
         splits: into halves, for the standard errors, which are NaN where a half holds no more than k samples.
         generator: draws the splits.
 
     Raises:
-        ValueError: ``k < 1`` or ``splits < 1``, too few samples, NaN or infinity, or different numbers of features.
+        TypeError: neither tensors nor NumPy arrays.
+        ValueError: sparse or masked ones, ``k < 1`` or ``splits < 1``, too few samples, NaN or infinity, or different
+            numbers of features.
 
     Source:
         Kynkaanniemi et al., "Improved precision and recall metric for assessing generative models", NeurIPS 2019,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from wgan_lip.quality.features import checked, rows_at_once
+from wgan_lip.quality.features import Features, checked, rows_at_once
 
 
 @dataclass(frozen=True)
@@ -21,18 +21,19 @@ class Neighbours:
     distances: Tensor
 
 
-def nearest_neighbours(queries: Tensor, references: Tensor, k: int = 1) -> Neighbours:
+def nearest_neighbours(queries: Features, references: Features, k: int = 1) -> Neighbours:
     """The k nearest references of each query in l2; among equals those of the smallest index.
 
     Distances are those of differences in float64: none is lost to cancellation.
 
     Args:
-        queries: shape (n, ...).
-        references: shape (m, ...), m >= k.
+        queries: a tensor or a NumPy array of shape (n, ...).
+        references: likewise of shape (m, ...), m >= k.
         k: how many.
 
     Raises:
-        ValueError: ``k`` is not in 1..m, NaN or infinity, or different numbers of features.
+        TypeError: neither tensors nor NumPy arrays.
+        ValueError: sparse or masked ones, ``k`` is not in 1..m, NaN or infinity, or different numbers of features.
     """
     queries, references = checked(1, queries=queries, references=references)
     if not 1 <= k <= len(references):

@@ -1,5 +1,6 @@
 """The exact Wasserstein-1 distance beside the critic's estimate, while the GAN trains."""
 
+import warnings
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -8,6 +9,7 @@ from pytorch_lightning import LightningModule, Trainer
 from torch import Tensor
 
 from wgan_lip.data import SampleDataModule
+from wgan_lip.files import different_scales
 from wgan_lip.randomness import keyed_generator
 from wgan_lip.training.evaluation import Evaluation, evaluate
 from wgan_lip.training.every_steps import EvaluateEverySteps
@@ -78,6 +80,7 @@ class ExactW1(EvaluateEverySteps):
         if time_budget is not None and not time_budget > 0:
             raise ValueError(f"time_budget must be positive; got time_budget={time_budget}")
         super().__init__(every)
+        self._warned = False
         self.n = n
         self.seed = seed
         self.norm = norm
@@ -133,6 +136,7 @@ class ExactW1(EvaluateEverySteps):
     def _compare(
         self, data: SampleDataModule, gan: WassersteinGAN, real: Tensor, other_real: Tensor, *fakes: Tensor
     ) -> "Evaluations":
+        self._check_scales(real, fakes[0], getattr(gan.generator, "bounds", None))
         budget, found, potentials = self._budget(gan.ranks), [], []
         for i, fake in enumerate(fakes):
             evaluation, potential = evaluate(
@@ -158,6 +162,16 @@ class ExactW1(EvaluateEverySteps):
         else:
             self._real_potentials = potentials
         return Evaluations(*found)
+
+    def _check_scales(self, real: Tensor, fake: Tensor, bounds: tuple[float, float] | None) -> None:
+        """Warn once where data and generator are evidently on different scales; bounds tell more than samples."""
+        if bounds is not None:
+            fake = torch.tensor(bounds).view(2, *(1 for _ in real.shape[1:])).expand(2, *real.shape[1:])
+        a, b = (samples.detach().cpu().double().numpy() for samples in (real, fake))
+        warning = None if self._warned else different_scales(a, b, ("the data", "the generator's samples"))
+        if warning:
+            self._warned = True
+            warnings.warn(warning, stacklevel=2)
 
     def _budget(self, ranks: Ranks) -> float | None:
         """Seconds for one evaluation."""

@@ -1,13 +1,14 @@
 """A pair of distributions from two sample sets on disk."""
 
 import logging
+import warnings
 
 import torch
 from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
 
 from wgan_lip.distributions import SamplePair
-from wgan_lip.files import FileSamples, load_samples, shown, split_key
+from wgan_lip.files import FileSamples, different_scales, load_samples, shown, split_key
 from wgan_lip.randomness import keyed_generator
 
 _LOG = logging.getLogger(__name__)
@@ -39,6 +40,9 @@ def load_pair(real: str, fake: str, heldout: float = 0.25, seed: int = 0) -> Sam
             f"{sets[0].name} and {sets[1].name} must hold samples of one shape; "
             f"got {tuple(x.shape[1:])} and {tuple(y.shape[1:])}"
         )
+    warning = different_scales(*(samples.values for samples in sets), (real, fake), any(s.scaled for s in sets))
+    if warning:
+        warnings.warn(warning, stacklevel=2)
     bounds = (-1.0, 1.0) if all(samples.scaled for samples in sets) else None
     return SamplePair(x, y, heldout, bounds)
 

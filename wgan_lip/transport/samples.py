@@ -112,6 +112,11 @@ def as_potentials(potentials: tuple[Weights, Weights], n: int, m: int) -> tuple[
 
 
 def _as_float64(values: Samples, name: str) -> FloatArray:
+    if isinstance(values, Tensor) and (values.layout != torch.strided or values.is_meta or values.is_quantized):
+        raise ValueError(
+            f"{name} must be a dense tensor with values; got {values.dtype} in layout {values.layout} on "
+            f"{values.device}"
+        )
     array = values.detach().cpu() if isinstance(values, Tensor) else values
     if isinstance(array, Tensor):
         # NumPy has no bfloat16. It converts all others in this thread, which reads subnormal numbers as they are.

@@ -34,6 +34,8 @@ def run(args: Sequence[str]) -> None:
                 comparison = compare(a, b, options, display)
         except KeyboardInterrupt:
             interrupted(display.proven())
+        if comparison.warning:
+            sys.stderr.write(f"wgan-lip: warning: {comparison.warning}\n")
         if options.json:
             sys.stdout.write(as_json(comparison) + "\n")
         else:

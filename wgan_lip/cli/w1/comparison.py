@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from wgan_lip.cli.w1.arguments import Options
 from wgan_lip.cli.w1.progress import Display
-from wgan_lip.files import FileSamples
+from wgan_lip.files import FileSamples, different_scales
 from wgan_lip.randomness import keyed_generator
 from wgan_lip.transport import W1Result, wasserstein1
 from wgan_lip.transport.assumptions import spreads
@@ -51,6 +51,7 @@ class Comparison:
 
     Attributes:
         options: what was asked for.
+        warning: that the sets are evidently on different scales; None if they are not.
         a, b: the two sets.
         result: of the exact solve.
         sliced: lower bounds by projection.
@@ -62,6 +63,7 @@ class Comparison:
     """
 
     options: Options
+    warning: str | None
     a: Side
     b: Side
     result: W1Result
@@ -87,6 +89,7 @@ def compare(a: FileSamples, b: FileSamples, options: Options, display: Display) 
     """
     start = time.perf_counter()
     _check_shapes(a, b)
+    scales = different_scales(a.values, b.values, (a.name, b.name), a.scaled or b.scaled)
     diameters = _diameter(a, options), _diameter(b, options)
     sigmas = options.sigma, options.sigma
     x, y = _drawn(a, "a", options), _drawn(b, "b", options)
@@ -127,6 +130,7 @@ def compare(a: FileSamples, b: FileSamples, options: Options, display: Display) 
         floors.append(_floor(samples, name, min(len(x), len(y)), options))
     return Comparison(
         options=options,
+        warning=scales,
         a=Side(a, x, diameters[0], floors[0]),
         b=Side(b, y, diameters[1], floors[1]),
         result=result,

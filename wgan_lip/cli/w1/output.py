@@ -35,6 +35,7 @@ def as_json(comparison: Comparison) -> str:
         "version": __version__,
         "a": _side_record(c.a),
         "b": _side_record(c.b),
+        "warning": c.warning,
         "norm": result.norm,
         "seed": c.options.seed,
         "exact": result.exact,
@@ -78,6 +79,7 @@ def _side_record(side: Side) -> dict[str, Any]:
         "shape": list(values.shape[1:]),
         "scaled_from_uint8": side.samples.scaled,
         "left_out": side.samples.left_out or None,
+        "channels_last": side.samples.channels_last,
         "smallest": float(values.min()),
         "largest": float(values.max()),
         "diameter": side.diameter,
@@ -110,6 +112,8 @@ def _sets(c: Comparison) -> _Rows:
         shape = "x".join(map(str, values.shape[1:])) or "1"
         drawn = f" (of {len(values):,}, seed {c.options.seed})" if len(side.points) < len(values) else ""
         kind = "uint8 images scaled from 0..255 to [-1, 1]" if side.samples.scaled else f"{values.dtype}"
+        if side.samples.channels_last:
+            kind += ", channels moved from last to first"
         spread = f"{float(values.min()):.4g} to {float(values.max()):.4g}"
         rows.append(
             (label, f"{side.samples.name}: {len(side.points):,} points{drawn}, shape {shape}, {kind}, {spread}")
