@@ -291,3 +291,18 @@ def test_the_same_samples_throughout_unless_they_are_drawn_anew(redraw, tmp_path
     with (tmp_path / "metrics.csv").open(newline="") as file:
         floors = {row["w1/noise_floor"] for row in csv.DictReader(file) if row["w1/exact"]}
     assert len(floors) == (7 if redraw else 1)
+
+
+def test_data_on_another_scale_than_the_generator_are_warned_of_once():
+    callback, pixels = ExactW1(every=1, n=2), torch.rand(5, 1, 6, 6)
+    with pytest.warns(
+        UserWarning, match=r"in the data are on the scale 0\.\.255, those in the generator's samples on -1"
+    ):
+        callback._check_scales(255 * pixels, 0.01 * pixels, (-1.0, 1.0))
+    callback._check_scales(255 * pixels, pixels, (-1.0, 1.0))
+    with pytest.warns(
+        UserWarning, match=r"in the data are on the scale -1\.\.1, those in the generator's samples on 0"
+    ):
+        ExactW1(every=1, n=2)._check_scales(2 * pixels - 1, pixels, None)
+    for fine in (2 * pixels - 1, 5 * torch.randn(5, 1, 6, 6), torch.randn(5, 2)):
+        ExactW1(every=1, n=2)._check_scales(fine, fine, (-1.0, 1.0))

@@ -40,7 +40,7 @@ def load_pair(real: str, fake: str, heldout: float = 0.25, seed: int = 0) -> Sam
             f"{sets[0].name} and {sets[1].name} must hold samples of one shape; "
             f"got {tuple(x.shape[1:])} and {tuple(y.shape[1:])}"
         )
-    warning = different_scales(*(samples.values for samples in sets), (real, fake), any(s.scaled for s in sets))
+    warning = different_scales(sets[0].values, sets[1].values, (real, fake), any(s.scaled for s in sets))
     if warning:
         warnings.warn(warning, stacklevel=2)
     bounds = (-1.0, 1.0) if all(samples.scaled for samples in sets) else None
