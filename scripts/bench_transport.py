@@ -151,7 +151,7 @@ def _with_defaults(options: argparse.Namespace) -> argparse.Namespace:
     options.n = options.n or ([4096] if options.warm else [1024, 2048, 4096, 8192])
     options.repeats = options.repeats or (5 if options.warm else 3)
     if options.memory is None:
-        from wgan_lip.transport.memory import available_memory
+        from wgan_lip.memory import available_memory
 
         options.memory = 0.75 * available_memory() / 2**30
     return options

@@ -92,9 +92,7 @@ def load_samples(
     else:
         raise ValueError(f"{path}: samples are read from {', '.join(ARRAY_SUFFIXES)}, or from a folder of images")
     found, last = channels_first(found)
-    samples = FileSamples(
-        found, path, key, scaled=found.dtype == np.uint8, left_out=left_out, channels_last=last
-    )
+    samples = FileSamples(found, path, key, scaled=found.dtype == np.uint8, left_out=left_out, channels_last=last)
     _check(samples)
     if not samples.scaled:
         return samples
