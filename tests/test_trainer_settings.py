@@ -25,10 +25,8 @@ _STREAM = "batches are read from an endless stream"
 
 # By switch, what the one line says.
 REFUSED = {
-    "max_steps=6": f"trainer.max_steps=6 counts what Lightning counts; {_ENDS}",
-    "max_steps=0": _ENDS,
-    "max_steps=1000": _ENDS,
-    "max_epochs=1": _ENDS,
+    "max_steps=-2": "max_steps must be at least 0, or -1 for no limit; got max_steps=-2",
+    "max_epochs=1": f"trainer.max_epochs=1 counts what Lightning counts; {_ENDS}",
     "max_epochs=0": _ENDS,
     "min_steps=100": _ENDS,
     "min_epochs=2": _ENDS,
@@ -74,7 +72,14 @@ REFUSED_WITH_ARGUMENTS = {
     "ModelCheckpoint --monitor w1/exakt": "monitors 'w1/exakt', which this training does not log",
 }
 WORKING = [
-    *("max_steps=-1", "max_epochs=-1", "limit_train_batches=1.0", "log_every_n_steps=5", "inference_mode=false"),
+    *(
+        "max_steps=-1",
+        "max_steps=1000",
+        "max_epochs=-1",
+        "limit_train_batches=1.0",
+        "log_every_n_steps=5",
+        "inference_mode=false",
+    ),
     *("detect_anomaly=true", "use_distributed_sampler=true", "sync_batchnorm=true", "deterministic=true"),
     *("benchmark=false", "logger=false", "enable_model_summary=true", "enable_model_summary=false"),
     *("profiler=simple", "precision=bf16-mixed", "precision=64-true", "max_time=00:01:00:00", "num_sanity_val_steps=0"),
@@ -82,7 +87,7 @@ WORKING = [
     *("callbacks+=LearningRateMonitor", "callbacks+=ModelSummary", "callbacks+=RichModelSummary"),
     *("callbacks+=ModelCheckpoint", "strategy=auto"),
 ]
-FAST = ("max_steps=6", "max_epochs=1", "min_steps=100", "limit_train_batches=0", "val_check_interval=2")
+FAST = ("max_steps=-2", "max_epochs=1", "min_steps=100", "limit_train_batches=0", "val_check_interval=2")
 FAST_REFUSED = (*FAST, "gradient_clip_val=0.1", "enable_checkpointing=false", "precision=transformer-engine")
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*treespec, LeafSpec.*is deprecated.*")
@@ -138,10 +143,19 @@ def test_every_other_switch_trains_to_the_end(switch, here, monkeypatch):
     assert finished(here)
 
 
-@pytest.mark.parametrize("switch", ["max_steps=2", "max_epochs=1", "limit_train_batches=1"])
+@pytest.mark.parametrize("switch", ["min_steps=2", "max_epochs=1", "limit_train_batches=1"])
 def test_the_option_is_that_of_the_kind_of_model(switch, here, capsys, monkeypatch):
     said = failure(capsys, monkeypatch, *ESTIMATOR, f"--trainer.{switch}")
     assert f"model.init_args.steps={STEPS}" in said or _STREAM in said
+
+
+@pytest.mark.parametrize(("limit", "last"), [(0, 0), (3, 3)])
+def test_max_steps_counts_the_module_s_own_steps_and_the_run_can_go_on(limit, last, here, capsys, monkeypatch):
+    run(monkeypatch, *GAN, f"--trainer.max_steps={limit}")
+    assert f"Ended at generator step {last} of {STEPS}" in " ".join(capsys.readouterr().out.split())
+    assert not (here / "finished").exists()
+    run(monkeypatch, *GAN)
+    assert finished(here)
 
 
 @pytest.mark.slow
@@ -194,7 +208,8 @@ def test_early_stopping_counts_evaluations_and_says_where_the_run_ended(here, ca
 def test_a_run_whose_time_is_up_says_so(here, capsys, monkeypatch):
     run(monkeypatch, *GAN, "--trainer.max_time=00:00:00:00")
     assert (
-        f"Ended at generator step 0 of {STEPS}, as a callback or trainer.max_time asked for" in capsys.readouterr().out
+        f"Ended at generator step 0 of {STEPS}, as a callback or trainer.max_time or max_steps asked"
+        in capsys.readouterr().out
     )
 
 

@@ -29,6 +29,7 @@ from wgan_lip.cli.run_end import finish_wandb, nothing_left_of_a_failed_start, r
 from wgan_lip.cli.trainer_settings import check_trainer_settings
 from wgan_lip.console import Console
 from wgan_lip.training import EvaluateEverySteps, MetricsCSV, SteppedModule, StepProgress, wandb_logger
+from wgan_lip.training.last_step import LastStep
 from wgan_lip.training.launched import HANDED_START, Start, hand_start, handed_start, is_first
 from wgan_lip.training.loggers import wandb_may_end
 from wgan_lip.training.lost_ranks import LostRankError, lost_ranks_named
@@ -182,8 +183,11 @@ class WganLipCLI(LightningCLI):
         signals, own, added = NoteSignals(), self._callbacks(), _listed(config["callbacks"])
         check_trainer_settings(config, self.model, added)
         shown = config["enable_progress_bar"] is not False and not any(isinstance(one, ProgressBar) for one in added)
+        # Lightning would count the steps of all optimisers together.
+        limit, kwargs["max_steps"] = config["max_steps"], -1
+        ends = [] if limit == -1 else [LastStep(limit)]
         kwargs["callbacks"] = [
-            *(signals, *added, *own, *([StepProgress()] if shown else [])),
+            *(signals, *added, *own, *ends, *([StepProgress()] if shown else [])),
             *(MonitorEvaluations(added), Preemption(signals)),
         ]
         kwargs["enable_model_summary"] = config["enable_model_summary"] is True
@@ -278,7 +282,7 @@ class WganLipCLI(LightningCLI):
         if batches:
             return f"trainer.fast_dev_run: tried {int(batches)} of its batches, and kept nothing."
         name = module.step_name.replace("_", " ")
-        ended = f"Ended at {name} {module.step} of {module.total_steps}, as a callback or trainer.max_time asked for"
+        ended = f"Ended at {name} {module.step} of {module.total_steps}, as a callback or trainer.max_time or max_steps asked"
         has_checkpoint = (folder / "checkpoints" / "last.ckpt").is_file()
         return f"{ended}: go on with --ckpt_path {folder}" if has_checkpoint else f"{ended}: nothing was trained."
 

@@ -25,7 +25,6 @@ from wgan_lip.training import RobustClassifier, SteppedModule, W1Estimator, Wass
 
 # By setting, the values that change nothing.
 _UNCHANGED: Mapping[str, tuple[Any, ...]] = {
-    "max_steps": (-1,),
     "max_epochs": (-1, None),
     "min_steps": (None, 0),
     "min_epochs": (None, 0),
@@ -85,7 +84,7 @@ def _instead(model: SteppedModule) -> dict[str, str]:
     accumulate = ": set model.init_args.accumulate instead" if gan else ": leave it out"
     clip = ": set model.init_args.gradient_clip instead" if gan else ": leave it out"
     return {
-        **dict.fromkeys(("max_steps", "max_epochs", "min_steps", "min_epochs"), ends),
+        **dict.fromkeys(("max_epochs", "min_steps", "min_epochs"), ends),
         **dict.fromkeys(("limit_train_batches", "overfit_batches", "reload_dataloaders_every_n_epochs"), stream),
         **dict.fromkeys(("limit_val_batches", "limit_test_batches", "limit_predict_batches"), loop),
         **dict.fromkeys(("val_check_interval", "check_val_every_n_epoch", "num_sanity_val_steps"), loop),
