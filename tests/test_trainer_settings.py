@@ -208,8 +208,7 @@ def test_early_stopping_counts_evaluations_and_says_where_the_run_ended(here, ca
 def test_a_run_whose_time_is_up_says_so(here, capsys, monkeypatch):
     run(monkeypatch, *GAN, "--trainer.max_time=00:00:00:00")
     assert (
-        f"Ended at generator step 0 of {STEPS}, as a callback or trainer.max_time or max_steps asked"
-        in capsys.readouterr().out
+        f"Ended at generator step 0 of {STEPS}, as a callback, max_time or max_steps asked" in capsys.readouterr().out
     )
 
 

@@ -282,7 +282,7 @@ class WganLipCLI(LightningCLI):
         if batches:
             return f"trainer.fast_dev_run: tried {int(batches)} of its batches, and kept nothing."
         name = module.step_name.replace("_", " ")
-        ended = f"Ended at {name} {module.step} of {module.total_steps}, as a callback or trainer.max_time or max_steps asked"
+        ended = f"Ended at {name} {module.step} of {module.total_steps}, as a callback, max_time or max_steps asked"
         has_checkpoint = (folder / "checkpoints" / "last.ckpt").is_file()
         return f"{ended}: go on with --ckpt_path {folder}" if has_checkpoint else f"{ended}: nothing was trained."
 
