@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from wgan_lip.training.run_folder import check_checkpoint, find_checkpoint, folder_of_checkpoint, new_run_folder
+from wgan_lip.training.read_checkpoint import check_checkpoint
+from wgan_lip.training.run_folder import find_checkpoint, folder_of_checkpoint, new_run_folder
 
 
 def make_checkpoint(folder):

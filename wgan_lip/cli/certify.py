@@ -12,7 +12,7 @@ from rich.table import Table
 
 from wgan_lip.cli.command_parser import CommandParser, output, share, whole
 from wgan_lip.cli.errors import in_one_line, interrupted
-from wgan_lip.cli.rebuild import load_data, load_module
+from wgan_lip.cli.rebuild import load_data, load_module, of_checkpoint
 from wgan_lip.console import Console
 from wgan_lip.data import ImageDataModule
 from wgan_lip.lipschitz import LayerBound
@@ -22,7 +22,8 @@ from wgan_lip.report import certified_curve, save_figure
 from wgan_lip.robustness import PGD, Accuracy, Robustness, robustness_so_far
 from wgan_lip.rounded import lipschitz_bound
 from wgan_lip.training import RobustClassifier, default_eps, draw_images
-from wgan_lip.training.run_folder import checkpoint_at, load_checkpoint
+from wgan_lip.training.read_checkpoint import load_checkpoint
+from wgan_lip.training.run_folder import checkpoint_at
 from wgan_lip.training.stepped import CHECKPOINT_KEY
 
 _DESCRIPTION = """\
@@ -54,13 +55,14 @@ def run_certification(words: Sequence[str]) -> None:
         if not isinstance(classifier, RobustClassifier):
             raise ValueError(f"{path} is of a {type(classifier).__name__}, which is no classifier")
         data = _data(path, options.data, options.trust)
-        x, y = draw_images(data, options.n, options.seed)
+        with of_checkpoint(path):
+            x, y = draw_images(data, options.n, options.seed)
         norm = options.norm or classifier.norm
         eps = options.eps or default_eps(norm)
         found: Robustness | None = None
         stopped = False
         try:
-            with progress_bar(quiet=options.json or options.no_attacks) as bar:
+            with of_checkpoint(path), progress_bar(quiet=options.json or options.no_attacks) as bar:
                 task = bar.add_task("attacking", total=len(x) * len(eps))
                 for known in robustness_so_far(
                     classifier.network,

@@ -17,7 +17,9 @@ from wgan_lip.cli.configs import config_path
 from wgan_lip.cli.errors import TRACEBACK, essence, fail
 from wgan_lip.encodings import prints_unicode
 from wgan_lip.replaced import replace_text
+from wgan_lip.saved import named_value
 from wgan_lip.training.stepped import CHECKPOINT_KEY
+from wgan_lip.yaml_text import read_yaml
 
 
 class ConfigFile(ActionConfigFile):
@@ -119,10 +121,16 @@ def changed_keys(before: str, after: str) -> list[str]:
     """The dotted keys in which two configs differ, but for devices, tracking and the folder's place.
 
     Args:
-        before: YAML.
+        before: YAML of a checkpoint.
         after: YAML.
+
+    Raises:
+        ValueError: the checkpoint's is none.
     """
-    old, new = (dict(_flat(yaml.safe_load(text))) for text in (before, after))
+    kept = read_yaml(before, "the checkpoint's config")
+    if not isinstance(kept, dict):
+        raise ValueError(f"the checkpoint's config must be a mapping; got {named_value(kept)}")
+    old, new = dict(_flat(kept)), dict(_flat(yaml.safe_load(after)))
     return sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from wgan_lip import __version__
 from wgan_lip.cli.command_parser import CommandParser, output, whole
 from wgan_lip.cli.errors import in_one_line, interrupted
-from wgan_lip.cli.rebuild import load_data, load_module
+from wgan_lip.cli.rebuild import load_data, load_module, of_checkpoint
 from wgan_lip.console import Console
 from wgan_lip.data import ImageDataModule
 from wgan_lip.progress import progress_bar
@@ -91,11 +91,9 @@ def run_diagnosis(words: Sequence[str]) -> None:
 
 
 def _diagnose(path: Path, label: str, n: int, seed: int, trust: bool) -> NetworkSummary:
-    network, points = _network_and_points(path, load_module(path, trust), n, seed, trust)
-    try:
+    with of_checkpoint(path):
+        network, points = _network_and_points(path, load_module(path, trust), n, seed, trust)
         return summarize_gradients(label, network, points, keyed_generator(seed, "diagnosis"))
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
 
 
 def _network_and_points(

@@ -9,7 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
+from wgan_lip.printable import printable
+
 TRACEBACK = "WGAN_LIP_TRACEBACK"
+# Of a message: it may have the text of a file in it.
+_LONGEST = 4000
 
 
 # So long another rank than the first waits before it tells its error: if the first has it too, which is the rule, their
@@ -23,8 +27,14 @@ def fail(message: str) -> NoReturn:
     if rank > 0:
         time.sleep(_PATIENCE)
         message = f"rank {rank}: {message}"
-    sys.stderr.write(f"wgan-lip: error: {' '.join(message.split())}\n")
+    sys.stderr.write(f"wgan-lip: error: {_in_one_line(message)}\n")
     raise SystemExit(2)
+
+
+def _in_one_line(message: str) -> str:
+    """A message that may have a file's text in it."""
+    line = printable(" ".join(message[:_LONGEST].split()))
+    return line if len(message) <= _LONGEST else f"{line}... ({len(message) - _LONGEST} more characters)"
 
 
 def _rank() -> int:
@@ -39,7 +49,7 @@ def interrupted(message: str = "") -> NoReturn:
     Args:
         message: what there is all the same.
     """
-    sys.stderr.write("wgan-lip: interrupted" + (f": {message}" if message else "") + "\n")
+    sys.stderr.write("wgan-lip: interrupted" + (f": {_in_one_line(message)}" if message else "") + "\n")
     raise SystemExit(128 + signal.SIGINT)
 
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from wgan_lip.cli.command_parser import CommandParser
 from wgan_lip.cli.errors import in_one_line
-from wgan_lip.cli.rebuild import load_module
+from wgan_lip.cli.rebuild import load_module, of_checkpoint
 from wgan_lip.console import Console
 from wgan_lip.files import check_suffix, write_network
 from wgan_lip.lipschitz import plain
@@ -64,7 +64,8 @@ def run_export(words: Sequence[str]) -> None:
         check_suffix(out)
         path = checkpoint_at(options.checkpoint)
         module = load_module(path, options.trust)
-        part = part_of(module, options.part, options.raw)
+        with of_checkpoint(path):
+            part = part_of(module, options.part, options.raw)
         shape = _shape(options.shape) if options.shape else part.shape
         if shape is None:
             raise ValueError(f"{path} does not say which inputs its {part.name} takes: give --shape, as in 1,28,28")
@@ -74,9 +75,9 @@ def run_export(words: Sequence[str]) -> None:
         points = torch.randn(_POINTS, *shape, dtype=dtype, generator=keyed_generator("export"))
         try:
             network(points.clone())
-        except (RuntimeError, ValueError) as error:
+        except (RuntimeError, TypeError, ValueError) as error:
             raise ValueError(f"{part.name} does not take inputs of shape {list(shape)}: {error}") from error
-        with progress_bar() as bar:
+        with of_checkpoint(path), progress_bar() as bar:
             bar.add_task("exporting", total=None)
             written = write_network(layers, out, points, network)
         console = Console()

@@ -1,17 +1,22 @@
 """Models and data of a checkpoint, built from the config that it holds."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
-import yaml
 from pytorch_lightning import LightningDataModule, LightningModule
 
 from wgan_lip.cli.config import OneLineParser
+from wgan_lip.cli.errors import essence
 from wgan_lip.cli.trusted import check_names
 from wgan_lip.data import SampleDataModule
+from wgan_lip.robustness.certified import BrokenCertificateError
 from wgan_lip.training import SteppedModule
-from wgan_lip.training.run_folder import load_checkpoint
+from wgan_lip.training.read_checkpoint import load_checkpoint
 from wgan_lip.training.stepped import CHECKPOINT_KEY
+from wgan_lip.transport import UnprovenError
+from wgan_lip.yaml_text import read_yaml
 
 T = TypeVar("T")
 
@@ -31,10 +36,10 @@ def load_module(path: Path, trust: bool = False) -> SteppedModule:
     module = _build(path, _config(path, checkpoint), "model", LightningModule, trust)
     if not isinstance(module, SteppedModule):
         raise ValueError(f"{path} is of a {type(module).__name__}, which is no module of wgan_lip")
-    module.check_networks(checkpoint["state_dict"])
-    module.load_state_dict(checkpoint["state_dict"])
-    for name in module.counters:
-        setattr(module, name, checkpoint[CHECKPOINT_KEY][name])
+    with of_checkpoint(path):
+        module.check_networks(checkpoint.get("state_dict"))
+        module.load_state_dict(checkpoint["state_dict"])
+        module.set_counters(checkpoint[CHECKPOINT_KEY])
     return module.eval()
 
 
@@ -71,7 +76,7 @@ def load_config(path: Path) -> dict[str, Any]:
 
 def _config(path: Path, checkpoint: dict[str, Any]) -> dict[str, Any]:
     text = checkpoint[CHECKPOINT_KEY].get("config")
-    config = yaml.safe_load(text) if isinstance(text, str) else None
+    config = read_yaml(text, f"{path}'s config") if isinstance(text, str) else None
     if not isinstance(config, dict) or not isinstance(config.get("model"), dict):
         raise ValueError(f"{path} holds no config of a model: it was not written by wgan-lip fit")
     return config
@@ -83,13 +88,46 @@ def _build(path: Path, config: dict[str, Any], part: str, kind: type[T], trust: 
         raise ValueError(f"{path} holds no config of {part}")
     if not trust:
         check_names(described, str(path))
-    parser = OneLineParser()
+    parser = _RaisingParser()
     parser.add_subclass_arguments(kind, part, required=True)
-    resolved = parser.parse_object({part: described})
-    if not trust:
-        check_names(resolved.as_dict(), str(path))
-        for key in list(resolved.keys()):
-            if key.endswith(".download"):
-                # Nor does it make this machine download anything, or say where to.
-                resolved[key] = False
-    return parser.instantiate_classes(resolved)[part]
+    with of_checkpoint(path):
+        resolved = parser.parse_object({part: described})
+        if not trust:
+            check_names(resolved.as_dict(), str(path))
+            for key in list(resolved.keys()):
+                if key.endswith(".download"):
+                    # Nor does it make this machine download anything, or say where to.
+                    resolved[key] = False
+        built: T = parser.instantiate_classes(resolved)[part]
+        return built
+
+
+class _RaisingParser(OneLineParser):
+    """For a config that the user did not write: what is wrong with it is an error of its checkpoint."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        raise ValueError(essence(message)) from ex
+
+
+@contextmanager
+def of_checkpoint(path: Path) -> Iterator[None]:
+    """Name the checkpoint in whatever goes wrong where its config is built, or where its networks are run.
+
+    Layers of torch and of this package raise what they will for arguments and inputs that do not fit.
+
+    Args:
+        path: the checkpoint.
+
+    Raises:
+        ValueError: instead of any error but those that are said in one line anyway, and a certificate that is broken.
+    """
+    try:
+        yield
+    except ValueError as error:
+        if str(path) in str(error):
+            raise
+        raise ValueError(f"{path}: {error}") from error
+    except (OSError, MemoryError, UnprovenError, BrokenCertificateError):
+        raise
+    except Exception as error:
+        raise ValueError(f"{path} holds what does not fit together: {type(error).__name__}: {error}") from error

@@ -7,7 +7,8 @@ from pathlib import Path
 from wgan_lip.cli.command_parser import CommandParser, number, output
 from wgan_lip.cli.errors import in_one_line
 from wgan_lip.cli.kinds import kind_of, kind_of_steps
-from wgan_lip.cli.rebuild import load_module
+from wgan_lip.cli.rebuild import load_module, of_checkpoint
+from wgan_lip.cli.trusted import UntrustedError
 from wgan_lip.console import Console
 from wgan_lip.lipschitz import certify
 from wgan_lip.report import save_figure
@@ -51,10 +52,13 @@ def run_report(words: Sequence[str]) -> None:
         if options.figures is not None:
             written += _write_figures(runs, options.figures)
         path = options.output or _default_output(runs)
-        write_page(path, runs, {run.folder: _certificate(run.folder, options.trust) for run in runs})
+        damaged: list[str] = []
+        write_page(path, runs, {run.folder: _certificate(run.folder, options.trust, damaged) for run in runs})
         console.print("Written:")
         for one in (*written, path):
             console.print(f"  {one}", soft_wrap=True, highlight=False, markup=False)
+        if damaged:
+            raise ValueError(f"the page is written without a certificate: {'; '.join(damaged)}")
 
 
 def _serve(options: argparse.Namespace, console: Console) -> None:
@@ -84,12 +88,28 @@ def _write_figures(runs: Sequence[RunRecord], folder: Path) -> list[Path]:
     return written
 
 
-def _certificate(folder: Path, trust: bool) -> CheckpointCertificate:
-    """What is proven of a run's last checkpoint; a page is made even where that cannot be told."""
+def _certificate(folder: Path, trust: bool, damaged: list[str]) -> CheckpointCertificate:
+    """What is proven of a run's last checkpoint; a page is made even where that cannot be told.
+
+    Args:
+        folder: of the run.
+        trust: build whatever the checkpoint's config names.
+        damaged: what is wrong with checkpoints that are there is added to these.
+    """
     try:
-        module = load_module(checkpoint_at(str(folder), "the run"), trust=trust)
-        certificate = certify(kind_of(module).network(module))
+        path = checkpoint_at(str(folder), "the run")
+    except ValueError as error:
+        return CheckpointCertificate(None, None, str(error))
+    try:
+        module = load_module(path, trust=trust)
     except (ValueError, OSError) as error:
+        if not isinstance(error, UntrustedError):
+            damaged.append(str(error))
+        return CheckpointCertificate(None, None, str(error))
+    try:
+        with of_checkpoint(path):
+            certificate = certify(kind_of(module).network(module))
+    except ValueError as error:
         return CheckpointCertificate(None, None, str(error))
     return CheckpointCertificate(module.step, certificate, "")
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from wgan_lip.cli.command_parser import CommandParser, output, whole
 from wgan_lip.cli.errors import in_one_line
-from wgan_lip.cli.rebuild import load_module
+from wgan_lip.cli.rebuild import load_module, of_checkpoint
 from wgan_lip.console import Console
 from wgan_lip.progress import progress_bar
 from wgan_lip.replaced import replacing
@@ -44,7 +44,8 @@ def run_sampling(words: Sequence[str]) -> None:
         path = checkpoint_at(options.checkpoint)
         gan = load_gan(path, trust=options.trust)
         averaged = gan.averaged is not None and not options.raw
-        samples = np.concatenate(list(_parts(gan, options.n, options.seed, averaged)))
+        with of_checkpoint(path):
+            samples = np.concatenate(list(_parts(gan, options.n, options.seed, averaged)))
         _write(out, samples)
         kind = "the averaged generator" if averaged else "the generator"
         Console().print(

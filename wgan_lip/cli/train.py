@@ -23,11 +23,13 @@ from wgan_lip.cli.commands import COMMANDS, DESCRIPTION
 from wgan_lip.cli.config import OneLineParser, SaveConfig, changed_keys, config_text
 from wgan_lip.cli.errors import in_one_line
 from wgan_lip.cli.fit_arguments import add_fit_arguments
+from wgan_lip.cli.going_on import GoingOn
 from wgan_lip.cli.kinds import COMMON, KINDS, Kind, check_fits, kind_of
 from wgan_lip.cli.quiet import hush_logs, hush_warnings
 from wgan_lip.cli.run_end import finish_wandb, nothing_left_of_a_failed_start, report_run
 from wgan_lip.cli.trainer_settings import check_trainer_settings
 from wgan_lip.console import Console
+from wgan_lip.saved import is_count
 from wgan_lip.training import EvaluateEverySteps, MetricsCSV, SteppedModule, StepProgress, wandb_logger
 from wgan_lip.training.last_step import LastStep
 from wgan_lip.training.launched import HANDED_START, Start, hand_start, handed_start, is_first
@@ -36,8 +38,8 @@ from wgan_lip.training.lost_ranks import LostRankError, lost_ranks_named
 from wgan_lip.training.monitors import MonitorEvaluations
 from wgan_lip.training.preemption import NoteSignals, PreemptedError, Preemption
 from wgan_lip.training.ranks import OtherRankError, check_strategy
+from wgan_lip.training.read_checkpoint import check_checkpoint
 from wgan_lip.training.run_folder import (
-    check_checkpoint,
     check_own,
     find_evaluated,
     find_start,
@@ -95,6 +97,7 @@ class WganLipCLI(LightningCLI):
         self._found: tuple[int, ...] = ()
         self._made_folder = False
         self._resumed_rows = 0
+        self._going_on = GoingOn(None)
         super().__init__(
             model_class=LightningModule,
             subclass_mode_model=True,
@@ -155,10 +158,13 @@ class WganLipCLI(LightningCLI):
         if path is not None:
             kept = check_checkpoint(path)
             self._resumed_rows = kept.get("metrics_rows") or 0
-            name = str(kept.get("step_name"))
+            name = kept.get("step_name", "")
+            if not is_count(kept.get(name)):
+                raise ValueError(f"{path} is damaged: it does not say at which step it was saved")
             self.console.print(f"From {path}, {name.replace('_', ' ')} {kept.get(name)}", soft_wrap=True, markup=False)
             if self._start.folder is not None and config.ckpt_path is None:
                 self._compare_configs(path, kept.get("config"), config)
+        self._going_on = GoingOn(path)
         config.ckpt_path = None if path is None else str(path)
 
     def _compare_configs(self, path: Path, before: Any, config: Any) -> None:
@@ -188,7 +194,7 @@ class WganLipCLI(LightningCLI):
         ends = [] if limit == -1 else [LastStep(limit)]
         kwargs["callbacks"] = [
             *(signals, *added, *own, *ends, *([StepProgress()] if shown else [])),
-            *(MonitorEvaluations(added), Preemption(signals)),
+            *(MonitorEvaluations(added), Preemption(signals), self._going_on),
         ]
         kwargs["enable_model_summary"] = config["enable_model_summary"] is True
         kwargs["logger"] = False
@@ -288,7 +294,7 @@ class WganLipCLI(LightningCLI):
 
     def _train(self, folder: Path, **kwargs: Any) -> None:
         try:
-            with lost_ranks_named():
+            with lost_ranks_named(), self._going_on.named():
                 self.trainer.fit(weights_only=True, **kwargs)
         except PreemptedError as preempted:
             try:
@@ -347,6 +353,16 @@ class WganLipCLI(LightningCLI):
     def _say_if_untrained(self, subcommand: str) -> None:
         if self.config[subcommand].ckpt_path is None:
             self.console.print("No --ckpt_path: these are the figures of random initial weights.")
+
+    def validate(self, **kwargs: Any) -> None:
+        """Evaluate on held-out data."""
+        with self._going_on.named():
+            self.trainer.validate(weights_only=True, **kwargs)
+
+    def test(self, **kwargs: Any) -> None:
+        """Evaluate on held-out data."""
+        with self._going_on.named():
+            self.trainer.test(weights_only=True, **kwargs)
 
     def after_validate(self) -> None:
         self._print_evaluation()

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from pytorch_lightning import Callback
 from pytorch_lightning.loggers import Logger
 from torch import nn
+
+from wgan_lip.yaml_text import OversizedYAMLError, read_yaml
 
 # Note [what a config could do]
 # jsonargparse imports what a config names, and calls it with the arguments that the config gives. A name may lead
@@ -36,6 +37,12 @@ _FUNCTIONS = (
 )
 # Arguments of this package's classes that name files: real.npy is no class.
 _FILES = ("data_dir", "fake", "path", "real")
+# Text is searched for mappings, their text again, and so on.
+_DEEPEST = 8
+
+
+class UntrustedError(ValueError):
+    """A checkpoint's config names something that is built only of a trusted one."""
 
 
 def check_names(config: Any, of: str) -> None:
@@ -46,13 +53,14 @@ def check_names(config: Any, of: str) -> None:
         of: what holds the config.
 
     Raises:
-        ValueError: it names something else; that is named.
+        UntrustedError: it names something else; that is named.
+        ValueError: it has text that no config has, too large or too deep.
     """
     for name in _names(config):
         if not name.startswith(("wgan_lip.", "torch.")):
-            raise ValueError(f"{of} names {name}, which is not of wgan_lip or torch: --trust builds it")
+            raise UntrustedError(f"{of} names {name}, which is not of wgan_lip or torch: --trust builds it")
         if not _is_harmless(name):
-            raise ValueError(
+            raise UntrustedError(
                 f"{of} names {name}, which is none of wgan_lip's and torch's layers, networks, losses, optimisers, "
                 "pairs and data: --trust builds it"
             )
@@ -93,12 +101,13 @@ def _is_file(text: str) -> bool:
         return False
 
 
-def _names(value: Any, files: Sequence[str] = ()) -> Iterator[str]:
+def _names(value: Any, files: Sequence[str] = (), depth: int = 0) -> Iterator[str]:
     """Every name that jsonargparse may import: of a class_path, and whatever looks like a dotted name; and files.
 
     Args:
         value: of a config.
         files: keys of a mapping whose text names files.
+        depth: how often it was hidden in text.
     """
     if isinstance(value, Mapping):
         ours = str(value.get("class_path", "")).startswith("wgan_lip.")
@@ -106,27 +115,31 @@ def _names(value: Any, files: Sequence[str] = ()) -> Iterator[str]:
             if str(key).endswith("class_path"):
                 yield str(part)
             elif key in files and isinstance(part, str):
-                yield from _names_in_text(part, is_file=True)
+                yield from _names_in_text(part, depth, is_file=True)
             else:
-                yield from _names(part, _FILES if ours and key == "init_args" else ())
+                yield from _names(part, _FILES if ours and key == "init_args" else (), depth)
     elif isinstance(value, list | tuple | set):
         for part in value:
-            yield from _names(part)
+            yield from _names(part, depth=depth)
     elif inspect.isroutine(value) or inspect.isclass(value):
         yield f"{value.__module__}.{value.__qualname__}"
     elif isinstance(value, str):
-        yield from _names_in_text(value)
+        yield from _names_in_text(value, depth)
 
 
-def _names_in_text(value: str, is_file: bool = False) -> Iterator[str]:
+def _names_in_text(value: str, depth: int, is_file: bool = False) -> Iterator[str]:
+    if depth > _DEEPEST:
+        raise ValueError(f"a config has text within text, {_DEEPEST} times and more: --trust builds it")
     if not is_file and (value == "-" or _is_file(value)):
         # jsonargparse would read it as a part of the config.
         yield value
     if not is_file and "." in value and all(part.isidentifier() for part in value.split(".")):
         yield value
     try:
-        hidden = yaml.safe_load(value)
-    except yaml.YAMLError:
+        hidden = read_yaml(value, "a text in a config")
+    except OversizedYAMLError:
+        raise
+    except ValueError:
         return
     if isinstance(hidden, dict | list):
-        yield from _names(hidden)
+        yield from _names(hidden, depth=depth + 1)

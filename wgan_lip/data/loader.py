@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader, Dataset, DistributedSampler, Sampler, d
 
 from wgan_lip.parts import share_of
 from wgan_lip.randomness import keyed_generator
+from wgan_lip.saved import is_count, named_value
 
 
 class TensorSamples(Dataset[Tensor]):
@@ -159,4 +160,19 @@ class ResumableLoader(SampleLoader):
         return {"position": self._stream.position}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        self._stream.position = state["position"]
+        self._stream.position = position_of(state)
+
+
+def position_of(state: Any) -> int:
+    """The position that a checkpoint has of a stream of batches.
+
+    Args:
+        state: of a loader.
+
+    Raises:
+        ValueError: it has none.
+    """
+    position = state.get("position") if isinstance(state, dict) else None
+    if not is_count(position):
+        raise ValueError(f"the position in the data in the checkpoint must be a count; got {named_value(position)}")
+    return cast(int, position)

@@ -8,7 +8,7 @@ from pytorch_lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from wgan_lip.data.loader import ResumableLoader, SampleLoader, collate, take
+from wgan_lip.data.loader import ResumableLoader, SampleLoader, collate, position_of, take
 from wgan_lip.parts import Part
 
 Split = Literal["train", "heldout"]
@@ -111,7 +111,7 @@ class SampleDataModule(LightningDataModule, ABC):
         return {} if self._loader is None else dict(self._loader.state_dict())
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self._position = state_dict or None
+        self._position = {"position": position_of(state_dict)} if state_dict else None
 
     def val_dataloader(self) -> DataLoader[Tensor]:
         return SampleLoader(self.split("heldout"), self.batch_size, num_workers=self.num_workers, collate_fn=collate)

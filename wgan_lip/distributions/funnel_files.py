@@ -1,6 +1,5 @@
 """Files of funnels: .npz, and the state dicts of the published benchmark."""
 
-import pickle
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wgan_lip.saved import load_saved
 from wgan_lip.unpacking import check_zip
 
 _KEYS = {".npz": ("centers", "bias"), ".pt": ("net.centers", "net.bias")}
@@ -27,11 +27,8 @@ def read_funnels(path: Path) -> tuple[Tensor, Tensor]:
     if keys is None:
         raise ValueError(f"path must end in {' or '.join(_KEYS)}; got {path}")
     try:
-        with path.open("rb") as file:
-            if zipfile.is_zipfile(file):
-                check_zip(path, file)
-        content = _read_npz(path) if path.suffix == ".npz" else torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, pickle.UnpicklingError) as error:
+        content = _read_npz(path) if path.suffix == ".npz" else load_saved(path, "a file of funnels")
+    except (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} cannot be read: {type(error).__name__}: {str(error).splitlines()[0]}") from None
     if not isinstance(content, dict) or any(key not in content for key in keys):
         found = ", ".join(sorted(map(str, content))) if isinstance(content, dict) else type(content).__name__
@@ -41,6 +38,9 @@ def read_funnels(path: Path) -> tuple[Tensor, Tensor]:
 
 
 def _read_npz(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        if zipfile.is_zipfile(file):
+            check_zip(path, file)
     with np.load(path, allow_pickle=False) as arrays:
         return dict(arrays)
 

@@ -3,24 +3,24 @@
 import pickle
 import struct
 import tokenize
-import warnings
 import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wgan_lip.unpacking import check_unpacked, check_zip
+from wgan_lip.saved import load_saved
+from wgan_lip.unpacking import check_unpacked
 
 _NUMPY, _TORCH = (".npy", ".npz"), (".pt", ".pth")
 ARRAY_SUFFIXES = (*_NUMPY, *_TORCH)
 
-# What numpy.load and torch.load were seen to raise on files with bytes missing or changed.
+# What numpy.load was seen to raise on files with bytes missing or changed.
 _DAMAGED = (
     *(ArithmeticError, AssertionError, AttributeError, EOFError, ImportError, LookupError, MemoryError, OSError),
     *(RuntimeError, SyntaxError, TypeError, ValueError),
@@ -64,37 +64,17 @@ def _read_numpy(path: Path, key: str | None) -> NDArray[Any]:
 
 
 def _read_torch(path: Path, key: str | None) -> NDArray[Any]:
-    try:
-        # It warns of formats that only damage makes.
-        with path.open("rb") as file, warnings.catch_warnings(action="ignore"):
-            if zipfile.is_zipfile(file):
-                # PyTorch does not compress, but reads what is compressed.
-                _check_archive(path, file)
-            file.seek(0)
-            content = torch.load(file, map_location="cpu", weights_only=True)
-    except _RefusedError as error:
-        raise ValueError(str(error)) from None
-    except PermissionError:
-        raise
-    except _DAMAGED:
-        raise ValueError(
-            f"{path} is damaged, is not a {path.suffix} file, or holds more than tensors: save a tensor or a "
-            "dictionary of tensors"
-        ) from None
+    content = load_saved(path, "a file of tensors: save a tensor or a dictionary of tensors")
     if isinstance(content, Mapping):
         tensors = {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
-        return _as_array(tensors[_choose(path, list(tensors), key)], path)
+        return _as_array(tensors[_choose(path, list(tensors), key)])
     _refuse_key(path, key)
     if not isinstance(content, Tensor):
         raise ValueError(f"{path} must hold a tensor or a dictionary of tensors; got {type(content).__name__}")
-    return _as_array(content, path)
+    return _as_array(content)
 
 
-def _as_array(tensor: Tensor, path: Path) -> NDArray[Any]:
-    if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_meta:
-        raise ValueError(f"{path} must hold dense tensors; got layout {tensor.layout}, dtype {tensor.dtype}")
-    # Views of one number as a thousand take no place in the file.
-    check_unpacked(path, min(tensor.untyped_storage().nbytes(), path.stat().st_size), tensor.numel() * tensor.itemsize)
+def _as_array(tensor: Tensor) -> NDArray[Any]:
     # NumPy has neither bfloat16 nor eight bits; in float64 both are exact.
     known = tensor.dtype in (torch.float16, torch.float32) or not tensor.is_floating_point()
     return (tensor if known else tensor.double()).numpy(force=True)
@@ -107,13 +87,6 @@ class _RefusedError(ValueError):
 def _check(path: Path, stored: int, unpacked: int) -> None:
     try:
         check_unpacked(path, stored, unpacked)
-    except ValueError as error:
-        raise _RefusedError(str(error)) from None
-
-
-def _check_archive(path: Path, file: IO[bytes]) -> None:
-    try:
-        check_zip(path, file)
     except ValueError as error:
         raise _RefusedError(str(error)) from None
 

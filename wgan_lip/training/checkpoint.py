@@ -12,6 +12,7 @@ from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
 
 from wgan_lip.replaced import own_folder, replacing
+from wgan_lip.saved import is_count, named_value
 from wgan_lip.training.every_steps import EverySteps
 from wgan_lip.training.loggers import MetricsCSV
 from wgan_lip.training.stepped import CHECKPOINT_KEY, SteppedModule
@@ -71,8 +72,13 @@ class SaveCheckpoint(EverySteps, Checkpoint):
         )
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        self._random_states = checkpoint[CHECKPOINT_KEY]["random_states"]
-        self._rows = checkpoint[CHECKPOINT_KEY]["metrics_rows"]
+        if trainer.state.fn == "fit":
+            # Lightning takes up what it finds, and counts on from there.
+            found = checkpoint.get("loops")
+            _check_counts(trainer.fit_loop.state_dict(), found.get("fit_loop") if isinstance(found, dict) else None)
+        # A plain Trainer's checkpoint has neither.
+        self._random_states = checkpoint[CHECKPOINT_KEY].get("random_states", [])
+        self._rows = checkpoint[CHECKPOINT_KEY].get("metrics_rows")
 
     def act(self, trainer: Trainer, module: SteppedModule) -> None:
         module.ranks.check_same(module)
@@ -127,3 +133,17 @@ def _set_random_states(states: dict[str, Any]) -> None:
     np.random.set_state(("MT19937", keys.numpy().astype(np.uint32), position, has_gauss, gauss))
     version, internal, gauss_next = states["python"]
     random.setstate((version, tuple(internal), gauss_next))
+
+
+def _check_counts(ours: dict[str, Any], found: Any, place: str = "fit_loop") -> None:
+    """See that a checkpoint's counts of batches and epochs are what a trainer's are: counts, by the same names."""
+    if not isinstance(found, dict):
+        raise ValueError(f"the checkpoint's {place} must be a mapping; got {named_value(found)}")
+    for name, value in ours.items():
+        theirs = found.get(name)
+        if isinstance(value, dict):
+            _check_counts(value, theirs, f"{place}.{name}")
+        elif isinstance(value, bool) and not isinstance(theirs, bool):
+            raise ValueError(f"the checkpoint's {place}.{name} must be true or false; got {named_value(theirs)}")
+        elif type(value) is int and not is_count(theirs):
+            raise ValueError(f"the checkpoint's {place}.{name} must be a count; got {named_value(theirs)}")

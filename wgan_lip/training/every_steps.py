@@ -1,10 +1,11 @@
 """When callbacks act: at the start of training, every so many of the module's own steps, and when it is done."""
 
 from abc import abstractmethod
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 
+from wgan_lip.saved import is_count, named_value
 from wgan_lip.training.stepped import SteppedModule
 
 
@@ -49,7 +50,12 @@ class EverySteps(Callback):
         return {"last_step": self.last_step}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.last_step = state_dict["last_step"]
+        last = state_dict.get("last_step") if isinstance(state_dict, dict) else None
+        if not is_count(last, least=-1):
+            raise ValueError(
+                f"{type(self).__name__}'s last_step in the checkpoint must be a step; got {named_value(last)}"
+            )
+        self.last_step = cast(int, last)
 
     def _act_once(self, trainer: Trainer, module: SteppedModule) -> None:
         if module.step != self.last_step:

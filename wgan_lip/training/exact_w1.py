@@ -11,6 +11,7 @@ from torch import Tensor
 from wgan_lip.data import SampleDataModule
 from wgan_lip.files import different_scales
 from wgan_lip.randomness import keyed_generator
+from wgan_lip.saved import named_value
 from wgan_lip.training.evaluation import Evaluation, evaluate
 from wgan_lip.training.every_steps import EvaluateEverySteps
 from wgan_lip.training.probe import try_network
@@ -115,7 +116,10 @@ class ExactW1(EvaluateEverySteps):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         super().load_state_dict(state_dict)
         # Older checkpoints lack them, and n may be another one since.
-        self._real_potentials = [one for one in state_dict.get("real_potentials", []) if len(one) == self.n]
+        kept = state_dict.get("real_potentials", [])
+        if not isinstance(kept, list) or not all(isinstance(one, Tensor) and one.ndim == 1 for one in kept):
+            raise ValueError(f"ExactW1's real_potentials in the checkpoint must be vectors; got {named_value(kept)}")
+        self._real_potentials = [one for one in kept if len(one) == self.n]
 
     def evaluate(self, trainer: Trainer, module: SteppedModule) -> "Evaluations":
         gan, data = _module(module), _data(trainer)

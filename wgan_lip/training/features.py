@@ -11,6 +11,7 @@ from wgan_lip.data import SampleDataModule
 from wgan_lip.networks.features import FeatureNetwork
 from wgan_lip.randomness import keyed_generator
 from wgan_lip.replaced import replacing
+from wgan_lip.saved import load_saved
 
 # Images that are described at once.
 _CHUNK = 1024
@@ -104,7 +105,7 @@ def load_features(path: Path) -> FeatureNetwork:
         OSError: it cannot be read.
     """
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = load_saved(path, "a feature network of wgan-lip")
         network = FeatureNetwork(content["input_shape"], content["features"])
         network.load_state_dict(content["state"])
     except FileNotFoundError:

@@ -1,19 +1,13 @@
 """A run's folder, ``<runs_dir>/<name>/<run>/``, and the checkpoint in it."""
 
 import os
-import pickle
 import re
 import time
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import torch
 
 from wgan_lip.replaced import check_no_link, remove_abandoned, replace_text
 from wgan_lip.training.launched import Start, agent_of, handed_start, is_drawn, launched_name
-from wgan_lip.training.stepped import CHECKPOINT_KEY
 
 _CHECKPOINT = Path("checkpoints") / "last.ckpt"
 _FINISHED = "finished"
@@ -287,37 +281,3 @@ def _began(folder: Path) -> tuple[str, int]:
         return stamped[1], int(stamped[2] or 0)
     # ... or, if the name is another, when its config was written.
     return time.strftime(_STAMP, time.localtime((folder / "config.yaml").stat().st_mtime)), 0
-
-
-def check_checkpoint(path: Path) -> dict[str, Any]:
-    """What the package keeps in a checkpoint: version, step counters, config and more.
-
-    Args:
-        path: the file.
-
-    Raises:
-        ValueError: as ``load_checkpoint``.
-    """
-    return load_checkpoint(path)[CHECKPOINT_KEY]
-
-
-def load_checkpoint(path: Path) -> dict[str, Any]:
-    """Load a checkpoint, safely, and see that it is one of this package.
-
-    Args:
-        path: the file; only tensors and plain Python values are loaded from it, never code.
-
-    Returns:
-        All that Lightning and the package keep in it.
-
-    Raises:
-        ValueError: truncated, not a checkpoint, or not one of this package.
-    """
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, KeyError, OSError, ValueError, zipfile.BadZipFile, pickle.UnpicklingError):
-        raise ValueError(f"{path} is truncated, damaged, or not a checkpoint of wgan-lip") from None
-    kept = checkpoint.get(CHECKPOINT_KEY) if isinstance(checkpoint, dict) else None
-    if not isinstance(kept, dict):
-        raise ValueError(f"{path} is not a checkpoint of wgan-lip")
-    return checkpoint

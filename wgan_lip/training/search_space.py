@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
+
+from wgan_lip.yaml_text import read_yaml
 
 _PROGRAM = ["wgan-lip", "fit"]
 _ARGUMENTS = "${args}"
@@ -54,9 +55,9 @@ def load_sweep(path: Path) -> Sweep:
         OSError: it cannot be read.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not YAML: {error}") from error
+        content = read_yaml(path.read_text(encoding="utf-8"), str(path))
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not text: {error}") from error
     if not isinstance(content, dict):
         raise ValueError(f"{path} holds no sweep")
     metric = content.get("metric")

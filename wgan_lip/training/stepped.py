@@ -2,7 +2,7 @@
 
 import math
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -20,11 +20,14 @@ from torch.optim import Optimizer
 from wgan_lip import __version__
 from wgan_lip.lipschitz import Cayley
 from wgan_lip.parts import Part
+from wgan_lip.saved import is_count, named_value
 from wgan_lip.training.ranks import Ranks
 from wgan_lip.training.stopwatch import Stopwatch
 
 # What this package keeps in a checkpoint, beside Lightning's own state.
 CHECKPOINT_KEY = "wgan_lip"
+
+_FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 class SteppedModule(LightningModule):
@@ -189,34 +192,56 @@ class SteppedModule(LightningModule):
         )
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        kept = checkpoint.get(CHECKPOINT_KEY)
+        if not isinstance(kept, dict):
+            raise ValueError("the checkpoint is not one of wgan-lip")
+        self.check_networks(checkpoint.get("state_dict"))
         state = checkpoint["state_dict"]
-        self.check_networks(state)
         for name, value in (*self.named_parameters(), *self.named_buffers()):
             # Lightning loads weights before it casts them to the trainer's precision: in float64 digits would be lost.
             if name in state:
                 value.data = value.data.to(state[name].dtype)
-        kept = checkpoint[CHECKPOINT_KEY]
-        self._checkpoint_optimizers = kept["optimizers"] or None
+        self._checkpoint_optimizers = kept.get("optimizers") or None
+        self.set_counters(kept)
+
+    def set_counters(self, kept: Mapping[str, Any]) -> None:
+        """Take the counters of a checkpoint.
+
+        Args:
+            kept: what the package keeps in it.
+
+        Raises:
+            ValueError: one is missing, or is no count.
+        """
+        for name in self.counters:
+            if not is_count(kept.get(name)):
+                raise ValueError(f"the checkpoint's {name} must be a count of steps; got {named_value(kept.get(name))}")
         for name in self.counters:
             setattr(self, name, kept[name])
 
-    def check_networks(self, state: dict[str, Any]) -> None:
+    def check_networks(self, state: Any) -> None:
         """See that weights are those of networks like these.
 
         Args:
             state: a checkpoint's ``state_dict``.
 
         Raises:
-            ValueError: a weight is missing, left over, or of another shape.
+            ValueError: a weight is missing, left over, of another shape or kind of number, or not finite.
         """
-        ours = {name: tuple(value.shape) for name, value in self.state_dict().items()}
-        theirs = {name: tuple(value.shape) for name, value in state.items()}
-        for name in sorted(ours.keys() | theirs.keys()):
-            if ours.get(name) != theirs.get(name):
+        if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
+            raise ValueError(f"the checkpoint's state_dict must hold tensors; got {named_value(state)}")
+        ours = self.state_dict()
+        for name in sorted(ours.keys() | state.keys(), key=str):
+            mine, theirs = (tuple(one[name].shape) if name in one else "none" for one in (ours, state))
+            if mine != theirs:
                 raise ValueError(
-                    f"the checkpoint is of another network: its {name} has shape {theirs.get(name, 'none')}, "
-                    f"the config's has {ours.get(name, 'none')}"
+                    f"the checkpoint is of another network: its {name} has shape {theirs}, the config's has {mine}"
                 )
+        for name, value in state.items():
+            if value.dtype not in _like(ours[name].dtype):
+                raise ValueError(f"the checkpoint is of another network: its {name} is of {value.dtype}")
+            if not bool(value.isfinite().all()):
+                raise ValueError(f"the checkpoint's {name} holds NaN or infinity")
 
     def check_optimizers(self, optimizers: Sequence[Optimizer], roles: str) -> None:
         """Refuse a checkpoint of other optimisers than the config's, and half precision that they cannot train in.
@@ -251,3 +276,8 @@ def _check_eps(optimizer: Optimizer) -> None:
                     f"{p.dtype}: train with trainer.precision 16-mixed, bf16-mixed, bf16-true or 32-true, or give it "
                     f"an eps of at least {torch.finfo(p.dtype).smallest_normal:.1g}"
                 )
+
+
+def _like(dtype: torch.dtype) -> tuple[torch.dtype, ...]:
+    """The types of numbers that a weight may have in a checkpoint: floating point has the trainer's precision."""
+    return _FLOATS if dtype in _FLOATS else (dtype,)

@@ -14,6 +14,7 @@ from plotly.offline import get_plotlyjs
 
 from wgan_lip import __version__
 from wgan_lip.replaced import replace_text
+from wgan_lip.printable import printable
 from wgan_lip.report.page.configs import differences, flat
 from wgan_lip.report.page.layers import CheckpointCertificate
 from wgan_lip.report.page.overlay import overlay_panels
@@ -80,6 +81,7 @@ class Page:
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
+            finalize=_plain,
         )
         self._environment.filters.update(picture=_as_url, bound=lipschitz_bound)
 
@@ -107,6 +109,11 @@ class Page:
             hashes=" ".join(f"'sha256-{_sha256(text)}'" for text in scripts.values()),
             version=__version__,
         )
+
+
+def _plain(value: Any) -> Any:
+    """Text of a run's files, where it is no markup, without what would not show as it is."""
+    return printable(value, kept="\n\t") if type(value) is str else value
 
 
 def write_page(

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from wgan_lip.report.page.metrics import Metrics, read_metrics
 from wgan_lip.training.run_folder import finished_step
+from wgan_lip.yaml_text import read_yaml
 
 # Of each kind of picture; of more, some are left out, for the page carries them all.
 _MOST_PICTURES = 24
@@ -101,9 +100,9 @@ def _config(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise ValueError(f"{path} is not YAML: {error}") from None
+        config = read_yaml(path.read_text(encoding="utf-8"), str(path))
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not text: {error}") from None
     if not isinstance(config, dict):
         raise ValueError(f"{path} is no config: it is not a mapping")
     return config

@@ -1,0 +1,73 @@
+"""Going on from a checkpoint: whatever fails before the first step after it is said to be of the checkpoint."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from pytorch_lightning import Callback, LightningModule, Trainer
+
+from wgan_lip.training import SteppedModule
+from wgan_lip.training.lost_ranks import LostRankError
+from wgan_lip.training.preemption import PreemptedError
+from wgan_lip.training.ranks import OtherRankError
+from wgan_lip.transport import UnprovenError
+
+# What is said in one line anyway, or is none.
+_SAID = (
+    *(ValueError, OSError, MemoryError, MisconfigurationException),
+    *(UnprovenError, LostRankError, OtherRankError, PreemptedError),
+)
+
+
+class GoingOn(Callback):
+    """Notes when the state of a checkpoint has been used once, by a step or for an evaluation.
+
+    Lightning, optimisers and schedules take up what a checkpoint holds as it is, and raise what they will when they use
+    it. It must come after all callbacks that evaluate.
+
+    Args:
+        path: the checkpoint; None if the training begins anew.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._first_step = -1
+        self._used = path is None
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if isinstance(pl_module, SteppedModule):
+            self._first_step = pl_module.step
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+        # A step of the module may take several batches.
+        if not isinstance(pl_module, SteppedModule) or pl_module.step > self._first_step:
+            self._used = True
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._used = True
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._used = True
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._used = True
+
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """Name the checkpoint in an error that comes before its state has been used.
+
+        Raises:
+            ValueError: instead of any error that is not said in one line anyway.
+        """
+        try:
+            yield
+        except _SAID as error:
+            if self._used or type(error) is not ValueError or str(self._path) in str(error):
+                raise
+            raise ValueError(f"cannot go on from {self._path}: {error}") from error
+        except Exception as error:
+            if self._used:
+                raise
+            raise ValueError(f"cannot go on from {self._path}: {type(error).__name__}: {error}") from error
