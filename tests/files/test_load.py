@@ -157,7 +157,11 @@ def write_bad_files(folder):
         ("object.npy", None, "object.npy holds Python objects, which are not loaded"),
         ("object.npz", "x", "object.npz holds Python objects"),
         ("pickle.npy", None, "pickle.npy holds Python objects"),
-        ("code.pt", None, "code.pt is truncated, damaged, or not a file of tensors: save a tensor or a dictionary of tensors"),
+        (
+            "code.pt",
+            None,
+            "code.pt is truncated, damaged, or not a file of tensors: save a tensor or a dictionary",
+        ),
         ("scalar.npy", None, "scalar.npy must hold at least one point; got shape ()"),
         ("empty.npy", None, "got shape (0, 3)"),
         ("flat.npy", None, "got shape (3, 0)"),

@@ -73,7 +73,7 @@ def essence(message: str) -> str:
     """What went wrong, out of jsonargparse's list of all the types that a value might have had."""
     if re.fullmatch(r"the following arguments are required: \w+\.model", message.strip()):
         return "there is no model: name a config by -c; wgan-lip configs lists those that come along"
-    reasons = re.findall(r"^\s*- (.+)$", message, re.MULTILINE)
+    reasons = re.findall(r"^\s*- ((?:.+:\n\s+)*.+)$", message, re.MULTILINE)
     reasons = [reason for reason in reasons if not reason.startswith("Expected a <class 'NoneType'>")]
     if "Union subtypes" not in message or not reasons:
         return message

@@ -64,7 +64,7 @@ class GoingOn(Callback):
         try:
             yield
         except _SAID as error:
-            if self._used or type(error) is not ValueError or str(self._path) in str(error):
+            if self._used or not isinstance(error, ValueError) or str(self._path) in str(error):
                 raise
             raise ValueError(f"cannot go on from {self._path}: {error}") from error
         except Exception as error:

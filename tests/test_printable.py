@@ -1,0 +1,36 @@
+"""Text of files as it is shown: nothing in it steers a terminal or turns the direction of what follows."""
+
+import pytest
+
+from wgan_lip.cli.errors import fail
+from wgan_lip.printable import printable
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain ± é 中", "plain ± é 中"),
+        ("\x1b[31mred\x1b]0;title\x07", r"\x1b[31mred\x1b]0;title\x07"),
+        ("\x9b31m\x00\x7f", r"\x9b31m\x00\x7f"),
+        ("a\u202eb\u2066c\u200bd\ufeff", r"a\u202eb\u2066c\u200bd\ufeff"),
+        ("a\u2028b\u2029c\x85", r"a\u2028b\u2029c\x85"),
+        ("name-\udcff", r"name-\xff"),
+        ("\ue000\U000e0041", r"\ue000\U000e0041"),
+    ],
+)
+def test_what_does_not_show_is_written_out(text, shown):
+    assert printable(text) == shown
+    assert printable(shown) == shown
+
+
+def test_lines_may_be_kept():
+    assert printable("a\n\tb\x1b", kept="\n\t") == "a\n\tb\\x1b"
+
+
+def test_errors_are_one_line_of_bounded_length(capsys):
+    with pytest.raises(SystemExit):
+        fail("a\nb\u2028c \x1b]0;x\x07 " + "x" * 10**6)
+    line = capsys.readouterr().err
+    assert line.startswith(r"wgan-lip: error: a b c \x1b]0;x\x07 xxx")
+    assert line.endswith("x... (996013 more characters)\n")
+    assert len(line) < 5000
