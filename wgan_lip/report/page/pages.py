@@ -13,8 +13,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from plotly.offline import get_plotlyjs
 
 from wgan_lip import __version__
-from wgan_lip.replaced import replace_text
 from wgan_lip.printable import printable
+from wgan_lip.replaced import replace_text
 from wgan_lip.report.page.configs import differences, flat
 from wgan_lip.report.page.layers import CheckpointCertificate
 from wgan_lip.report.page.overlay import overlay_panels
