@@ -144,4 +144,4 @@ def test_bad_checkpoints_are_named(monkeypatch, capsys, checkpoints, tmp_path):
     content["wgan_lip"]["config"] = content["wgan_lip"]["config"].replace("os.system", "wgan_lip.networks.MLPCritic")
     torch.save(content, tmp_path / "diverged.ckpt")
     said = failure(capsys, monkeypatch, "diagnose", tmp_path / "diverged.ckpt", "-n", 10)
-    assert "diverged.ckpt: x must hold points with finite gradients; 10 of 10 have none" in said
+    assert "diverged.ckpt: the checkpoint's critic.1.weight holds NaN or infinity" in said
