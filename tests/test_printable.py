@@ -1,8 +1,12 @@
 """Text of files as it is shown: nothing in it steers a terminal or turns the direction of what follows."""
 
+import io
+
 import pytest
+from rich.table import Table
 
 from wgan_lip.cli.errors import fail
+from wgan_lip.console import Console
 from wgan_lip.printable import printable
 
 
@@ -34,3 +38,17 @@ def test_errors_are_one_line_of_bounded_length(capsys):
     assert line.startswith(r"wgan-lip: error: a b c \x1b]0;x\x07 xxx")
     assert line.endswith("x... (996013 more characters)\n")
     assert len(line) < 5000
+
+
+def test_neither_lines_nor_cells_of_a_console_steer_the_terminal():
+    file = io.StringIO()
+    console = Console(file=file, width=80, force_terminal=True, color_system=None)
+    table = Table(title="t\x1b]0;x\x07")
+    table.add_column("layer\u202e")
+    table.add_row("0.\x1b[31mred")
+    console.print(table)
+    console.print("first\nsecond \x1b[2J", markup=False, highlight=False)
+    said = file.getvalue()
+    assert r"0.\x1b[31mred" in said
+    assert r"second \x1b[2J" in said
+    assert not set("\x1b\x07\u202e") & set(said.replace("\x1b[3m", "").replace("\x1b[1m", "").replace("\x1b[0m", ""))

@@ -6,13 +6,17 @@ from rich import console as rich_console
 from rich.text import Text
 
 from wgan_lip.encodings import HANDLER
+from wgan_lip.printable import printable
 
 
 class Console(rich_console.Console):
-    """Rich's console, which measures what a file of another encoding than Unicode will show."""
+    """Rich's console, which measures what a file of another encoding than Unicode will show.
+
+    What is printed may be of a file, a layer's name, say: no escape sequence of it reaches the terminal.
+    """
 
     def render_str(self, text: str, **how: Any) -> Text:
-        return super().render_str(self._shown(text), **how)
+        return super().render_str(self._shown(printable(text, kept="\n\t")), **how)
 
     def _shown(self, text: str) -> str:
         try:
