@@ -295,7 +295,9 @@ def test_wandb_without_a_key_or_with_a_bad_mode_is_one_line(monkeypatch, tmp_pat
     arguments = ("fit", "-c", DIGITS, f"--runs_dir={tmp_path}")
     assert "Weights & Biases: " in failure(capsys, monkeypatch, *arguments, "--wandb.mode=online")
     monkeypatch.setenv("WANDB_MODE", "foo")
-    assert "WANDB_MODE must be online, offline or disabled; got foo" in failure(capsys, monkeypatch, *arguments)
+    assert "WANDB_MODE: W&B's mode must be online, offline or disabled; got 'foo'" in failure(
+        capsys, monkeypatch, *arguments
+    )
 
 
 @pytest.mark.filterwarnings("ignore:Weights & Biases")
