@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests.cli import ABSOLUTE, CONFIGS, DIGITS, SMALL, SMALL_ESTIMATOR, failure, run
-from wgan_lip.training.run_folder import load_checkpoint
+from wgan_lip.training.read_checkpoint import load_checkpoint
 
 STEPS = 4
 GAN = [
