@@ -167,6 +167,7 @@ def test_none_of_many_random_networks_breaks_its_certificate():
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(PARTS))
 def test_none_of_five_thousand_random_networks_breaks_its_certificate(part):
-    became = attack_many(range(part * SLOW // PARTS * 2, (part + 1) * SLOW // PARTS * 2))
-    # Twice as many are drawn: not all that have replaced weights run, and what cannot be proven is refused.
+    # More are drawn: not all that have replaced weights run, and what cannot be proven is refused.
+    drawn = 8 * SLOW // PARTS // 5
+    became = attack_many(range(part * drawn, (part + 1) * drawn))
     assert sum(became[kind] for kind in ("classifier", "critic", "map")) >= SLOW // PARTS

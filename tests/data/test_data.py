@@ -6,7 +6,7 @@ import torch
 from sklearn.datasets import load_digits
 from torch.utils.data import Dataset, Subset
 
-from wgan_lip.data import Digits, ResumableLoader, TensorSamples, digits
+from wgan_lip.data import Digits, ResumableLoader, SampleDataModule, TensorSamples, digits
 from wgan_lip.data.loader import take
 
 
@@ -124,3 +124,26 @@ def test_bad_batch_sizes_are_named():
         Digits(batch_size=0)
     with pytest.raises(ValueError, match="the 1200 training samples; got batch_size=1201"):
         Digits(batch_size=1201).train_dataloader()
+
+
+@pytest.mark.parametrize("pairs", [True, False])
+def test_items_that_are_no_samples_are_one_sentence(pairs):
+    class Labelled(Dataset):
+        def __len__(self):
+            return 10
+
+        def __getitem__(self, index):
+            return (torch.rand(4), 0) if pairs else {"image": torch.rand(4)}
+
+    class Mine(SampleDataModule):
+        sample_shape = (4,)
+
+        def load(self):
+            return {"train": Labelled(), "heldout": Labelled()}
+
+    kind = "list" if pairs else "dict"
+    data = Mine(batch_size=2)
+    with pytest.raises(ValueError, match=f"each item of a split must be one sample, .* make a {kind}"):
+        data.draw("train", 4, torch.Generator())
+    with pytest.raises(ValueError, match=f"each item of a split must be one sample, .* make a {kind}"):
+        next(iter(data.train_dataloader()))

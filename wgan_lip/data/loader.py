@@ -29,13 +29,22 @@ class TensorSamples(Dataset[Tensor]):
         return self.samples[indices]
 
 
-def collate(batch: Any) -> Any:
+def collate(batch: Any) -> Tensor:
     """A batch as it is where the dataset made one at once (``__getitems__``); otherwise its samples, stacked.
 
     Args:
         batch: a tensor of shape ``(n, ...)``, or a list of n samples.
+
+    Raises:
+        ValueError: items that are no samples, such as pairs of a sample and its label.
     """
-    return batch if isinstance(batch, Tensor) else default_collate(batch)
+    samples = batch if isinstance(batch, Tensor) else default_collate(batch)
+    if not isinstance(samples, Tensor):
+        raise ValueError(
+            "each item of a split must be one sample, an array or a tensor; got items that make a "
+            f"{type(samples).__name__}, such as (sample, label): have the data set return the sample alone"
+        )
+    return samples
 
 
 def take(dataset: Dataset[Tensor], indices: list[int]) -> Tensor:
