@@ -89,6 +89,7 @@ def table_row(pair: Pair, method: str, delta: float, bounds: list[tuple[float, f
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_bounds_hold_as_often_as_they_say():
     print(  # noqa: T201
         f"\n{REPETITIONS} repetitions                                  one-sided             both             mean\n"
@@ -159,6 +160,7 @@ def test_skewed_scores_are_covered(name, n):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_skewed_scores_are_covered_at_any_size():
     repetitions, delta = 1000, 0.025
     lines = [f"{'distribution':<21} {'n':>5} {'W1':>7}  {'covered':>7} {'mean bound':>10}  {'Welch covers':>12}"]
@@ -171,6 +173,7 @@ def test_skewed_scores_are_covered_at_any_size():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("n", [8, 20, 50, 200])
 def test_brackets_of_a_rare_value_hold(n):
     # As reported: Welch's t on the held-out half covered 11, 14 and 37 % at n = 8, 20 and 50.
