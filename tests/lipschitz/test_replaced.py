@@ -182,7 +182,8 @@ def test_each_of_these_would_break_a_bound_of_one(axes):
     layer = REFUSED[("circular-weight-smaller", "kernel-smaller")[axes]][0]
     x, y = torch.zeros(1, 1, 2, 2), torch.ones(1, 1, 2, 2)
     with torch.no_grad():
-        assert (layer(y) - layer(x)).norm() == 2 * (y - x).norm()
+        # Its bias is drawn when this file is imported, and rounds the outputs.
+        assert float((layer(y) - layer(x)).norm()) == pytest.approx(2 * float((y - x).norm()), rel=1e-6)
 
 
 @pytest.mark.parametrize(
