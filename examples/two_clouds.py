@@ -10,7 +10,8 @@
 import torch
 
 from wgan_lip.distributions import Gaussians
-from wgan_lip.training import W1Estimator, evaluate_estimator, plain_fit
+from wgan_lip.evaluation import evaluate_estimator
+from wgan_lip.training import W1Estimator, plain_fit
 from wgan_lip.transport import noise_floor, population_bracket, wasserstein1
 
 pair = Gaussians(8, shift=1.0)

@@ -114,9 +114,9 @@ def score(critic: torch.nn.Module, pair: Any) -> dict[str, Any]:
         critic: as trained.
         pair: funnels.
     """
+    from wgan_lip.evaluation.gradients import gradient_figures
     from wgan_lip.lipschitz import certify
     from wgan_lip.randomness import keyed_generator
-    from wgan_lip.training.gradients import gradient_figures
 
     critic64 = critic.to(torch.float64).eval()
     x, y = (samples.double() for samples in pair.sample_plan(COUPLES, keyed_generator("published protocol")))

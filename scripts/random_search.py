@@ -23,8 +23,8 @@ from wgan_lip.cli.configs import config_path
 from wgan_lip.console import Console
 from wgan_lip.replaced import replace_text
 from wgan_lip.report import read_found, search_table
-from wgan_lip.training.preemption import CAUGHT
-from wgan_lip.training.run_folder import finished_step
+from wgan_lip.runs.preemption import CAUGHT
+from wgan_lip.runs.run_folder import finished_step
 from wgan_lip.training.search_space import Sweep, as_arguments, load_sweep
 
 

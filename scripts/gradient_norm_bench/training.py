@@ -16,12 +16,13 @@ from scripts.shared.processes import ROOT
 from wgan_lip.cli.config import OneLineParser
 from wgan_lip.data import Digits
 from wgan_lip.distributions import AbsoluteValue, HighDimensionalCone, Pair, SphericalShells, ThreeCones
+from wgan_lip.evaluation import score_heldout
+from wgan_lip.evaluation.heldout import draw_heldout
 from wgan_lip.lipschitz import GroupSort
 from wgan_lip.networks import MLPCritic
 from wgan_lip.randomness import keyed_generator
 from wgan_lip.report import summarize_gradients
-from wgan_lip.training import W1Estimator, WassersteinGAN, gan_points, pair_points, plain_fit, score_heldout
-from wgan_lip.training.heldout import draw_heldout
+from wgan_lip.training import W1Estimator, WassersteinGAN, gan_points, pair_points, plain_fit
 
 DIGITS = ROOT / "configs" / "gan" / "digits.yaml"
 GAN = "digits GAN"

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli import failure, run
+from tests.support.commands import failure, run
 from wgan_lip.comparison import Failure, Outcome, Processes, Store, parse_cells, run_cells, summarize
 
 PAIRS: dict[str, Any] = {"absolute value": "wgan_lip.distributions.AbsoluteValue"}

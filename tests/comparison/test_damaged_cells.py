@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.cli import failure, run
 from tests.comparison.test_comparison import CRITICS, cells, config
+from tests.support.commands import failure, run
 from wgan_lip.comparison import Outcome, Store, run_cells
 from wgan_lip.comparison.ledger import Ledger
 

@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from scripts import random_search
-from tests.cli import run
 from tests.docs.pages import ROOT
+from tests.support.commands import run
 from wgan_lip.cli.configs import config_path
 
 # A step or two of whatever a config trains; only what a command does not say itself.
@@ -27,7 +27,7 @@ _COMPARE = ["--set", "steps=2", "--seeds=[0]", "--n=64", "--exact_n=20", "--jobs
 # What a reader fills in.
 _PLACEHOLDERS = {"...": "configs/gan/digits.yaml"}
 # Targets whose recipes a test runs: what they take twice would be long, or is hours.
-_TESTED_TARGETS = {"demo": "tests/test_demo.py"}
+_TESTED_TARGETS = {"demo": "tests/scripts/test_demo.py"}
 # Runs the tests that CI runs, once more and slower.
 _IN_PARTS = {"coverage": "test"}
 # Programs of others, which are not ours to run.
@@ -121,7 +121,7 @@ def _check_tests(words: list[str]) -> None:
 
 
 def _alone(words: list[str]) -> list[str]:
-    """Without further processes, which would run pytest once more; tests/test_ranks_cli.py starts them."""
+    """Without further processes, which would run pytest once more; tests/cli/test_fit_ranks.py starts them."""
     if "--trainer.devices" not in words:
         return words
     place = words.index("--trainer.devices")

@@ -19,19 +19,19 @@ from scripts import (
 from scripts.image_critics_bench.contest import read_contest
 from scripts.robustness_bench import cells as robustness_cells
 from scripts.robustness_bench.methods import TUNED, methods
-from tests.cli import DIGITS, run
 from tests.data.made import write_idx
 from tests.docs.pages import PAGES, ROOT
+from tests.support.commands import DIGITS, run
 from wgan_lip.data import FashionMNIST
 
 # Where the others are run.
 ELSEWHERE = {
-    "bench_critics": "tests/test_bench_critics.py",
-    "bench_funnels": "tests/test_bench_funnels.py",
-    "bench_transport": "tests/test_bench_transport.py",
-    "random_search": "tests/test_sweeps.py",
+    "bench_critics": "tests/scripts/test_bench_critics.py",
+    "bench_funnels": "tests/scripts/test_bench_funnels.py",
+    "bench_transport": "tests/scripts/test_bench_transport.py",
+    "random_search": "tests/scripts/test_sweeps.py",
     "report_picture": "tests/report/test_report_picture.py",
-    "sync_wandb": "tests/test_sync_wandb.py",
+    "sync_wandb": "tests/scripts/test_sync_wandb.py",
 }
 
 
@@ -108,7 +108,7 @@ def test_robustness(monkeypatch, tmp_path, garments, capsys):
 
 
 def test_scaling(monkeypatch, tmp_path, capsys):
-    # tests/test_bench_scaling.py measures one case; all of them take minutes.
+    # tests/scripts/test_bench_scaling.py measures one case; all of them take minutes.
     results = json.loads((ROOT / "docs" / "scaling.json").read_text())
     for name, kept in (
         ("measure", results["measured"]),

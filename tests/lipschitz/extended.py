@@ -23,7 +23,7 @@ from wgan_lip.lipschitz import (
     Scale,
     ScaledAvgPool2d,
 )
-from wgan_lip.lipschitz.kernel_convolution import KernelConv2d, KernelConvTranspose2d
+from wgan_lip.lipschitz.layers.kernel_convolution import KernelConv2d, KernelConvTranspose2d
 
 BITS = 1500
 mpmath.mp.prec = BITS

@@ -27,8 +27,8 @@ from wgan_lip.lipschitz import (
     SpectralNorm,
     plain,
 )
-from wgan_lip.lipschitz.relu_form import sorting_stages
-from wgan_lip.lipschitz.rules import RULES
+from wgan_lip.lipschitz.certificate.rules import RULES
+from wgan_lip.lipschitz.export.relu_form import sorting_stages
 from wgan_lip.networks import (
     ConvClassifier,
     ConvCritic,

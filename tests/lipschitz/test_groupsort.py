@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.autograd.functional import jacobian
 
-from wgan_lip.lipschitz import FullSort, GroupSort, MaxMin, sorting
+from wgan_lip.lipschitz import FullSort, GroupSort, MaxMin
+from wgan_lip.lipschitz.activations import sorting
 
 
 @given(

@@ -15,8 +15,8 @@ from wgan_lip.lipschitz import (
     gradient_norms,
     plain,
 )
+from wgan_lip.lipschitz.certificate.rounding import values_and_magnitudes
 from wgan_lip.lipschitz.leaves import not_in_place
-from wgan_lip.lipschitz.rounding import values_and_magnitudes
 from wgan_lip.robustness import FGSM, PGD, measure_robustness
 from wgan_lip.robustness.certified import logits_of
 from wgan_lip.training.features import describe

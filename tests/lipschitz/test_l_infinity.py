@@ -32,7 +32,7 @@ from wgan_lip.lipschitz import (
     norm_of,
     project_,
 )
-from wgan_lip.lipschitz.l_infinity_rules import row_sum_upper_bound
+from wgan_lip.lipschitz.certificate.l_infinity_rules import row_sum_upper_bound
 
 
 def jacobian(layer: nn.Module, shape: tuple[int, ...]) -> torch.Tensor:

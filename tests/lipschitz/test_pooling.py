@@ -15,7 +15,7 @@ from wgan_lip.lipschitz import (
     certify,
     gradient_norms,
 )
-from wgan_lip.lipschitz.wrapping import unwrap, wrap
+from wgan_lip.lipschitz.layers.wrapping import unwrap, wrap
 
 
 @pytest.mark.parametrize("layer", [ScaledAvgPool2d(2), ScaledAvgPool2d(3), nn.PixelUnshuffle(2), nn.PixelUnshuffle(3)])

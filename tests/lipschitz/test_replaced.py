@@ -19,7 +19,7 @@ from wgan_lip.lipschitz import (
     StiefelRetraction,
     certify,
 )
-from wgan_lip.lipschitz.kernel_convolution import KernelConv2d
+from wgan_lip.lipschitz.layers.kernel_convolution import KernelConv2d
 
 
 def replaced(layer: nn.Module, **values: object) -> nn.Module:

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from wgan_lip.lipschitz import ConvexResidual, Scale, certify
-from wgan_lip.lipschitz.certificate import LayerBound, LipschitzCertificate
-from wgan_lip.lipschitz.rounding import Magnitudes, rounding_of_values, values_and_magnitudes
+from wgan_lip.lipschitz.certificate.certify import LayerBound, LipschitzCertificate
+from wgan_lip.lipschitz.certificate.rounding import Magnitudes, rounding_of_values, values_and_magnitudes
 
 
 def test_magnitudes_are_joined_by_the_larger_of_each():

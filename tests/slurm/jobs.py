@@ -11,9 +11,9 @@ from pathlib import Path
 
 import torch
 
-from tests.cli import DIGITS, SMALL
-from tests.metrics import rows
 from tests.slurm.cluster import Cluster
+from tests.support.commands import DIGITS, SMALL
+from tests.support.metrics import rows
 
 ROOT = Path(__file__).parent.parent.parent
 STEPS = 100

@@ -7,9 +7,9 @@ import time
 import pytest
 import torch
 
-from tests.cli import run
 from tests.slurm.cluster import URGENT
 from tests.slurm.jobs import LONG, STEPS, client, rows, same_end, submit_script, wandb_ids
+from tests.support.commands import run
 
 pytestmark = pytest.mark.slurm
 

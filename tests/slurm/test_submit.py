@@ -5,8 +5,8 @@ import signal
 
 import pytest
 
-from tests.cli import run
 from tests.slurm.jobs import LONG, Job, environment, same_end, wandb_ids
+from tests.support.commands import run
 
 pytestmark = pytest.mark.slurm
 

@@ -11,7 +11,8 @@ from tests.training.trainers import quiet_trainer
 from wgan_lip.data import Digits
 from wgan_lip.lipschitz import GroupSort
 from wgan_lip.networks import MLPCritic, MLPGenerator
-from wgan_lip.training import ExactW1, SampleGrid, SaveCheckpoint, WassersteinGAN
+from wgan_lip.runs import SaveCheckpoint
+from wgan_lip.training import ExactW1, SampleGrid, WassersteinGAN
 
 
 class DropoutGenerator(MLPGenerator):

@@ -10,7 +10,8 @@ from tests.data.made import make_mnist
 from tests.training.trainers import quiet_trainer
 from wgan_lip.data import ImageDataModule
 from wgan_lip.networks import MLPClassifier
-from wgan_lip.training import CertifiedAccuracy, RobustClassifier, SaveCheckpoint
+from wgan_lip.runs import SaveCheckpoint
+from wgan_lip.training import CertifiedAccuracy, RobustClassifier
 
 
 def tiny_classifier(seed: int = 0, **arguments: Any) -> RobustClassifier:

@@ -11,7 +11,8 @@ from torch import Generator, Tensor, nn
 from tests.training.trainers import quiet_trainer
 from wgan_lip.distributions import AbsoluteValue, Pair
 from wgan_lip.networks import MLPCritic
-from wgan_lip.training import HeldOutW1, SaveCheckpoint, W1Estimator
+from wgan_lip.runs import SaveCheckpoint
+from wgan_lip.training import HeldOutW1, W1Estimator
 
 
 class Recorded(AbsoluteValue):

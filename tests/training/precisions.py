@@ -9,7 +9,7 @@ import torch
 from pytorch_lightning import Callback
 from torch import nn
 
-from tests.metrics import rows
+from tests.support.metrics import rows
 from tests.training.family import FAMILY, member_gan
 from tests.training.trainers import quiet_trainer
 from wgan_lip.data import Digits, SampleDataModule
@@ -18,6 +18,7 @@ from wgan_lip.lipschitz import GradientPenalty, MaxMin, OrthogonalLinear, Spectr
 from wgan_lip.networks import MLPCritic, MLPGenerator, ResidualCritic, ResidualGenerator
 from wgan_lip.optim import StiefelAdam, StiefelMuon
 from wgan_lip.robustness import FGSM, PGD, Attack, CrossEntropy, MarginCrossEntropy, MulticlassHinge
+from wgan_lip.runs import SaveCheckpoint
 from wgan_lip.training import (
     CertifiedAccuracy,
     ExactW1,
@@ -26,7 +27,6 @@ from wgan_lip.training import (
     RandomShift,
     RobustClassifier,
     SampleGrid,
-    SaveCheckpoint,
     SteppedModule,
     TailAverage,
     W1Estimator,

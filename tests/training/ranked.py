@@ -23,6 +23,7 @@ from wgan_lip.data import Digits
 from wgan_lip.lipschitz import GradientPenalty, MaxMin, SpectralJacobianPenalty
 from wgan_lip.networks import ConvCritic, MLPClassifier, MLPCritic, MLPGenerator
 from wgan_lip.optim import StiefelAdam, StiefelMuon
+from wgan_lip.runs import SaveCheckpoint
 from wgan_lip.training import (
     CertifiedAccuracy,
     ExactW1,
@@ -30,7 +31,6 @@ from wgan_lip.training import (
     HeldOutW1,
     RandomShift,
     RobustClassifier,
-    SaveCheckpoint,
     SteppedModule,
     WassersteinGAN,
 )

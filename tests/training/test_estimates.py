@@ -9,9 +9,10 @@ import torch
 from torch import nn
 
 from tests.distributions.cases import KNOWN
+from wgan_lip.evaluation import Estimate, evaluate_estimator
 from wgan_lip.lipschitz import Bjorck, Cayley, GroupSort, OrthogonalLinear
 from wgan_lip.networks import MLPCritic
-from wgan_lip.training import Estimate, W1Estimator, evaluate_estimator, plain_fit
+from wgan_lip.training import W1Estimator, plain_fit
 
 CRITICS: dict[str, Callable[..., nn.Module]] = {
     "MaxMin": partial(MLPCritic, width=32, depth=3),

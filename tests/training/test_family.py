@@ -14,7 +14,8 @@ from wgan_lip.data import Digits, SampleDataModule
 from wgan_lip.data.images import ImageDataModule
 from wgan_lip.networks import DCGANGenerator, LabelledGenerator, MLPGenerator, ResidualCritic, ResidualGenerator
 from wgan_lip.report import read_history, w1_figure, w1_table
-from wgan_lip.training import ExactW1, SampleGrid, SaveCheckpoint, WassersteinGAN
+from wgan_lip.runs import SaveCheckpoint
+from wgan_lip.training import ExactW1, SampleGrid, WassersteinGAN
 
 
 def made(name: str, folder: Path, **arguments) -> ImageDataModule:

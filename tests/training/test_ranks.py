@@ -12,7 +12,7 @@ import pytest
 import torch
 from pytorch_lightning.strategies import DDPStrategy, DeepSpeedStrategy, FSDPStrategy
 
-from tests.metrics import assert_close, rows
+from tests.support.metrics import assert_close, rows
 from tests.training.family import FAMILY
 from tests.training.ranked import STEPS, train
 from wgan_lip.parts import Part, share_of

@@ -7,11 +7,12 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from tests.metrics import rows
+from tests.support.metrics import rows
 from tests.training.builders import DropoutGenerator, fit, tiny_gan
 from wgan_lip.lipschitz import FullSort
 from wgan_lip.networks import MLPCritic
-from wgan_lip.training import ExactW1, SampleGrid, SaveCheckpoint, WassersteinGAN
+from wgan_lip.runs import SaveCheckpoint
+from wgan_lip.training import ExactW1, SampleGrid, WassersteinGAN
 
 
 class CutOffError(Exception):

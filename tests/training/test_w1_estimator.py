@@ -13,9 +13,10 @@ from torch.optim import SGD, Adam
 from tests.training.estimators import Recorded, fit_estimator, tiny_estimator
 from wgan_lip.data import Digits
 from wgan_lip.distributions import AbsoluteValue, HighDimensionalCone
+from wgan_lip.evaluation import evaluate_estimator
 from wgan_lip.lipschitz import on_manifold
 from wgan_lip.networks import MLPCritic
-from wgan_lip.training import ExponentialAverage, TailAverage, W1Estimator, evaluate_estimator
+from wgan_lip.training import ExponentialAverage, TailAverage, W1Estimator
 
 
 class EachStep(pl.Callback):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from wgan_lip.training import MetricsCSV
+from wgan_lip.runs import MetricsCSV
 
 
 def quiet_trainer(folder: Path, **arguments: Any) -> pl.Trainer:

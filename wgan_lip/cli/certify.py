@@ -21,9 +21,9 @@ from wgan_lip.randomness import keyed_generator
 from wgan_lip.report import certified_curve, save_figure
 from wgan_lip.robustness import PGD, Accuracy, Robustness, robustness_so_far
 from wgan_lip.rounded import lipschitz_bound
+from wgan_lip.runs.read_checkpoint import load_checkpoint
+from wgan_lip.runs.run_folder import checkpoint_at
 from wgan_lip.training import RobustClassifier, default_eps, draw_images
-from wgan_lip.training.read_checkpoint import load_checkpoint
-from wgan_lip.training.run_folder import checkpoint_at
 from wgan_lip.training.stepped import CHECKPOINT_KEY
 
 _DESCRIPTION = """\

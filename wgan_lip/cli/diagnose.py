@@ -22,6 +22,7 @@ from wgan_lip.report import (
     save_figure,
     summarize_gradients,
 )
+from wgan_lip.runs.run_folder import checkpoint_at
 from wgan_lip.training import (
     RobustClassifier,
     SteppedModule,
@@ -31,7 +32,6 @@ from wgan_lip.training import (
     gan_points,
     pair_points,
 )
-from wgan_lip.training.run_folder import checkpoint_at
 
 _DESCRIPTION = """\
 Say where the critics of checkpoints lose gradient norm: the norm of the gradient with respect to what each layer

@@ -15,8 +15,8 @@ from wgan_lip.files import check_suffix, write_network
 from wgan_lip.lipschitz import plain
 from wgan_lip.progress import progress_bar
 from wgan_lip.randomness import keyed_generator
+from wgan_lip.runs.run_folder import checkpoint_at
 from wgan_lip.training import RobustClassifier, SteppedModule, W1Estimator, WassersteinGAN
-from wgan_lip.training.run_folder import checkpoint_at
 
 _DESCRIPTION = """\
 Write a checkpoint's network to a file, as ordinary layers without parametrisations, constraints and dropout:

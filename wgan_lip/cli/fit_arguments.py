@@ -3,7 +3,7 @@
 from pytorch_lightning.cli import LightningArgumentParser
 
 from wgan_lip.cli.kinds import COMMON, KINDS
-from wgan_lip.training.wandb_mode import WandbMode
+from wgan_lip.runs.wandb_mode import WandbMode
 
 
 def add_fit_arguments(parser: LightningArgumentParser) -> None:

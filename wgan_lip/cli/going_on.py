@@ -8,9 +8,9 @@ from typing import Any
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning import Callback, LightningModule, Trainer
 
+from wgan_lip.runs.preemption import PreemptedError
 from wgan_lip.training import SteppedModule
 from wgan_lip.training.lost_ranks import LostRankError
-from wgan_lip.training.preemption import PreemptedError
 from wgan_lip.training.ranks import OtherRankError
 from wgan_lip.transport import UnprovenError
 

@@ -22,6 +22,7 @@ from wgan_lip.report import (
     w1_figure,
     w1_table,
 )
+from wgan_lip.runs import SaveCheckpoint
 from wgan_lip.training import (
     CertifiedAccuracy,
     ExactW1,
@@ -30,7 +31,6 @@ from wgan_lip.training import (
     HeldOutW1,
     RobustClassifier,
     SampleGrid,
-    SaveCheckpoint,
     SteppedModule,
     W1Estimator,
     WassersteinGAN,

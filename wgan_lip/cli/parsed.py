@@ -10,7 +10,7 @@ from pytorch_lightning.cli import LightningArgumentParser
 from wgan_lip.cli.config import OneLineParser, config_text
 from wgan_lip.cli.errors import essence
 from wgan_lip.cli.train import WganLipCLI
-from wgan_lip.training.run_folder import check_name, find_checkpoint
+from wgan_lip.runs.run_folder import check_name, find_checkpoint
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from wgan_lip.cli.errors import essence
 from wgan_lip.cli.trusted import check_names
 from wgan_lip.data import SampleDataModule
 from wgan_lip.robustness.certified import BrokenCertificateError
+from wgan_lip.runs.read_checkpoint import load_checkpoint
 from wgan_lip.training import SteppedModule
-from wgan_lip.training.read_checkpoint import load_checkpoint
 from wgan_lip.training.stepped import CHECKPOINT_KEY
 from wgan_lip.transport import UnprovenError
 from wgan_lip.yaml_text import read_yaml

@@ -13,7 +13,7 @@ from wgan_lip.console import Console
 from wgan_lip.lipschitz import certify
 from wgan_lip.report import save_figure
 from wgan_lip.report.page import CheckpointCertificate, RunRecord, read_run, serve_page, write_page
-from wgan_lip.training.run_folder import checkpoint_at
+from wgan_lip.runs.run_folder import checkpoint_at
 
 _DESCRIPTION = """\
 Make one HTML page of one or several runs: estimated against exact W1 (or accuracy) with what sampling does to it, the

@@ -12,8 +12,8 @@ from wgan_lip.cli.kinds import kind_of
 from wgan_lip.cli.wandb_end import give_to_wandb
 from wgan_lip.console import Console
 from wgan_lip.report import save_figure
-from wgan_lip.training import SteppedModule, log_picture
-from wgan_lip.training.loggers import wandb_may_end
+from wgan_lip.runs.loggers import wandb_may_end
+from wgan_lip.training import SteppedModule
 
 _WRITTEN = ("metrics.csv", "config.yaml", "checkpoints/last.ckpt", "wandb/*run-*")
 
@@ -35,7 +35,7 @@ def report_run(
     figure, table = kind.report(folder / "metrics.csv", name)
     picture = folder / f"{kind.figure}.png"
     save_figure(figure, picture)
-    log_picture(loggers, f"report/{kind.figure}", picture, module)
+    module.log_picture(f"report/{kind.figure}", picture)
     give_to_wandb(loggers, folder, kind, module, artifacts)
     console.print(table)
     console.print("Written:")

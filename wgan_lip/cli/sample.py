@@ -12,8 +12,8 @@ from wgan_lip.cli.rebuild import load_module, of_checkpoint
 from wgan_lip.console import Console
 from wgan_lip.progress import progress_bar
 from wgan_lip.replaced import replacing
+from wgan_lip.runs.run_folder import checkpoint_at
 from wgan_lip.training import WassersteinGAN
-from wgan_lip.training.run_folder import checkpoint_at
 
 _DESCRIPTION = """\
 Draw samples from the generator of a checkpoint of wgan-lip fit, and write them to a file that wgan-lip w1 reads.

@@ -29,17 +29,12 @@ from wgan_lip.cli.quiet import hush_logs, hush_warnings
 from wgan_lip.cli.run_end import finish_wandb, nothing_left_of_a_failed_start, report_run
 from wgan_lip.cli.trainer_settings import check_trainer_settings
 from wgan_lip.console import Console
-from wgan_lip.saved import is_count
-from wgan_lip.training import EvaluateEverySteps, MetricsCSV, SteppedModule, StepProgress, wandb_logger
-from wgan_lip.training.last_step import LastStep
-from wgan_lip.training.launched import HANDED_START, Start, hand_start, handed_start, is_first
-from wgan_lip.training.loggers import wandb_may_end
-from wgan_lip.training.lost_ranks import LostRankError, lost_ranks_named
-from wgan_lip.training.monitors import MonitorEvaluations
-from wgan_lip.training.preemption import NoteSignals, PreemptedError, Preemption
-from wgan_lip.training.ranks import OtherRankError, check_strategy
-from wgan_lip.training.read_checkpoint import check_checkpoint
-from wgan_lip.training.run_folder import (
+from wgan_lip.runs import MetricsCSV, StepProgress, wandb_logger
+from wgan_lip.runs.launched import HANDED_START, Start, hand_start, handed_start, is_first
+from wgan_lip.runs.loggers import wandb_may_end
+from wgan_lip.runs.preemption import NoteSignals, PreemptedError, Preemption
+from wgan_lip.runs.read_checkpoint import check_checkpoint
+from wgan_lip.runs.run_folder import (
     check_own,
     find_evaluated,
     find_start,
@@ -51,7 +46,13 @@ from wgan_lip.training.run_folder import (
     new_run_folder,
     remove_abandoned_of,
 )
-from wgan_lip.training.run_lock import check_not_locked, locked
+from wgan_lip.runs.run_lock import check_not_locked, locked
+from wgan_lip.saved import is_count
+from wgan_lip.training import EvaluateEverySteps, SteppedModule
+from wgan_lip.training.callbacks.last_step import LastStep
+from wgan_lip.training.callbacks.monitors import MonitorEvaluations
+from wgan_lip.training.lost_ranks import LostRankError, lost_ranks_named
+from wgan_lip.training.ranks import OtherRankError, check_strategy
 from wgan_lip.transport import UnprovenError
 
 _DESCRIPTIONS = {

@@ -8,8 +8,8 @@ from pytorch_lightning.loggers import Logger
 from wgan_lip.cli.kinds import Kind
 from wgan_lip.report import read_records
 from wgan_lip.report.page import read_run, write_page
+from wgan_lip.runs.wandb_uploads import log_table, online_runs, upload, wandb_may_be_away
 from wgan_lip.training import SteppedModule
-from wgan_lip.training.wandb_uploads import log_table, online_runs, upload, wandb_may_be_away
 
 
 def give_to_wandb(loggers: Sequence[Logger], folder: Path, kind: Kind, module: SteppedModule, artifacts: bool) -> None:

@@ -11,8 +11,8 @@ import yaml
 from jsonargparse import ArgumentParser
 
 from wgan_lip.comparison.product import Arguments, merged, product_of
+from wgan_lip.evaluation.heldout import check_sizes
 from wgan_lip.training import W1Estimator
-from wgan_lip.training.heldout import check_sizes
 
 
 @dataclass(frozen=True)

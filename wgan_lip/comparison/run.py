@@ -8,7 +8,7 @@ from wgan_lip.comparison.cell import Cell
 from wgan_lip.comparison.launcher import Launcher, Processes
 from wgan_lip.comparison.store import Store
 from wgan_lip.comparison.task import Failure, Result, TrainAndKeep
-from wgan_lip.training import Estimate
+from wgan_lip.evaluation import Estimate
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from wgan_lip.comparison.cell import Cell
 from wgan_lip.comparison.store import Store
-from wgan_lip.training import evaluate_estimator, plain_fit
+from wgan_lip.evaluation import evaluate_estimator
+from wgan_lip.training import plain_fit
 
 # As the store keeps it.
 Result = dict[str, Any]

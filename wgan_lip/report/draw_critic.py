@@ -10,7 +10,7 @@ from wgan_lip.randomness import keyed_generator
 from wgan_lip.replaced import own_folder
 from wgan_lip.report.critic_figure import critic_figure
 from wgan_lip.report.figures import save_figure
-from wgan_lip.training import EverySteps, SteppedModule, W1Estimator, log_picture
+from wgan_lip.training import EverySteps, SteppedModule, W1Estimator
 
 # Samples from which the drawn region is taken.
 _SAMPLES = 1024
@@ -45,4 +45,4 @@ class DrawCritic(EverySteps):
             figure = critic_figure(module.final_critic(), pair, x, y, f"{pair}, critic step {module.step}")
         path = own_folder(Path(trainer.default_root_dir) / "critic") / f"{module.step:07d}.png"
         save_figure(figure, path)
-        log_picture(trainer.loggers, "critic/picture", path, module)
+        module.log_picture("critic/picture", path)

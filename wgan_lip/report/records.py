@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from wgan_lip.training.metrics_file import read_metrics_file
+from wgan_lip.runs.metrics_file import read_metrics_file
 
 T = TypeVar("T")
 

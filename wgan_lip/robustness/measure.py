@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from wgan_lip.lipschitz import Norm
+from wgan_lip.lipschitz.certificate.rounding import rounding_of_values, values_and_magnitudes
 from wgan_lip.lipschitz.evaluating import float64_copy
-from wgan_lip.lipschitz.rounding import rounding_of_values, values_and_magnitudes
 from wgan_lip.robustness.attacks import FGSM, PGD, Attack
 from wgan_lip.robustness.ball import check_norm
 from wgan_lip.robustness.certified import (

@@ -3,11 +3,14 @@
 import math
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
+import wandb
 from pytorch_lightning import LightningModule
 from pytorch_lightning.core.optimizer import LightningOptimizer
+from pytorch_lightning.loggers import WandbLogger
 from pytorch_lightning.plugins.precision import (
     BitsandbytesPrecision,
     HalfPrecision,
@@ -140,6 +143,18 @@ class SteppedModule(LightningModule):
         self.trainer.callback_metrics.update(
             {name: torch.tensor(value, dtype=torch.float64) for name, value in metrics.items()}
         )
+
+    def log_picture(self, key: str, path: Path) -> None:
+        """Send a picture to Weights & Biases, where that is among the loggers.
+
+        Args:
+            key: its name there.
+            path: a PNG file.
+        """
+        for logger in self.loggers:
+            if isinstance(logger, WandbLogger):
+                picture: dict[str, Any] = {key: wandb.Image(str(path)), self.step_name: self.step}
+                logger.log_metrics(picture)
 
     def log_training(self, metrics: dict[str, float]) -> None:
         """Log figures of training batches, with ``train/seconds``: the mean time of the steps since the last ones.

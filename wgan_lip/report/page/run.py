@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from wgan_lip.report.page.metrics import Metrics, read_metrics
-from wgan_lip.training.run_folder import finished_step
+from wgan_lip.runs.run_folder import finished_step
 from wgan_lip.yaml_text import read_yaml
 
 # Of each kind of picture; of more, some are left out, for the page carries them all.

@@ -1,0 +1,21 @@
+"""A critic against the truth: estimates, exact values and bounds, without Lightning."""
+
+from wgan_lip.evaluation.estimate import Estimate, evaluate_estimator, score_heldout
+from wgan_lip.evaluation.evaluation import Evaluation, evaluate
+from wgan_lip.evaluation.heldout import HeldOut, draw_heldout
+from wgan_lip.evaluation.inception import InceptionQuality, InceptionScores, compare_on_inception
+from wgan_lip.evaluation.scored import BrokenBoundError
+
+__all__ = [
+    "BrokenBoundError",
+    "Estimate",
+    "Evaluation",
+    "HeldOut",
+    "InceptionQuality",
+    "InceptionScores",
+    "compare_on_inception",
+    "draw_heldout",
+    "evaluate",
+    "evaluate_estimator",
+    "score_heldout",
+]

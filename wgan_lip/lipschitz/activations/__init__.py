@@ -1,0 +1,1 @@
+"""Activations that keep the norm of gradients."""

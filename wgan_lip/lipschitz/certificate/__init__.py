@@ -1,0 +1,1 @@
+"""Proven upper bounds of Lipschitz constants, and of rounding."""

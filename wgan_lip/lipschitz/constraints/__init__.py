@@ -1,0 +1,1 @@
+"""Ways to hold a weight in a set of 1-Lipschitz matrices."""

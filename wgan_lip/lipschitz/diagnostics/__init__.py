@@ -1,0 +1,1 @@
+"""Where a network loses gradient norm."""

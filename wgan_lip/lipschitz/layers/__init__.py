@@ -1,0 +1,1 @@
+"""Layers that are 1-Lipschitz by construction."""

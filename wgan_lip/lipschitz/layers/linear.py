@@ -1,0 +1,154 @@
+"""Linear layers whose weight is held by a constraint."""
+
+import math
+
+import torch
+from torch import nn
+
+from wgan_lip.lipschitz.constraints.constraint import ConstrainedModule, Constraint
+from wgan_lip.lipschitz.constraints.initial import Initial, initialize_
+from wgan_lip.lipschitz.constraints.l_infinity import LInfNormalization
+from wgan_lip.lipschitz.constraints.orthogonal import StiefelRetraction
+
+
+class ConstrainedLinear(ConstrainedModule, nn.Linear):
+    """``y = W x + b`` with W held by any constraint: what it is worth, ``constraint.guarantee`` and ``certify`` say.
+
+    Args:
+        in_features: size of each input.
+        out_features: size of each output.
+        constraint: how the weight is held.
+        bias: learn an additive bias.
+        initial: the weight before the constraint is attached: "orthogonal", uniformly drawn (Haar) with zero
+            biases, "uniform", PyTorch's own: weights and biases within ``1 / sqrt(in_features)``, or "selection", rows
+            that pick one input each (:func:`wgan_lip.lipschitz.constraints.initial.initialize_`), with zero biases.
+        generator: source of the initial weight's randomness; torch's global one if None.
+
+    Shape:
+        ``(..., in_features) -> (..., out_features)``.
+
+    Raises:
+        ValueError: a size below 1, or an unknown ``initial``.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        constraint: Constraint,
+        bias: bool = True,
+        initial: Initial = "orthogonal",
+        generator: torch.Generator | None = None,
+    ) -> None:
+        if in_features < 1 or out_features < 1:
+            raise ValueError(
+                f"{type(self).__name__} needs in_features >= 1 and out_features >= 1; "
+                f"got in_features={in_features}, out_features={out_features}"
+            )
+        super().__init__(in_features, out_features, bias)
+        initialize_(self.weight, initial, generator)
+        if bias and initial == "uniform":
+            limit = 1 / math.sqrt(in_features)
+            nn.init.uniform_(self.bias, -limit, limit, generator=generator)
+        elif bias:
+            nn.init.zeros_(self.bias)
+        self.hold(constraint)
+
+
+class OrthogonalLinear(ConstrainedLinear):
+    """``y = W x + b`` with every singular value of W equal to 1, so 1-Lipschitz in the l2 norm.
+
+    For ``out_features >= in_features`` the layer preserves distances, otherwise it does so on the
+    row space of W, and its backward pass preserves gradient norm. The weight starts at a uniformly
+    drawn (Haar) orthogonal matrix; ``constraint`` keeps it on the Stiefel manifold.
+
+    Args:
+        in_features: size of each input.
+        out_features: size of each output.
+        bias: learn an additive bias.
+        constraint: how the weight is held; by default retracted after each optimiser step, which
+            :func:`wgan_lip.lipschitz.project_` does. Its guarantee must be "orthogonal".
+        generator: source of the initial weight's randomness; torch's global one if None.
+
+    Shape:
+        ``(..., in_features) -> (..., out_features)``.
+
+    Raises:
+        ValueError: a size below 1, or a constraint that does not keep weights orthogonal.
+
+    Source:
+        Anil, Lucas, Grosse, "Sorting out Lipschitz function approximation", ICML 2019, section 4.2.
+
+    Example:
+        >>> layer = OrthogonalLinear(3, 2)
+        >>> torch.allclose(layer.weight @ layer.weight.T, torch.eye(2), atol=1e-6)
+        True
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        constraint: Constraint | None = None,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        constraint = constraint if constraint is not None else StiefelRetraction()
+        if constraint.guarantee != "orthogonal":
+            raise ValueError(
+                f"OrthogonalLinear needs a constraint that keeps weights orthogonal; got {type(constraint).__name__}, "
+                f"whose guarantee is '{constraint.guarantee}': use ConstrainedLinear"
+            )
+        super().__init__(in_features, out_features, constraint, bias, generator=generator)
+
+
+class LInfLinear(ConstrainedLinear):
+    """``y = W x + b`` with rows of l_1 norm at most 1, so 1-Lipschitz in the l_inf norm.
+
+    The weight starts as a selection: each row picks one input (see ``initial`` of :class:`ConstrainedLinear`).
+    Averages of many inputs, with which a dense matrix of small entries would begin, are nearly constant, and a deep
+    network of them does not learn.
+
+    Args:
+        in_features: size of each input.
+        out_features: size of each output.
+        bias: learn an additive bias.
+        constraint: how the weight is held: by default every row is divided by its norm (``LInfNormalization``);
+            ``LInfProjection`` projects it after each step. One that holds in l_inf.
+        generator: source of the initial weight's randomness; torch's global one if None.
+
+    Shape:
+        ``(..., in_features) -> (..., out_features)``.
+
+    Raises:
+        ValueError: a size below 1, or a constraint that does not hold in l_inf.
+
+    Source:
+        Anil, Lucas, Grosse, "Sorting out Lipschitz function approximation", ICML 2019, section 4.2.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        constraint: Constraint | None = None,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        constraint = constraint if constraint is not None else LInfNormalization()
+        check_holds_in_l_infinity(type(self).__name__, constraint)
+        super().__init__(in_features, out_features, constraint, bias, "selection", generator)
+
+
+def check_holds_in_l_infinity(name: str, constraint: Constraint) -> None:
+    """Raise ValueError unless a constraint makes matrices 1-Lipschitz in l_inf.
+
+    Args:
+        name: of the layer, for the error.
+        constraint: the layer's.
+    """
+    if constraint.guarantee == "none" or constraint.norm != "linf":
+        raise ValueError(
+            f"{name} needs a constraint that holds in l_inf, LInfNormalization or LInfProjection; got "
+            f"{type(constraint).__name__}"
+        )

@@ -1,0 +1,233 @@
+"""The exact Wasserstein-1 distance beside the critic's estimate, while the GAN trains."""
+
+import warnings
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+from pytorch_lightning import LightningModule, Trainer
+from torch import Tensor
+
+from wgan_lip.data import SampleDataModule
+from wgan_lip.evaluation.evaluation import Evaluation, evaluate
+from wgan_lip.files import different_scales
+from wgan_lip.randomness import keyed_generator
+from wgan_lip.saved import named_value
+from wgan_lip.training.callbacks.every_steps import EvaluateEverySteps
+from wgan_lip.training.probe import try_network
+from wgan_lip.training.ranks import Ranks
+from wgan_lip.training.stepped import SteppedModule
+from wgan_lip.training.wgan import WassersteinGAN
+from wgan_lip.transport import Norm
+from wgan_lip.transport.norm import check_norm
+
+
+class ExactW1(EvaluateEverySteps):
+    """Logs the critic's estimate, the exact W1 and the noise floor during training.
+
+    At the start, every ``every`` generator steps, and at the end it draws ``n`` held-out real and
+    ``n`` generated samples and logs ``w1/exact``, ``w1/critic``, ``w1/gap``, ``w1/gap_relative``,
+    ``w1/noise_floor``, ``w1/population_lower``, ``w1/population_upper``, ``w1/seconds`` and
+    ``lipschitz/certified`` (see :class:`Evaluation`). In ``validate`` and ``test`` it does so once.
+    Each solve starts from the critic's values or, unless samples are drawn anew, from the last evaluation, whichever is
+    nearer; what it needs of that is in the checkpoint, so that a resumed run finds the same potentials. What is not
+    proven or not known is not logged; ``w1/uncertified`` is the estimate of a critic that is not proven 1-Lipschitz.
+
+    Where the module keeps an average of the generator, the same is logged of its samples, from the same noise, as
+    ``w1_averaged/exact`` and so on.
+
+    On several ranks each generates and reads its part of the samples; the first one solves, the others price arcs for
+    it and wait for the result. So that none waits longer than a collective may take, solving has a time budget there;
+    when it is spent, ``w1/exact_lower`` and ``w1/exact_upper`` are logged, between which the value is proven to lie,
+    and no ``w1/exact``.
+
+    The population bracket holds with probability ``confidence`` for each evaluation by itself, not for all of them
+    at once. Its upper end is finite, and its lower end's confidence proven, where data module and generator have
+    ``bounds`` of their samples' coordinates.
+
+    Args:
+        every: generator steps between two evaluations.
+        n: samples on each side; at least 2.
+        seed: what the samples are drawn from.
+        redraw: take other samples and noise at each step. Otherwise they are the same throughout the training, so that
+            a curve shows the training and not the draws.
+        norm: the ground norm; None takes the one in which the critic is certified.
+        confidence: of the population bracket.
+        time_budget: seconds that the solver may take for one evaluation (it looks at the clock between its steps);
+            None is any time on one rank, and half of the collectives' time-out on several.
+
+    Raises:
+        ValueError: a count that is too small, a confidence outside (0, 1), an unknown norm, a time budget that is not
+            positive; when training starts: a split smaller than n, a data module that is not a ``SampleDataModule``,
+            a critic for other samples, or a time budget that is longer than the ranks wait for each other.
+    """
+
+    def __init__(
+        self,
+        every: int = 500,
+        n: int = 500,
+        seed: int = 0,
+        norm: Norm | None = None,
+        confidence: float = 0.95,
+        redraw: bool = False,
+        time_budget: float | None = None,
+    ) -> None:
+        if every < 1 or n < 2:
+            raise ValueError(f"every must be at least 1 and n at least 2; got every={every}, n={n}")
+        if not 0 < confidence < 1:
+            raise ValueError(f"confidence must lie between 0 and 1; got confidence={confidence}")
+        if norm is not None:
+            check_norm(norm)
+        if time_budget is not None and not time_budget > 0:
+            raise ValueError(f"time_budget must be positive; got time_budget={time_budget}")
+        super().__init__(every)
+        self._warned = False
+        self.n = n
+        self.seed = seed
+        self.norm = norm
+        self.confidence = confidence
+        self.redraw = redraw
+        self.time_budget = time_budget
+        self._same_real: Evaluation | None = None
+        # Of the real samples, and of the averaged generator's after the generator's.
+        self._real_potentials: list[Tensor] = []
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        module, data = _module(pl_module), _data(trainer)
+        for split in ("heldout", "train"):
+            if data.size(split) < self.n:
+                raise ValueError(
+                    f"ExactW1 needs n={self.n} samples of the {split} split; "
+                    f"{type(data).__name__} has {data.size(split)}: lower n (in a config, exact_w1.n)"
+                )
+        self._same_real = None
+        # Networks for other samples are found here, not in the middle of a step.
+        made = try_network(module.generator, "generator", module.noise(1, "probe"))
+        if tuple(made.shape[1:]) != tuple(data.sample_shape):
+            raise ValueError(
+                f"the generator makes samples of shape {tuple(made.shape[1:])}; "
+                f"{type(data).__name__}'s are {data.sample_shape}"
+            )
+        try_network(module.critic, "critic", torch.zeros(1, *data.sample_shape, dtype=made.dtype, device=made.device))
+
+    def state_dict(self) -> dict[str, Any]:
+        return {**super().state_dict(), "real_potentials": self._real_potentials}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict(state_dict)
+        # Older checkpoints lack them, and n may be another one since.
+        kept = state_dict.get("real_potentials", [])
+        if not isinstance(kept, list) or not all(isinstance(one, Tensor) and one.ndim == 1 for one in kept):
+            raise ValueError(f"ExactW1's real_potentials in the checkpoint must be vectors; got {named_value(kept)}")
+        self._real_potentials = [one for one in kept if len(one) == self.n]
+
+    def evaluate(self, trainer: Trainer, module: SteppedModule) -> "Evaluations":
+        gan, data = _module(module), _data(trainer)
+        parts = gan.ranks.together(lambda: self._draw(data, gan))
+        # The first rank alone has them whole.
+        samples = [gan.ranks.gather(part) for part in parts]
+        return gan.ranks.lead(lambda: self._compare(data, gan, *cast(list[Tensor], samples)))
+
+    def _draw(self, data: SampleDataModule, gan: WassersteinGAN) -> list[Tensor]:
+        """This rank's part of the held-out and other real samples, of the generator's, and of its average's."""
+        key, mine = ("exact w1", gan.generator_step if self.redraw else 0), gan.ranks.share(self.n)
+        stream = keyed_generator(self.seed, *key)
+        real, other_real = (data.draw(split, self.n, stream, mine) for split in ("heldout", "train"))
+        noise = mine.of(gan.noise(self.n, *key, self.seed))
+        made = [gan.sample(noise, averaged) for averaged in ((False, True) if gan.averaged else (False,))]
+        return [real, other_real, *made]
+
+    def _compare(
+        self, data: SampleDataModule, gan: WassersteinGAN, real: Tensor, other_real: Tensor, *fakes: Tensor
+    ) -> "Evaluations":
+        self._check_scales(real, fakes[0], getattr(gan.generator, "bounds", None))
+        budget, found, potentials = self._budget(gan.ranks), [], []
+        for i, fake in enumerate(fakes):
+            evaluation, potential = evaluate(
+                gan.critic,
+                real,
+                fake,
+                other_real,
+                norm=self.norm,
+                bounds=data.bounds,
+                fake_bounds=getattr(gan.generator, "bounds", None),
+                confidence=self.confidence,
+                same_real=self._same_real,
+                real_potential=self._real_potentials[i].numpy() if i < len(self._real_potentials) else None,
+                time_budget=None if budget is None else budget / len(fakes),
+                team=gan.ranks.team,
+            )
+            # Of real samples alone: the same for both generators, and throughout where nothing is drawn anew.
+            self._same_real = evaluation
+            found.append(evaluation)
+            potentials.append(torch.from_numpy(potential))
+        if self.redraw:
+            self._same_real = None
+        else:
+            self._real_potentials = potentials
+        return Evaluations(*found)
+
+    def _check_scales(self, real: Tensor, fake: Tensor, bounds: tuple[float, float] | None) -> None:
+        """Warn once where data and generator are evidently on different scales; bounds tell more than samples."""
+        if bounds is not None:
+            fake = torch.tensor(bounds).view(2, *(1 for _ in real.shape[1:])).expand(2, *real.shape[1:])
+        a, b = (samples.detach().cpu().double().numpy() for samples in (real, fake))
+        warning = None if self._warned else different_scales(a, b, ("the data", "the generator's samples"))
+        if warning:
+            self._warned = True
+            warnings.warn(warning, stacklevel=2)
+
+    def _budget(self, ranks: Ranks) -> float | None:
+        """Seconds for one evaluation."""
+        if ranks.size == 1:
+            return self.time_budget
+        longest = ranks.timeout.total_seconds()
+        if self.time_budget is not None and self.time_budget >= longest:
+            raise ValueError(
+                f"time_budget must be below the {longest:g} s that ranks wait for each other (the strategy's timeout); "
+                f"got time_budget={self.time_budget}"
+            )
+        return self.time_budget or longest / 2
+
+
+@dataclass(frozen=True)
+class Evaluations:
+    """An evaluation of the generator, and of its average where there is one.
+
+    Attributes:
+        raw: of the generator itself.
+        averaged: of its average.
+    """
+
+    raw: Evaluation
+    averaged: Evaluation | None = None
+
+    def metrics(self) -> dict[str, float]:
+        """The known values by the names under which they are logged."""
+        return {**(self.averaged.metrics("w1_averaged") if self.averaged else {}), **self.raw.metrics()}
+
+    def describe(self) -> str:
+        """One line: the generator's evaluation, and the exact W1 of its average."""
+        if self.averaged is None or self.averaged.exact is None:
+            return self.raw.describe()
+        return f"{self.raw.describe()}, averaged generator {self.averaged.exact:.3f}"
+
+    def brief(self) -> str:
+        """The generator's evaluation, for a progress bar."""
+        return self.raw.brief()
+
+
+def _module(pl_module: LightningModule) -> WassersteinGAN:
+    if not isinstance(pl_module, WassersteinGAN):
+        raise ValueError(f"ExactW1 evaluates a WassersteinGAN; got {type(pl_module).__name__}")
+    return pl_module
+
+
+def _data(trainer: Trainer) -> SampleDataModule:
+    data = trainer.datamodule  # type: ignore[attr-defined]
+    if not isinstance(data, SampleDataModule):
+        raise ValueError(
+            "ExactW1 draws held-out samples from a SampleDataModule; got "
+            f"{'plain dataloaders' if data is None else type(data).__name__}: pass datamodule= to the trainer"
+        )
+    return data
