@@ -11,9 +11,9 @@ import sys
 import pytest
 
 from tests.runs.lock_holder import content, holding
+from wgan_lip.runs import run_lock
 from wgan_lip.runs.launched import agent_of
 from wgan_lip.runs.run_lock import check_not_locked, locked
-from wgan_lip.runs import run_lock
 
 SLURM = {"SLURM_JOB_ID": "77", "SLURM_NTASKS": "2", "SLURM_JOB_NAME": "wgan"}
 IN_USE = (

@@ -16,7 +16,6 @@ from torch import Tensor
 
 from wgan_lip.replaced import check_no_link, replace_text
 from wgan_lip.runs.metrics_file import MetricsFile, read_metrics_file
-from wgan_lip.training.stepped import SteppedModule
 from wgan_lip.runs.wandb_mode import WandbMode, decide_mode
 from wgan_lip.runs.wandb_parts import lost_rows
 

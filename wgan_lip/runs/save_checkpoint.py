@@ -12,9 +12,9 @@ from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
 
 from wgan_lip.replaced import own_folder, replacing
+from wgan_lip.runs.loggers import MetricsCSV
 from wgan_lip.saved import is_count, named_value
 from wgan_lip.training.callbacks.every_steps import EverySteps
-from wgan_lip.runs.loggers import MetricsCSV
 from wgan_lip.training.stepped import CHECKPOINT_KEY, SteppedModule
 
 
