@@ -40,7 +40,6 @@ EXPLAINED = {
     ("wgan_lip/training/ranks.py", ".all_gather_object"),
     ("wgan_lip/training/ranks.py", ".broadcast_object_list"),
     ("wgan_lip/training/ranks.py", ".recv"),
-    ("wgan_lip/transport/messages.py", ".recv"),
     # Bytes of a request that was refused, which are thrown away.
     ("wgan_lip/report/page/server.py", ".recv"),
     # From processes that this one started.

@@ -245,14 +245,13 @@ def test_each_method_is_its_solver(asked):
 def test_a_column_generation_is_asked_for_all_that_it_was_asked_for(asked):
     x, y = np.full((2, 3), 6.0), np.full((4, 3), -2.0)
     _, (problem,), options = asked(x, y, method="column-generation")
-    defaults = {name: options[name] for name in ("start", "max_iterations", "device", "team")}
-    assert defaults == {"start": None, "max_iterations": 100_000_000, "device": "cpu", "team": None}
+    defaults = {name: options[name] for name in ("start", "max_iterations", "device")}
+    assert defaults == {"start": None, "max_iterations": 100_000_000, "device": "cpu"}
     assert (options["budget"].seconds, options["budget"].memory) == (None, None)
     assert np.array_equal(problem.x, x / 4)
     assert problem.norm == "l2"
     seen = []
     weights = np.array([0.25, 0.75]), np.array([0.5, 0.5, 0.0, 0.0])
-    team = object()
     _, (problem,), options = asked(
         x,
         y,
@@ -266,7 +265,6 @@ def test_a_column_generation_is_asked_for_all_that_it_was_asked_for(asked):
         memory_budget=10**6,
         max_iterations=7,
         device="cuda",
-        team=team,
     )
     assert (problem.x_mass / problem.total).tolist() == [0.25, 0.75]
     assert (problem.y_mass / problem.total).tolist() == [0.5, 0.5]
@@ -275,7 +273,6 @@ def test_a_column_generation_is_asked_for_all_that_it_was_asked_for(asked):
     assert [part.tolist() for part in options["start"]] == [[2, -2], [0.5, -0.5]]
     assert (options["budget"].seconds, options["budget"].memory) == (3, 10**6)
     assert (options["max_iterations"], options["device"]) == (7, "cuda")
-    assert options["team"] is team
     options["watch"](Progress((2, 2), 1, 5, 0.5, 1.5, 9.0))
     assert seen == [Progress((2, 2), 1, 5, 2.0, 6.0, 9.0)]
 

@@ -431,13 +431,13 @@ def test_a_solver_passes_on_what_it_was_given(monkeypatch):
         raise InterruptedError
 
     monkeypatch.setattr(column_generation, "BothSides", sides)
-    problem, budget, team = problem_of(X, Y), Budget(), object()
+    problem, budget = problem_of(X, Y), Budget()
     with pytest.raises(InterruptedError):
-        solve_column_generation(problem, budget=budget, device="meta", team=team)
+        solve_column_generation(problem, budget=budget, device="meta")
     with pytest.raises(InterruptedError):
         solve_column_generation(problem)
-    assert asked[0] == (problem, budget, "meta", team)
-    assert asked[1][2:] == ("cpu", None)
+    assert asked[0] == (problem, budget, "meta")
+    assert asked[1][2:] == ("cpu",)
 
 
 def test_a_budget_that_is_spent_cuts_short_and_the_seconds_are_told():

@@ -20,14 +20,7 @@ from wgan_lip.evaluation.scored import (
     slope,
 )
 from wgan_lip.lipschitz.evaluating import float64_copy
-from wgan_lip.transport import (
-    Norm,
-    Team,
-    c_transform,
-    population_lower,
-    population_upper,
-    wasserstein1,
-)
+from wgan_lip.transport import Norm, c_transform, population_lower, population_upper, wasserstein1
 from wgan_lip.transport.samples import FloatArray
 
 __all__ = ["BrokenBoundError", "Evaluation", "evaluate"]
@@ -128,7 +121,6 @@ def evaluate(
     same_real: Evaluation | None = None,
     real_potential: FloatArray | None = None,
     time_budget: float | None = None,
-    team: Team | None = None,
 ) -> tuple[Evaluation, FloatArray]:
     """Set a critic's estimate against the exact W1 of the same samples.
 
@@ -150,7 +142,6 @@ def evaluate(
             one, is taken over.
         real_potential: what an earlier evaluation with the very same ``real`` returned: the solver may start there.
         time_budget: seconds that the solver may take, for the distance and the noise floor together.
-        team: processes that price arcs with this one, their leader.
 
     Returns:
         The comparison, and an optimal potential on ``real``, shape (n,); the best one known, where time was too short.
@@ -174,9 +165,9 @@ def evaluate(
         scores = real_values * slope(certificate), fake_values * slope(certificate)
     end = None if time_budget is None else time.perf_counter() + time_budget
     start_from = _nearest_potentials(scores, real_potential, real, fake, norm)
-    exact = wasserstein1(real, fake, norm=norm, initial_potentials=start_from, time_budget=_left(end), team=team)
+    exact = wasserstein1(real, fake, norm=norm, initial_potentials=start_from, time_budget=_left(end))
     if same_real is None or same_real.noise_floor is None:
-        floor = wasserstein1(real, other_real, norm=norm, time_budget=_left(end), team=team)
+        floor = wasserstein1(real, other_real, norm=norm, time_budget=_left(end))
         noise_floor, floor_error = (floor.value, floor.standard_error) if floor.exact else (None, None)
     else:
         noise_floor, floor_error = same_real.noise_floor, same_real.noise_floor_standard_error

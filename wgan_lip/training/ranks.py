@@ -14,7 +14,6 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from wgan_lip.parts import Part, share_of
 from wgan_lip.training.lost_ranks import lost_ranks_named
-from wgan_lip.transport import Team
 
 T = TypeVar("T")
 
@@ -41,7 +40,6 @@ class Ranks:
     Attributes:
         rank: of this process, from 0.
         size: how many there are.
-        team: with which the first rank can solve transport problems in ``lead``; None for a single process.
 
     Raises:
         ValueError: a strategy that splits weights among processes.
@@ -54,7 +52,6 @@ class Ranks:
         check_strategy(self.strategy)
         if self.size > 1:
             self._group = cast(dist.ProcessGroup, dist.new_group(backend="gloo", timeout=self.timeout))
-        self.team = None if self._group is None else Team(self._group)
 
     @property
     def timeout(self) -> datetime.timedelta:
@@ -188,23 +185,17 @@ class Ranks:
         return cast(T, result)
 
     def lead(self, function: Callable[[], T]) -> T:
-        """Have the first rank call a function, and all return its result; meanwhile the others serve its ``team``.
+        """Call a function on rank 0 and broadcast its result; the other ranks wait for it.
 
         Args:
-            function: its result is plain data, which is pickled.
+            function: takes less time than ``timeout``; its result is plain data, which is pickled.
 
         Raises:
             OtherRankError: on the others, where it raised on the first.
         """
-        if self.team is None:
+        if self.size == 1:
             return function()
-        result, error = None, None
-        with lost_ranks_named():
-            if self.is_first:
-                with self.team.leading():
-                    result, error = _attempt(function)
-            else:
-                self.team.serve()
+        result, error = _attempt(function) if self.is_first else (None, None)
         said: list[Any] = [(result, None if error is None else str(error))]
         with lost_ranks_named():
             dist.broadcast_object_list(said, group_src=0, group=self._group)

@@ -3,7 +3,6 @@
 from wgan_lip.transport.curve import W1Curve, w1_curve
 from wgan_lip.transport.exact import Method, wasserstein1
 from wgan_lip.transport.mcshane import McShaneExtension, c_transform, mcshane_extension
-from wgan_lip.transport.messages import ServerError
 from wgan_lip.transport.noise_floor import NoiseFloor, noise_floor
 from wgan_lip.transport.norm import Norm
 from wgan_lip.transport.population import PopulationBracket, population_bracket
@@ -12,7 +11,6 @@ from wgan_lip.transport.population_upper import UpperBound, population_upper
 from wgan_lip.transport.progress import Progress
 from wgan_lip.transport.result import Solution, UnprovenError, W1Result
 from wgan_lip.transport.sliced import SlicedW1, sliced_wasserstein1
-from wgan_lip.transport.team import Team
 
 __all__ = [
     "LowerBound",
@@ -22,10 +20,8 @@ __all__ = [
     "Norm",
     "PopulationBracket",
     "Progress",
-    "ServerError",
     "SlicedW1",
     "Solution",
-    "Team",
     "UnprovenError",
     "UpperBound",
     "W1Curve",

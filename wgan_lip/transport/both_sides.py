@@ -1,4 +1,4 @@
-"""All arcs of one problem, priced from the points of x and from those of y: by one process, or by a team."""
+"""All arcs of one problem, priced from the points of x and from those of y."""
 
 import numpy as np
 import torch
@@ -7,7 +7,6 @@ from wgan_lip.transport.pricing import Level, Pricer, Transform, levels
 from wgan_lip.transport.problem import Problem
 from wgan_lip.transport.progress import Budget
 from wgan_lip.transport.samples import FloatArray
-from wgan_lip.transport.team import SharedPricer, Team
 
 
 class BothSides:
@@ -17,23 +16,18 @@ class BothSides:
         problem: any.
         budget: whose time is looked at before each block of rows.
         device: where arcs are priced.
-        team: processes that price them with this one, where that is worth its messages and device is the CPU.
 
     Attributes:
         levels: the ways to price, from the fastest to the most accurate.
         center: between the means of x and of y, shape (d,).
     """
 
-    def __init__(self, problem: Problem, budget: Budget, device: torch.device | str, team: Team | None) -> None:
+    def __init__(self, problem: Problem, budget: Budget, device: torch.device | str) -> None:
         self._problem, self._budget, self._device = problem, budget, device
         self.levels = levels(problem.norm, problem.dimension)
         self.center = (problem.x.mean(axis=0) + problem.y.mean(axis=0)) / 2
         self._cap = np.inf
-        self._pricers: dict[tuple[bool, Level], Pricer | SharedPricer] = {}
-        # A GPU is faster than any team of CPUs.
-        shares = team is not None and torch.device(device).type == "cpu" and team.is_worth(problem.x, problem.y)
-        self._team = team if shares else None
-        self._is_known = False
+        self._pricers: dict[tuple[bool, Level], Pricer] = {}
 
     def cut(self, cap: float) -> None:
         """From now on distances beyond a cap count as this long; see the note on capped distances in simplex.py."""
@@ -55,12 +49,7 @@ class BothSides:
             self._pricers[swapped, level] = self._pricer(swapped, level)
         return self._pricers[swapped, level].transform(potential, k)
 
-    def _pricer(self, swapped: bool, level: Level) -> Pricer | SharedPricer:
+    def _pricer(self, swapped: bool, level: Level) -> Pricer:
         problem, budget = self._problem, self._budget
         points, others = (problem.y, problem.x) if swapped else (problem.x, problem.y)
-        if self._team is None:
-            return Pricer(points, others, problem.norm, level, self.center, self._device, self._cap, budget.check)
-        if not self._is_known:
-            self._team.begin(problem.x, problem.y, problem.norm, self.center)
-            self._is_known = True
-        return self._team.pricer(swapped, points, others, problem.norm, level, self.center, self._cap, budget)
+        return Pricer(points, others, problem.norm, level, self.center, self._device, self._cap, budget.check)

@@ -17,7 +17,6 @@ from wgan_lip.transport.progress import Budget, BudgetSpentError, Progress, Watc
 from wgan_lip.transport.rounding import shrink
 from wgan_lip.transport.samples import FloatArray
 from wgan_lip.transport.simplex import CLOSE, network_simplex
-from wgan_lip.transport.team import Team
 
 # Note [column generation]
 # Of the n m arcs an optimal plan uses n + m - 1. The simplex solves the problem on a few arcs; its potentials price all
@@ -51,7 +50,6 @@ def solve_column_generation(
     watch: Watcher | None = None,
     max_iterations: int = 100_000_000,
     device: torch.device | str = "cpu",
-    team: Team | None = None,
 ) -> Bracket:
     """An optimal plan and optimal potentials, from few arcs.
 
@@ -62,7 +60,6 @@ def solve_column_generation(
         watch: called after each step.
         max_iterations: pivots after which one run of the simplex gives up.
         device: where arcs are priced.
-        team: processes that price them with this one, if it does so on the CPU.
 
     Returns:
         A bracket that is closed, unless the budget ran out or float64 does not suffice for its proof.
@@ -74,7 +71,7 @@ def solve_column_generation(
             bracket = generation.bracket
             watch(Progress(points, round_, arcs, bracket.lower, bracket.upper, budget.elapsed()))
 
-    generation = _Generation(problem, budget, report, max_iterations, device, team)
+    generation = _Generation(problem, budget, report, max_iterations, device)
     try:
         generation.run(start)
     except BudgetSpentError:
@@ -92,11 +89,10 @@ class _Generation:
         report: Callable[[tuple[int, int], int, int], None],
         max_iterations: int,
         device: torch.device | str,
-        team: Team | None = None,
     ) -> None:
         self.problem, self.bracket = problem, Bracket(problem)
         self._budget, self._report, self._max_iterations, self._device = budget, report, max_iterations, device
-        self._sides = BothSides(problem, budget, device, team)
+        self._sides = BothSides(problem, budget, device)
         self._cap = np.inf
         self._apart = problem.x.mean(axis=0) - problem.y.mean(axis=0)
         axis = self._apart if self._is_apart() else np.eye(problem.dimension)[np.ptp(problem.x, axis=0).argmax()]

@@ -21,7 +21,6 @@ from wgan_lip.transport.result import Solution, UnprovenError, W1Result
 from wgan_lip.transport.samples import FloatArray, Samples, Weights, as_potentials
 from wgan_lip.transport.simplex import solve_network_simplex
 from wgan_lip.transport.sorting import solve_sorted
-from wgan_lip.transport.team import Team
 from wgan_lip.transport.underflow import gradual_underflow, lost, rounded_down, rounded_up
 
 Method: TypeAlias = Literal["auto", "sort", "assignment", "network-simplex", "column-generation"]
@@ -50,7 +49,6 @@ def wasserstein1(
     memory_budget: float | None = None,
     max_iterations: int = 100_000_000,
     device: torch.device | str = "cpu",
-    team: Team | None = None,
 ) -> W1Result:
     """The exact W1 distance of two weighted sample sets, with a proof.
 
@@ -80,8 +78,6 @@ def wasserstein1(
             generation that would exceed it ends with its bracket, the dense solvers refuse to begin.
         max_iterations: pivots after which the simplex gives up.
         device: where a column generation prices arcs.
-        team: processes that price them with this one, their leader, where that is faster and ``device`` is the CPU;
-            the call must be within ``team.leading()``.
 
     Returns:
         The distance in the units of the samples, its bounds, potentials and plan. It is the distance
@@ -145,7 +141,7 @@ def wasserstein1(
         bracket = solve_network_simplex(problem, max_iterations, start)
     else:
         bracket = solve_column_generation(
-            problem, start=start, budget=budget, watch=watch, max_iterations=max_iterations, device=device, team=team
+            problem, start=start, budget=budget, watch=watch, max_iterations=max_iterations, device=device
         )
     if bracket.upper == 0 and prepared.differ(
         prepared.x_kept[bracket.plan.rows], prepared.y_kept[bracket.plan.columns]

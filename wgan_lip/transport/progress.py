@@ -1,6 +1,5 @@
 """What a solver tells while it works, and the budget that ends it early."""
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -55,10 +54,6 @@ class Budget:
     def elapsed(self) -> float:
         """Seconds since the start."""
         return time.perf_counter() - self.start
-
-    def left(self) -> float:
-        """Seconds that are left, infinitely many without a limit."""
-        return math.inf if self.seconds is None else max(0.0, self.seconds - self.elapsed())
 
     def check(self, needed: float = 0) -> None:
         """End the solver if its time is spent, or if so many bytes are not there.

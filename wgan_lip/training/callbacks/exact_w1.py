@@ -36,10 +36,10 @@ class ExactW1(EvaluateEverySteps):
     Where the module keeps an average of the generator, the same is logged of its samples, from the same noise, as
     ``w1_averaged/exact`` and so on.
 
-    On several ranks each generates and reads its part of the samples; the first one solves, the others price arcs for
-    it and wait for the result. So that none waits longer than a collective may take, solving has a time budget there;
-    when it is spent, ``w1/exact_lower`` and ``w1/exact_upper`` are logged, between which the value is proven to lie,
-    and no ``w1/exact``.
+    On several ranks each generates and reads its part of the samples; rank 0 solves, and the others wait for the
+    result. So that none waits longer than a collective may take, solving has a time budget there; when it is spent,
+    ``w1/exact_lower`` and ``w1/exact_upper`` are logged, between which the value is proven to lie, and no
+    ``w1/exact``.
 
     The population bracket holds with probability ``confidence`` for each evaluation by itself, not for all of them
     at once. Its upper end is finite, and its lower end's confidence proven, where data module and generator have
@@ -155,7 +155,6 @@ class ExactW1(EvaluateEverySteps):
                 same_real=self._same_real,
                 real_potential=self._real_potentials[i].numpy() if i < len(self._real_potentials) else None,
                 time_budget=None if budget is None else budget / len(fakes),
-                team=gan.ranks.team,
             )
             # Of real samples alone: the same for both generators, and throughout where nothing is drawn anew.
             self._same_real = evaluation
