@@ -132,7 +132,7 @@ def test_states_of_half_precision_weights_are_kept_and_restored_in_float32(optim
 def test_critics_are_evaluated_in_float64_whatever_the_default(critic, default):
     network = critic((1, 8, 8)) if critic is not MLPCritic else critic((1, 8, 8), 8, 2)
     real, fake = torch.rand(20, 1, 8, 8), torch.rand(20, 1, 8, 8)
-    found, _ = evaluate(network, real, fake, torch.rand(20, 1, 8, 8))
+    found = evaluate(network, real, fake, torch.rand(20, 1, 8, 8))
     assert found.certified == certify(copy.deepcopy(network).double()).bound
     assert found.certified <= 1 + 0.06 * (default in HALF) + 1e-4
     scores = copy.deepcopy(network).double()(torch.cat((real, fake)).double()).flatten().detach()

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from tests.training.estimators import LinearCritic
 from wgan_lip.distributions import AbsoluteValue, Gaussians, HighDimensionalCone, SamplePair, ThreeCones, UniformCubes
-from wgan_lip.evaluation import BrokenBoundError, draw_heldout, evaluate_estimator, score_heldout, scored
+from wgan_lip.evaluation import BrokenBoundError, draw_heldout, evaluate_estimator, score_heldout, scored_critic
 from wgan_lip.networks import MLPCritic
 from wgan_lip.randomness import keyed_generator
 from wgan_lip.transport import wasserstein1
@@ -155,13 +155,13 @@ def test_what_cannot_be_scored_is_an_error(monkeypatch):
         draw_heldout(SHIFTED, n=10, exact_n=6)
     with pytest.raises(ValueError, match="got n=1, exact_n=0"):
         draw_heldout(SHIFTED, n=1, exact_n=0)
-    certify = scored.certify
+    certify = scored_critic.certify
 
     def half(network):
         certificate = certify(network)
         return type(certificate)(certificate.bound / 9, certificate.norm, certificate.layers)
 
-    monkeypatch.setattr(scored, "certify", half)
+    monkeypatch.setattr(scored_critic, "certify", half)
     with pytest.raises(BrokenBoundError, match="please report"):
         score_heldout(LinearCritic(DIRECTION), heldout)
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from wgan_lip.evaluation.scored import rounding, score, slope
 
 from tests.lipschitz.extended import BITS, evaluate, wide
 from tests.lipschitz.random_networks import random_network
-from wgan_lip.evaluation.scored import rounding, score, slope
 from wgan_lip.lipschitz import certify
 from wgan_lip.lipschitz.certificate.certify import _RULES
 from wgan_lip.lipschitz.certificate.rounding import rounding_of_values, values_and_magnitudes

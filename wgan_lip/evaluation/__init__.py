@@ -4,7 +4,7 @@ from wgan_lip.evaluation.estimate import Estimate, evaluate_estimator, score_hel
 from wgan_lip.evaluation.evaluation import Evaluation, evaluate
 from wgan_lip.evaluation.heldout import HeldOut, draw_heldout
 from wgan_lip.evaluation.inception import InceptionQuality, InceptionScores, compare_on_inception
-from wgan_lip.evaluation.scored import BrokenBoundError
+from wgan_lip.evaluation.scored_critic import BrokenBoundError, ScoredCritic, score
 
 __all__ = [
     "BrokenBoundError",
@@ -13,9 +13,11 @@ __all__ = [
     "HeldOut",
     "InceptionQuality",
     "InceptionScores",
+    "ScoredCritic",
     "compare_on_inception",
     "draw_heldout",
     "evaluate",
     "evaluate_estimator",
+    "score",
     "score_heldout",
 ]

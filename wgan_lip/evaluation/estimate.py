@@ -10,20 +10,10 @@ from wgan_lip.distributions import Pair
 from wgan_lip.evaluation.gradients import gradient_figures
 from wgan_lip.evaluation.heldout import HeldOut, draw_heldout
 from wgan_lip.evaluation.scored import (
-    certificate_of,
-    check_bound,
-    check_finite_values,
-    check_norm_of,
-    is_about_one,
     known_diameter,
-    rounding,
     score,
-    slope,
 )
-from wgan_lip.lipschitz import LipschitzCertificate
-from wgan_lip.lipschitz.certificate.rounding import Magnitudes
-from wgan_lip.lipschitz.evaluating import float64_copy
-from wgan_lip.transport import population_lower, population_upper
+from wgan_lip.transport import population_upper
 from wgan_lip.transport.deviation import standard_error
 
 
@@ -146,8 +136,8 @@ def evaluate_estimator(
         critic: maps ``(n, *shape)`` to ``(n, 1)`` or ``(n,)``; on any device, in any precision.
         pair: the distributions.
         n: held-out samples of each.
-        exact_n: the exact W1 is that of so many of them; 0 leaves it out.
-        seed: what they are drawn from.
+        exact_n: number of them whose exact W1 is computed; 0 computes none.
+        seed: of the held-out samples.
         confidence: of the population bracket.
 
     Raises:
@@ -157,12 +147,12 @@ def evaluate_estimator(
 
 
 def score_heldout(critic: nn.Module, heldout: HeldOut, confidence: float = 0.95) -> Estimate:
-    """Score a critic on samples that were drawn before: cheaper where there are many critics of one pair.
+    """Score a critic on samples that were drawn before, which is cheaper for many critics of one pair.
 
-    The critic is copied to float64 on the CPU, certified there and scored there.
+    The critic is certified and scored in float64 (``ScoredCritic``).
 
     Args:
-        critic: maps ``(n, *shape)`` to ``(n, 1)`` or ``(n,)``; any network that can be copied. One that
+        critic: maps ``(n, *shape)`` to ``(n, 1)`` or ``(n,)``; any network that can be copied. A critic that
             ``certify`` cannot bound has an uncertified estimate only.
         heldout: the samples; the critic must not have been trained on them.
         confidence: of the population bracket.
@@ -172,35 +162,40 @@ def score_heldout(critic: nn.Module, heldout: HeldOut, confidence: float = 0.95)
         ValueError: values with NaN or infinity, not one value a sample, or a critic certified in another norm.
     """
     start = time.perf_counter()
-    critic64 = float64_copy(critic, "critic")
-    x, sizes_x = score(critic64, heldout.x)
-    y, sizes_y = score(critic64, heldout.y)
-    check_finite_values(x, y)
-    raw, raw_error = _mean_difference(x, y)
-    certificate = certificate_of(critic64)
-    proven = _proven(x, y, certificate, sizes_x.joined(sizes_y), heldout, confidence) if certificate else None
-    truth, value = heldout.truth, None if proven is None else proven.critic
-    figures = gradient_figures(critic64, heldout.gradient_x.double(), heldout.gradient)
-    is_unproven = not is_about_one(certificate)
+    pair, truth, exact, floor = heldout.pair, heldout.truth, heldout.exact, heldout.noise_floor
+    scored = score(critic, heldout.x, heldout.y, pair.norm)
+    estimate, uncertified, gap = scored.estimate(), scored.uncertified(), None
+    if exact is not None and (same := scored.estimate(heldout.exact_n)) is not None:
+        scored.check_below(exact.upper, heldout.exact_n)
+        gap = exact.value - same
+    delta = (1 - confidence) / 2
+    diameters = (
+        known_diameter(heldout.x, pair.bounds, pair.norm, "real"),
+        known_diameter(heldout.y, pair.bounds, pair.norm, "fake"),
+    )
+    upper = math.inf
+    if exact is not None:
+        upper = population_upper(exact.upper, heldout.exact_n, heldout.exact_n, delta=delta, diameter=diameters).value
+    figures = gradient_figures(scored.network, heldout.gradient_x.double(), heldout.gradient)
     return Estimate(
-        n=len(x),
-        m=len(y),
-        critic=value,
-        standard_error=proven.standard_error if proven else None,
-        uncertified=raw if is_unproven else None,
-        uncertified_standard_error=raw_error if is_unproven else None,
+        n=len(heldout.x),
+        m=len(heldout.y),
+        critic=estimate,
+        standard_error=None if scored.normalized is None else _standard_error(*scored.normalized),
+        uncertified=uncertified,
+        uncertified_standard_error=None if uncertified is None else _standard_error(scored.real, scored.fake),
         truth=truth.value if truth else None,
         truth_standard_error=truth.standard_error if truth else None,
-        error=value - truth.value if truth and value is not None else None,
-        certified=certificate.bound if certificate else None,
+        error=estimate - truth.value if truth and estimate is not None else None,
+        certified=scored.constant,
         exact_n=heldout.exact_n,
-        exact=heldout.exact.value if heldout.exact else None,
-        exact_standard_error=heldout.exact.standard_error if heldout.exact else None,
-        gap=proven.gap if proven else None,
-        noise_floor=heldout.noise_floor.value if heldout.noise_floor else None,
-        noise_floor_standard_error=heldout.noise_floor.standard_error if heldout.noise_floor else None,
-        population_lower=proven.lower if proven else None,
-        population_upper=_upper(heldout, confidence),
+        exact=exact.value if exact else None,
+        exact_standard_error=exact.standard_error if exact else None,
+        gap=gap,
+        noise_floor=floor.value if floor else None,
+        noise_floor_standard_error=floor.standard_error if floor else None,
+        population_lower=scored.population_lower(delta, diameters),
+        population_upper=upper if math.isfinite(upper) else None,
         gradient_norm=figures.norm,
         gradient_cosine=figures.cosine,
         gradient_l2=figures.l2,
@@ -208,48 +203,6 @@ def score_heldout(critic: nn.Module, heldout: HeldOut, confidence: float = 0.95)
     )
 
 
-@dataclass(frozen=True)
-class _Proven:
-    """What a certificate makes of a critic's values."""
-
-    critic: float
-    standard_error: float
-    gap: float | None
-    lower: float
-
-
-def _proven(
-    x: Tensor, y: Tensor, certificate: LipschitzCertificate, magnitudes: Magnitudes, heldout: HeldOut, confidence: float
-) -> _Proven:
-    check_norm_of(certificate, heldout.pair.norm)
-    tolerance = rounding(certificate, magnitudes, max(len(x), len(y)))
-    x, y = x * slope(certificate), y * slope(certificate)
-    estimate, error = _mean_difference(x, y)
-    gap = None
-    if heldout.exact is not None:
-        exact, same = heldout.exact, float(x[: heldout.exact_n].mean() - y[: heldout.exact_n].mean())
-        check_bound(exact.value, same, certificate, tolerance + (exact.upper - exact.lower))
-        gap = exact.value - same
-    lower = population_lower(x, y, delta=(1 - confidence) / 2, diameter=_diameters(heldout))
-    return _Proven(estimate, error, gap, max(0.0, lower.value - tolerance))
-
-
-def _upper(heldout: HeldOut, confidence: float) -> float | None:
-    if heldout.exact is None:
-        return None
-    n, delta = heldout.exact_n, (1 - confidence) / 2
-    upper = population_upper(heldout.exact.upper, n, n, delta=delta, diameter=_diameters(heldout)).value
-    return upper if math.isfinite(upper) else None
-
-
-def _diameters(heldout: HeldOut) -> tuple[float | None, float | None]:
-    pair = heldout.pair
-    return (
-        known_diameter(heldout.x, pair.bounds, pair.norm, "real"),
-        known_diameter(heldout.y, pair.bounds, pair.norm, "fake"),
-    )
-
-
-def _mean_difference(x: Tensor, y: Tensor) -> tuple[float, float]:
-    """``mean x - mean y`` and its standard error."""
-    return float(x.mean() - y.mean()), math.hypot(standard_error(x.numpy()), standard_error(y.numpy()))
+def _standard_error(x: Tensor, y: Tensor) -> float:
+    """Return the standard error of ``mean x - mean y``."""
+    return math.hypot(standard_error(x.numpy()), standard_error(y.numpy()))

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 
 from tests.training.builders import fit, tiny_gan, tiny_trainer
 from wgan_lip.data import Digits
-from wgan_lip.evaluation import BrokenBoundError, evaluate, scored
+from wgan_lip.evaluation import BrokenBoundError, evaluate, scored_critic
 from wgan_lip.evaluation import evaluation as evaluation_module
 from wgan_lip.lipschitz import OrthogonalLinear
 from wgan_lip.networks import MLPCritic, MLPGenerator
@@ -33,7 +33,7 @@ def test_an_optimal_critic_has_no_gap(slope):
     # A shift along e_1 by 2: <x, e_1> is an optimal potential, whatever K it is scaled to.
     x = torch.randn(80, 4)
     y = x - 2 * torch.eye(4)[0]
-    evaluation, _ = evaluate(LinearCritic(4, slope), x, y[torch.randperm(80)], torch.randn(80, 4))
+    evaluation = evaluate(LinearCritic(4, slope), x, y[torch.randperm(80)], torch.randn(80, 4))
     assert evaluation.exact == pytest.approx(2, rel=1e-6)
     assert evaluation.critic == pytest.approx(2, rel=1e-6)
     assert evaluation.gap + 1e-12 >= 0
@@ -46,7 +46,7 @@ def test_the_estimate_is_a_lower_bound_and_the_floor_is_real_against_real(trial)
     torch.manual_seed(trial)
     real, fake, other = torch.randn(60, 1, 3, 3), 2 * torch.randn(60, 1, 3, 3) + trial / 10, torch.randn(60, 1, 3, 3)
     critic = MLPCritic((1, 3, 3), width=8, depth=2, lipschitz_constant=3.0)
-    evaluation, _ = evaluate(critic, real, fake, other)
+    evaluation = evaluate(critic, real, fake, other)
     assert evaluation.exact == wasserstein1(real, fake).value
     assert evaluation.noise_floor == wasserstein1(real, other).value
     assert evaluation.noise_floor_standard_error == wasserstein1(real, other).standard_error
@@ -63,8 +63,9 @@ def test_a_spent_time_budget_leaves_a_bracket_and_the_critic_s_bound():
     # Enough points for a column generation, which is what looks at the clock.
     real, fake, other = torch.randn(1300, 16), torch.randn(1300, 16) + 0.3, torch.randn(1300, 16)
     critic = MLPCritic([16], width=8, depth=2)
-    evaluation, potential = evaluate(critic, real, fake, other, time_budget=1e-6)
-    whole, _ = evaluate(critic, real, fake, other, real_potential=potential)
+    evaluation = evaluate(critic, real, fake, other, time_budget=1e-6)
+    potential = evaluation.real_potential
+    whole = evaluate(critic, real, fake, other, real_potential=potential)
     assert evaluation.exact is None
     assert evaluation.noise_floor is None
     assert evaluation.gap is None
@@ -80,18 +81,18 @@ def test_a_spent_time_budget_leaves_a_bracket_and_the_critic_s_bound():
 
 def test_identical_samples_have_no_relative_gap():
     x = torch.randn(20, 3)
-    evaluation, _ = evaluate(LinearCritic(3), x, x, torch.randn(20, 3))
+    evaluation = evaluate(LinearCritic(3), x, x, torch.randn(20, 3))
     assert (evaluation.exact, evaluation.gap_relative) == (0, 0)
 
 
 def test_a_broken_certificate_fails_loudly(monkeypatch):
-    certify = scored.certify
+    certify = scored_critic.certify
 
     def half(network):
         certificate = certify(network)
         return type(certificate)(certificate.bound / 2, certificate.norm, certificate.layers)
 
-    monkeypatch.setattr(scored, "certify", half)
+    monkeypatch.setattr(scored_critic, "certify", half)
     x = torch.randn(50, 2)
     with pytest.raises(BrokenBoundError, match="please report"):
         evaluate(LinearCritic(2), x, x - 2 * torch.eye(2)[0], x)
@@ -100,7 +101,7 @@ def test_a_broken_certificate_fails_loudly(monkeypatch):
 def test_of_a_critic_that_cannot_be_certified_nothing_is_called_proven():
     real, fake, other = torch.randn(3, 40, 2)
     critic = nn.Sequential(nn.Linear(2, 2), nn.Softplus(), nn.Linear(2, 1)).double()
-    evaluation, _ = evaluate(critic, real, fake - 1, other)
+    evaluation = evaluate(critic, real, fake - 1, other)
     with torch.no_grad():
         raw = float(critic(real.double()).mean() - critic(fake.double() - 1).mean())
     assert evaluation.uncertified == pytest.approx(raw)
@@ -113,10 +114,10 @@ def test_of_a_critic_that_cannot_be_certified_nothing_is_called_proven():
 
 def test_a_critic_with_a_large_constant_has_a_small_proven_estimate_and_an_uncertified_one():
     x = torch.randn(50, 2)
-    evaluation, _ = evaluate(LinearCritic(2, 7.0), x, x - 2 * torch.eye(2)[0], x)
+    evaluation = evaluate(LinearCritic(2, 7.0), x, x - 2 * torch.eye(2)[0], x)
     assert evaluation.critic == pytest.approx(2, rel=1e-6)
     assert evaluation.uncertified == pytest.approx(14, rel=1e-6)
-    assert evaluate(LinearCritic(2, 1.0), x, x - 1, x)[0].uncertified is None
+    assert evaluate(LinearCritic(2, 1.0), x, x - 1, x).uncertified is None
 
 
 def test_a_critic_with_several_outputs_is_an_error():
@@ -134,12 +135,12 @@ def test_biases_that_cancel_are_no_broken_bound():
     for _ in range(20):
         real = torch.rand(30, 1)
         fake = real - 0.3 * torch.rand(30, 1)
-        assert evaluate(nn.Sequential(first, second), real, fake, real)[0].gap == pytest.approx(0, abs=1e-6)
+        assert evaluate(nn.Sequential(first, second), real, fake, real).gap == pytest.approx(0, abs=1e-6)
 
 
 def test_a_critic_of_zero_says_nothing():
     critic = LinearCritic(2, 0.0)
-    evaluation, _ = evaluate(critic, *torch.randn(3, 9, 2))
+    evaluation = evaluate(critic, *torch.randn(3, 9, 2))
     assert (evaluation.certified, evaluation.critic) == (0, 0)
     assert evaluation.gap == evaluation.exact
 
@@ -206,20 +207,20 @@ def test_a_norm_that_is_not_the_certificate_s_is_refused(monkeypatch):
     with pytest.raises(ValueError, match="the critic is certified in the l2 norm, so it bounds no W1 in norm='linf'"):
         evaluate(LinearCritic(3), x, x + 1, x, norm="linf")
     # |x|_2 <= |x|_1: a bound in l2 is one in l1.
-    evaluation, _ = evaluate(LinearCritic(3), x, x - 1, x, norm="l1")
+    evaluation = evaluate(LinearCritic(3), x, x - 1, x, norm="l1")
     assert evaluation.exact == pytest.approx(3, rel=1e-6)
     assert evaluation.critic <= 3**0.5 * (1 + 1e-6)
-    certify = scored.certify
-    monkeypatch.setattr(scored, "certify", lambda network: replace(certify(network), norm="linf"))
+    certify = scored_critic.certify
+    monkeypatch.setattr(scored_critic, "certify", lambda network: replace(certify(network), norm="linf"))
     # |f(x) - f(y)| <= |x - y|_2 only, so this certificate is a lie, but the norm is taken from it.
-    evaluation, _ = evaluate(LinearCritic(3), x, x - 1, x)
+    evaluation = evaluate(LinearCritic(3), x, x - 1, x)
     assert evaluation.exact == pytest.approx(1, rel=1e-6)
 
 
 def test_the_population_bracket_is_that_of_the_scores_and_the_supports():
     generator = torch.Generator().manual_seed(0)
     real, fake, other = (torch.rand(200, 4, generator=generator) for _ in range(3))
-    evaluation, _ = evaluate(
+    evaluation = evaluate(
         LinearCritic(4), real, fake / 2, other, bounds=(0.0, 1.0), fake_bounds=(0.0, 1.0), confidence=0.9
     )
     scores = real[:, 0].double(), fake[:, 0].double() / 2
@@ -231,9 +232,9 @@ def test_the_population_bracket_is_that_of_the_scores_and_the_supports():
     # x and x / 2 in the unit cube of R^4: 0.25 <= W1 <= 0.5.
     assert evaluation.population_lower < 0.5
     assert evaluation.population_upper > 0.25
-    unknown, _ = evaluate(LinearCritic(4), real, fake / 2, other)
+    unknown = evaluate(LinearCritic(4), real, fake / 2, other)
     # That these samples keep to the box is no proof that their distribution does.
-    unbounded, _ = evaluate(LinearCritic(4), real, fake / 2, other, bounds=(0.0, 1.0))
+    unbounded = evaluate(LinearCritic(4), real, fake / 2, other, bounds=(0.0, 1.0))
     assert unknown.population_upper is unbounded.population_upper is None
     assert set(evaluation.metrics()) - set(unknown.metrics()) == {"w1/population_upper"}
 
@@ -252,12 +253,12 @@ def test_an_evaluation_starts_from_the_better_of_critic_and_last_evaluation(monk
         lambda x, y, **options: (starts.append(options.get("initial_potentials")), wasserstein1(x, y, **options))[1],
     )
     real, fake, other = torch.randn(30, 2), torch.randn(30, 2) - 3, torch.randn(30, 2)
-    good, _ = evaluate(LinearCritic(2), real, fake, other)
+    good = evaluate(LinearCritic(2), real, fake, other)
     assert starts[0][0] == pytest.approx(real[:, 0].double().numpy())
     assert starts[0][1] == pytest.approx(-fake[:, 0].double().numpy())
-    _, potential = evaluate(LinearCritic(2), real, fake, other)
+    potential = evaluate(LinearCritic(2), real, fake, other).real_potential
     starts.clear()
-    after, _ = evaluate(LinearCritic(2, -1.0), real, fake, other, real_potential=potential)
+    after = evaluate(LinearCritic(2, -1.0), real, fake, other, real_potential=potential)
     assert starts[0][0] is potential
     # Feasible with it, and with that already optimal.
     assert potential.mean() + starts[0][1].mean() == pytest.approx(good.exact)

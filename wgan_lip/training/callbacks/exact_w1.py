@@ -141,9 +141,9 @@ class ExactW1(EvaluateEverySteps):
         self, data: SampleDataModule, gan: WassersteinGAN, real: Tensor, other_real: Tensor, *fakes: Tensor
     ) -> "Evaluations":
         self._check_scales(real, fakes[0], getattr(gan.generator, "bounds", None))
-        budget, found, potentials = self._budget(gan.ranks), [], []
+        budget, found = self._budget(gan.ranks), []
         for i, fake in enumerate(fakes):
-            evaluation, potential = evaluate(
+            evaluation = evaluate(
                 gan.critic,
                 real,
                 fake,
@@ -159,11 +159,10 @@ class ExactW1(EvaluateEverySteps):
             # Of real samples alone: the same for both generators, and throughout where nothing is drawn anew.
             self._same_real = evaluation
             found.append(evaluation)
-            potentials.append(torch.from_numpy(potential))
         if self.redraw:
             self._same_real = None
         else:
-            self._real_potentials = potentials
+            self._real_potentials = [torch.from_numpy(one.real_potential) for one in found]
         return Evaluations(*found)
 
     def _check_scales(self, real: Tensor, fake: Tensor, bounds: tuple[float, float] | None) -> None:
