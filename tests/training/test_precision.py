@@ -177,7 +177,7 @@ def test_data_of_any_kind_of_number_train(dtype, precision, tmp_path):
 def test_pixels_of_another_scale_are_one_sentence(tmp_path):
     with (
         pytest.warns(UserWarning, match=r"the numbers in the data are on the scale 0\.\.255"),
-        pytest.raises(ValueError, match="real samples must keep to their bounds"),
+        pytest.raises(ValueError, match="real samples must lie within their bounds"),
     ):
         train(tmp_path, TRAINED["WGAN-GP, MLP"](), CastDigits(torch.uint8))
 

@@ -139,12 +139,11 @@ def evaluate(
     potentials = _nearest_potentials(scored, real_potential, real, fake, norm)
     exact = wasserstein1(real, fake, norm=norm, initial_potentials=potentials, time_budget=_left(end))
     scored.check_below(exact.upper)
+    floor: tuple[float | None, float | None] = None, None
     if same_real is not None and same_real.noise_floor is not None:
-        floor, floor_error = same_real.noise_floor, same_real.noise_floor_standard_error
+        floor = same_real.noise_floor, same_real.noise_floor_standard_error
     elif other_real is not None:
-        floor, floor_error = _known(wasserstein1(real, other_real, norm=norm, time_budget=_left(end)))
-    else:
-        floor, floor_error = None, None
+        floor = _known(wasserstein1(real, other_real, norm=norm, time_budget=_left(end)))
     value, value_error = _known(exact)
     estimate, delta = scored.estimate(), (1 - confidence) / 2
     gap = None if value is None or estimate is None else value - estimate
@@ -158,8 +157,8 @@ def evaluate(
         uncertified=scored.uncertified(),
         gap=gap,
         gap_relative=None if gap is None else gap / exact.value if exact.value > 0 else 0.0,
-        noise_floor=floor,
-        noise_floor_standard_error=floor_error,
+        noise_floor=floor[0],
+        noise_floor_standard_error=floor[1],
         population_lower=scored.population_lower(delta, diameters),
         population_upper=upper if math.isfinite(upper) else None,
         certified=scored.constant,

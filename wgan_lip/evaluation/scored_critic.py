@@ -154,7 +154,8 @@ def score(critic: nn.Module, real: Tensor, fake: Tensor, norm: Norm | None = Non
             "the critic's values of held-out samples hold NaN or infinity: its training diverged "
             "(lower the optimiser's learning rate)"
         )
-    return ScoredCritic(network, certificate, *values.flatten().split((len(real), len(fake))), magnitudes)
+    real_values, fake_values = values.flatten().split((len(real), len(fake)))
+    return ScoredCritic(network, certificate, real_values, fake_values, magnitudes)
 
 
 def known_diameter(samples: Tensor, bounds: tuple[float, float] | None, norm: Norm, name: str) -> float | None:

@@ -241,7 +241,7 @@ def test_the_population_bracket_is_that_of_the_scores_and_the_supports():
 
 def test_samples_outside_their_bounds_are_an_error():
     x = torch.rand(9, 2)
-    with pytest.raises(ValueError, match=r"generated samples must keep to their bounds \(0.0, 1.0\); got -"):
+    with pytest.raises(ValueError, match=r"generated samples must lie within their bounds \(0.0, 1.0\); got -"):
         evaluate(LinearCritic(2), x, x - 1, x, bounds=(0.0, 1.0), fake_bounds=(0.0, 1.0))
 
 
