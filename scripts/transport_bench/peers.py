@@ -92,7 +92,6 @@ PEERS = {
     "emd2_lazy": Peer(emd2_lazy, package="ot"),
     "scipy": Peer(scipy, bytes_an_arc=8, package="scipy"),
     "lapjv": Peer(lapjv, bytes_an_arc=8, package="lap"),
-    "ours-assignment": Peer(partial(ours, method="assignment"), bytes_an_arc=45),
     "ours-network-simplex": Peer(partial(ours, method="network-simplex"), bytes_an_arc=45),
     "ours-column-generation": Peer(partial(ours, method="column-generation")),
 }

@@ -16,9 +16,9 @@ from tests.support.commands import run
 from wgan_lip.cli.w1.progress import Display
 from wgan_lip.randomness import keyed_generator
 from wgan_lip.transport import wasserstein1
-from wgan_lip.transport.noise_floor import noise_floor
-from wgan_lip.transport.population import population_bracket
-from wgan_lip.transport.progress import Progress
+from wgan_lip.transport.result import Progress
+from wgan_lip.transport.statistics.noise_floor import noise_floor
+from wgan_lip.transport.statistics.population import population_bracket
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(120, 3)), RNG.normal(size=(90, 3)) + 1

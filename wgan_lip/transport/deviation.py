@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
+from wgan_lip.transport.rounding import unit_of
 from wgan_lip.transport.samples import FloatArray
-from wgan_lip.transport.underflow import unit_of
 
 
 def standard_error(values: FloatArray, weights: FloatArray | None = None) -> float:

@@ -9,21 +9,19 @@ import torch
 from scipy.sparse import coo_array
 
 from wgan_lip.memory import require_memory
-from wgan_lip.transport.assignment import solve_assignment
-from wgan_lip.transport.bracket import Bracket
-from wgan_lip.transport.central import standard_error_of
-from wgan_lip.transport.column_generation import solve_column_generation
 from wgan_lip.transport.norm import Norm, check_norm
-from wgan_lip.transport.pricing import FEW_COORDINATES, Pricer, levels
-from wgan_lip.transport.problem import Prepared, Problem, prepare
-from wgan_lip.transport.progress import Budget, BudgetSpentError, Progress, Watcher
-from wgan_lip.transport.result import Solution, UnprovenError, W1Result
+from wgan_lip.transport.result import Budget, BudgetSpentError, Progress, Solution, UnprovenError, W1Result, Watcher
+from wgan_lip.transport.rounding import gradual_underflow, lost, rounded_down, rounded_up
 from wgan_lip.transport.samples import FloatArray, Samples, Weights, as_potentials
-from wgan_lip.transport.simplex import solve_network_simplex
-from wgan_lip.transport.sorting import solve_sorted
-from wgan_lip.transport.underflow import gradual_underflow, lost, rounded_down, rounded_up
+from wgan_lip.transport.solvers.bracket import Bracket
+from wgan_lip.transport.solvers.column_generation import solve_column_generation
+from wgan_lip.transport.solvers.pricing import FEW_COORDINATES, Pricer, levels
+from wgan_lip.transport.solvers.problem import Prepared, Problem, prepare
+from wgan_lip.transport.solvers.real_line import solve_sorted
+from wgan_lip.transport.solvers.simplex import solve_network_simplex
+from wgan_lip.transport.solvers.standard_error import standard_error_of
 
-Method: TypeAlias = Literal["auto", "sort", "assignment", "network-simplex", "column-generation"]
+Method: TypeAlias = Literal["auto", "sort", "network-simplex", "column-generation"]
 
 # The proof must close to this, relative to the value; a value of zero is proven by bounds of zero.
 _RELATIVE_GAP = 1e-9
@@ -47,7 +45,6 @@ def wasserstein1(
     progress: Watcher | None = None,
     time_budget: float | None = None,
     memory_budget: float | None = None,
-    max_iterations: int = 100_000_000,
     device: torch.device | str = "cpu",
 ) -> W1Result:
     """The exact W1 distance of two weighted sample sets, with a proof.
@@ -66,9 +63,8 @@ def wasserstein1(
             multiples of 2**-52, and the proof is for these.
         y_weights: likewise, shape (m,).
         norm: the ground norm: "l2", "l1" or "linf".
-        method: "sort" (one dimension only), "assignment" (scipy; equally many, equally heavy points),
-            "network-simplex" (POT, on all n m arcs), "column-generation" (POT on few arcs; memory grows with
-            n + m), or "auto": the fastest for the size.
+        method: "sort" (one dimension only), "network-simplex" (POT, on all n m arcs), "column-generation" (POT
+            on few arcs; memory grows with n + m), or "auto": the fastest for the size.
         initial_potentials: values near the optimal potentials, shapes (n,) and (m,), feasible or not: those of a
             similar problem, or f(x) and -f(y) of a critic f. They change the time, not the result.
         progress: called after each step of a column generation.
@@ -76,7 +72,6 @@ def wasserstein1(
             clock between blocks of prices, not within the simplex).
         memory_budget: bytes that the solver may use; by default what the machine has available. A column
             generation that would exceed it ends with its bracket, the dense solvers refuse to begin.
-        max_iterations: pivots after which the simplex gives up.
         device: where a column generation prices arcs.
 
     Returns:
@@ -106,14 +101,9 @@ def wasserstein1(
     check_norm(norm)
     if method not in get_args(Method):
         raise ValueError(f"method must be one of {', '.join(get_args(Method))}; got method={method!r}")
-    for name, limit in (
-        ("time_budget", time_budget),
-        ("memory_budget", memory_budget),
-        ("max_iterations", max_iterations - 1),
-    ):
+    for name, limit in (("time_budget", time_budget), ("memory_budget", memory_budget)):
         if limit is not None and not limit >= 0:
-            value = max_iterations if name == "max_iterations" else limit
-            raise ValueError(f"{name} must be at least {1 if name == 'max_iterations' else 0}; got {name}={value}")
+            raise ValueError(f"{name} must be at least 0; got {name}={limit}")
     budget = Budget(time_budget, memory_budget)
     prepared = prepare(x, y, x_weights, y_weights, norm)
     problem, scale = prepared.problem, prepared.scale
@@ -135,14 +125,10 @@ def wasserstein1(
 
     if method == "sort":
         bracket = solve_sorted(problem)
-    elif method == "assignment":
-        bracket = solve_assignment(problem)
     elif method == "network-simplex":
-        bracket = solve_network_simplex(problem, max_iterations, start)
+        bracket = solve_network_simplex(problem, start)
     else:
-        bracket = solve_column_generation(
-            problem, start=start, budget=budget, watch=watch, max_iterations=max_iterations, device=device
-        )
+        bracket = solve_column_generation(problem, start=start, budget=budget, watch=watch, device=device)
     if bracket.upper == 0 and prepared.differ(
         prepared.x_kept[bracket.plan.rows], prepared.y_kept[bracket.plan.columns]
     ):
@@ -184,7 +170,7 @@ def _check_method(method: Method, problem: Problem, memory_budget: float | None)
     n, m, d = len(problem.x), len(problem.y), problem.dimension
     if method == "sort" and d > 1:
         raise ValueError(f"method='sort' needs points on the real line; got dimension {d}: use method='auto'")
-    if method in ("assignment", "network-simplex"):
+    if method == "network-simplex":
         instead = "use method='column-generation', whose memory grows with n + m, or fewer points"
         needed = float(_BYTES_AN_ARC) * n * m
     elif method == "column-generation":

@@ -6,10 +6,10 @@ from typing import ClassVar, Literal, TypeAlias, get_args
 import numpy as np
 
 from wgan_lip.transport.norm import Norm, check_norm
-from wgan_lip.transport.pricing import Pricer, accurate_level
 from wgan_lip.transport.result import Solution
+from wgan_lip.transport.rounding import gradual_underflow, rounded_down, unit_of
 from wgan_lip.transport.samples import FloatArray, Samples, as_pair, as_points
-from wgan_lip.transport.underflow import gradual_underflow, rounded_down, unit_of
+from wgan_lip.transport.solvers.pricing import Pricer, accurate_level
 
 Envelope: TypeAlias = Literal["largest", "smallest", "mean"]
 

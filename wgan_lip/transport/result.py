@@ -1,9 +1,13 @@
-"""What the solvers return, and the error of one that did not prove its answer."""
+"""Results of a solver, its reports while it works, and the budget that can end it early."""
 
-from dataclasses import dataclass
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from scipy.sparse import coo_array
 
+from wgan_lip.memory import available_memory
 from wgan_lip.transport.norm import Norm
 from wgan_lip.transport.samples import FloatArray
 
@@ -43,7 +47,7 @@ class W1Result(Solution):
         exact: whether lower and upper bound agree to 1e-9, relatively, but for the rounding of subnormal
             numbers. Only a budget that ran out makes it false; then there is a bracket, and no value.
         norm: the ground norm.
-        method: the solver: "sort", "assignment", "network-simplex" or "column-generation".
+        method: the solver: "sort", "network-simplex" or "column-generation".
         seconds: wall time of the whole call, the verification included.
         standard_error: by how much the distance changes from draw to draw of both samples: an estimated standard
             deviation, see :func:`standard_error_of`. NaN where one side is a single point, or a budget ran out.
@@ -75,3 +79,62 @@ class W1Result(Solution):
                 "use lower and upper, or allow more"
             )
         return self.cost
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The state of a column generation after one of its steps.
+
+    Attributes:
+        points: points of x and of y in the problem that is being solved: the whole one, or the coarser one
+            that its first potentials come from.
+        round: of that problem; 0 is its start.
+        arcs: that are in use.
+        lower: proven lower bound of the whole problem, in the units of the samples.
+        upper: proven upper bound of the whole problem.
+        seconds: since the start.
+    """
+
+    points: tuple[int, int]
+    round: int
+    arcs: int
+    lower: float
+    upper: float
+    seconds: float
+
+
+Watcher: TypeAlias = Callable[[Progress], None]
+
+
+class BudgetSpentError(Exception):
+    """Raised within a solver when its time or memory is spent; it ends with the bracket that it has."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Time and memory that a solver may use.
+
+    Attributes:
+        seconds: wall time; None for any.
+        memory: bytes in addition to those in use at the start; None for what the machine has.
+        start: when the time began to count.
+    """
+
+    seconds: float | None = None
+    memory: float | None = None
+    start: float = field(default_factory=time.perf_counter)
+
+    def elapsed(self) -> float:
+        """Seconds since the start."""
+        return time.perf_counter() - self.start
+
+    def check(self, needed: float = 0) -> None:
+        """End the solver if its time is spent, or if so many bytes are not there.
+
+        Raises:
+            BudgetSpentError: it is.
+        """
+        if self.seconds is not None and self.elapsed() > self.seconds:
+            raise BudgetSpentError
+        if needed > (available_memory() if self.memory is None else self.memory):
+            raise BudgetSpentError

@@ -13,14 +13,21 @@ from wgan_lip.cli.w1.arguments import Options
 from wgan_lip.cli.w1.progress import Display
 from wgan_lip.files import FileSamples, different_scales
 from wgan_lip.randomness import keyed_generator
-from wgan_lip.transport import W1Result, wasserstein1
-from wgan_lip.transport.assumptions import spreads
-from wgan_lip.transport.noise_floor import NoiseFloor, noise_floor
-from wgan_lip.transport.norm import box_diameter
-from wgan_lip.transport.population import FEWEST, split_lower
-from wgan_lip.transport.population_lower import LowerBound
-from wgan_lip.transport.population_upper import UpperBound, population_upper
-from wgan_lip.transport.sliced import SlicedW1, sliced_wasserstein1
+from wgan_lip.transport import (
+    FEWEST_SAMPLES,
+    LowerBound,
+    NoiseFloor,
+    SlicedW1,
+    UpperBound,
+    W1Result,
+    box_diameter,
+    noise_floor,
+    population_upper,
+    sliced_wasserstein1,
+    split_lower,
+    spreads,
+    wasserstein1,
+)
 
 # Points of either side that fit a critic for the population's lower bound; the others are its scores. Of 20,000 in
 # R^64, 2,000 certified no less than 4,000, in less than half the time.
@@ -112,7 +119,7 @@ def compare(a: FileSamples, b: FileSamples, options: Options, display: Display) 
     display.stage("population bracket")
     delta = (1 - options.confidence) / 2
     lower = None
-    if min(len(x), len(y)) >= FEWEST:
+    if min(len(x), len(y)) >= FEWEST_SAMPLES:
         lower = split_lower(
             x,
             y,

@@ -7,7 +7,7 @@ from typing import Any
 from wgan_lip import __version__
 from wgan_lip.cli.w1.comparison import Comparison, Side
 from wgan_lip.rounded import at_least, at_most
-from wgan_lip.transport.noise_floor import NoiseFloor
+from wgan_lip.transport import NoiseFloor
 
 _INDENT = 14
 _MIB = 2**20

@@ -18,8 +18,7 @@ from wgan_lip.training.probe import try_network
 from wgan_lip.training.ranks import Ranks
 from wgan_lip.training.stepped import SteppedModule
 from wgan_lip.training.wgan import WassersteinGAN
-from wgan_lip.transport import Norm
-from wgan_lip.transport.norm import check_norm
+from wgan_lip.transport import Norm, check_norm
 
 
 class ExactW1(EvaluateEverySteps):

@@ -1,0 +1,1 @@
+"""Solvers of transport problems: each returns a proven bracket of the distance."""
