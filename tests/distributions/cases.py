@@ -3,14 +3,13 @@
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from wgan_lip.distributions import (
     AbsoluteValue,
     DiracImages,
     Funnels,
     Gaussians,
-    GeneratorPair,
     HighDimensionalCone,
     Pair,
     SamplePair,
@@ -18,20 +17,6 @@ from wgan_lip.distributions import (
     ThreeCones,
     UniformCubes,
 )
-
-
-class TinyGenerator(nn.Module):
-    """Makes points of the plane from noise of three dimensions."""
-
-    noise_dim = 3
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.scale = nn.Parameter(torch.tensor(0.5))
-        self.dropout = nn.Dropout()
-
-    def forward(self, z: Tensor) -> Tensor:
-        return self.dropout(self.scale * z[:, :2])
 
 
 def points(n: int, seed: int) -> Tensor:
@@ -59,6 +44,5 @@ KNOWN: dict[str, Callable[[], Pair]] = {
 }
 UNKNOWN: dict[str, Callable[[], Pair]] = {
     "samples": lambda: SamplePair(points(40, 0), points(60, 1) + 1),
-    "generator": lambda: GeneratorPair(TinyGenerator(), points(400, 0)),
 }
 PAIRS = KNOWN | UNKNOWN

@@ -11,13 +11,11 @@ import torch
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from tests.distributions.cases import TinyGenerator, points
 from wgan_lip.distributions import (
     AbsoluteValue,
     DiracImages,
     Funnels,
     Gaussians,
-    GeneratorPair,
     HighDimensionalCone,
     SamplePair,
     SphericalShells,
@@ -105,7 +103,7 @@ def test_funnels_from_a_file(tmp_path: Path, kind: str) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.npz", {"centers": np.zeros((2, 3))}, "must hold centers and bias; it holds centers"),
+        ("a.npz", {"centers": np.zeros((2, 3))}, "must have centers and bias; it has centers"),
         ("a.npz", {"centers": np.zeros((2, 3)), "bias": np.zeros(3)}, "bias must have shape (2,)"),
         ("a.npz", {"centers": np.zeros(2), "bias": np.zeros(2)}, "centers must have shape (funnels, dim)"),
         ("a.npz", {"centers": np.full((2, 3), 2.6), "bias": np.zeros(2)}, "centers must lie in the cube"),
@@ -113,9 +111,9 @@ def test_funnels_from_a_file(tmp_path: Path, kind: str) -> None:
         ("a.npz", {"centers": np.zeros((2, 3)), "bias": np.array([0, np.inf])}, "bias must be finite"),
         ("a.npz", {"centers": np.array([["a"]]), "bias": np.zeros(1)}, "centers must be an array of numbers"),
         ("a.npz", {"centers": np.array([[{}]]), "bias": np.zeros(1)}, "cannot be read"),
-        ("a.pt", {"centers": torch.zeros(2, 3), "bias": torch.zeros(2)}, "must hold net.centers and net.bias"),
+        ("a.pt", {"centers": torch.zeros(2, 3), "bias": torch.zeros(2)}, "must have net.centers and net.bias"),
         ("a.pt", {"net.centers": "x", "net.bias": torch.zeros(2)}, "net.centers must be an array of numbers"),
-        ("a.pt", torch.zeros(3), "it holds Tensor"),
+        ("a.pt", torch.zeros(3), "it has Tensor"),
         ("a.pt", {"net.centers": Path()}, "cannot be read"),
         ("a.npz", b"no archive", "cannot be read"),
         ("a.pt", b"no archive", "cannot be read"),
@@ -148,17 +146,6 @@ def test_held_out_samples_are_kept_apart() -> None:
     assert float(train_y.max()) == 129
 
 
-def test_a_generator_is_taken_in_evaluation_mode_and_left_as_it_was() -> None:
-    network = TinyGenerator()
-    pair = GeneratorPair(network, points(10_000, 0))
-    y = pair.sample(4000, stream())[1]
-    # With dropout half of the coordinates would be 0.
-    assert not (y == 0).any()
-    assert float(y.std()) == pytest.approx(0.5, rel=0.05)
-    assert network.training
-    assert not y.requires_grad
-
-
 @pytest.mark.parametrize(
     ("build", "message"),
     [
@@ -177,11 +164,9 @@ def test_a_generator_is_taken_in_evaluation_mode_and_left_as_it_was() -> None:
         (lambda: UniformCubes(2, shift=0.0), "must make P and Q differ"),
         (lambda: Funnels.random(0, 1), "dim and funnels must be at least 1; got dim=0"),
         (lambda: SamplePair(torch.zeros(9, 2), torch.zeros(9, 3)), "samples of one shape"),
-        (lambda: SamplePair(torch.zeros(9, 2), torch.zeros(1, 2)), "y must hold enough samples"),
+        (lambda: SamplePair(torch.zeros(9, 2), torch.zeros(1, 2)), "y must have enough samples"),
         (lambda: SamplePair(torch.full((9, 2), float("nan")), torch.zeros(9, 2)), "x must be finite"),
         (lambda: SamplePair(torch.zeros(9, 2), torch.zeros(9, 2), heldout=1.0), "heldout must lie between 0 and 1"),
-        (lambda: GeneratorPair(torch.nn.Linear(2, 2), torch.zeros(9, 2)), "integer attribute noise_dim"),
-        (lambda: GeneratorPair(TinyGenerator(), torch.zeros(9, 3)), "makes samples of shape (2,); the data's are (3,)"),
     ],
 )
 def test_bad_arguments_are_named(build: Any, message: str) -> None:

@@ -4,7 +4,7 @@ from wgan_lip.distributions.dirac_images import DiracImages
 from wgan_lip.distributions.funnels import Funnels
 from wgan_lip.distributions.homothety import Gaussians, UniformCubes
 from wgan_lip.distributions.pair import Pair, Truth
-from wgan_lip.distributions.samples import GeneratorPair, SamplePair
+from wgan_lip.distributions.sample_pair import SamplePair
 from wgan_lip.distributions.shells import AbsoluteValue, HighDimensionalCone, SphericalShells, ThreeCones
 
 __all__ = [
@@ -12,7 +12,6 @@ __all__ = [
     "DiracImages",
     "Funnels",
     "Gaussians",
-    "GeneratorPair",
     "HighDimensionalCone",
     "Pair",
     "SamplePair",

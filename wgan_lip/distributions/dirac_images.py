@@ -1,4 +1,4 @@
-"""Two images against a black one."""
+"""A pair of distributions of images: a white or negative square against a black image."""
 
 import torch
 from torch import Generator, Tensor

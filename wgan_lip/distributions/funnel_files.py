@@ -11,11 +11,12 @@ from torch import Tensor
 from wgan_lip.saved import load_saved
 from wgan_lip.unpacking import check_zip
 
+# By a file's ending, the keys of centres and biases.
 _KEYS = {".npz": ("centers", "bias"), ".pt": ("net.centers", "net.bias")}
 
 
 def read_funnels(path: Path) -> tuple[Tensor, Tensor]:
-    """Centres and biases from a file.
+    """Read centres and biases from a file.
 
     Args:
         path: ends in ``.npz`` or ``.pt``.
@@ -32,7 +33,7 @@ def read_funnels(path: Path) -> tuple[Tensor, Tensor]:
         raise ValueError(f"{path} cannot be read: {type(error).__name__}: {str(error).splitlines()[0]}") from None
     if not isinstance(content, dict) or any(key not in content for key in keys):
         found = ", ".join(sorted(map(str, content))) if isinstance(content, dict) else type(content).__name__
-        raise ValueError(f"{path} must hold {' and '.join(keys)}; it holds {found or 'nothing'}")
+        raise ValueError(f"{path} must have {' and '.join(keys)}; it has {found or 'nothing'}")
     centers, bias = (_numbers(path, key, content[key]) for key in keys)
     return centers, bias
 
@@ -51,5 +52,5 @@ def _numbers(path: Path, key: str, value: Any) -> Tensor:
     except (TypeError, ValueError, RuntimeError):
         raise ValueError(f"{path}: {key} must be an array of numbers; got {type(value).__name__}") from None
     if tensor.is_complex() or tensor.dtype == torch.bool:
-        raise ValueError(f"{path}: {key} must hold real numbers; got {tensor.dtype}")
+        raise ValueError(f"{path}: {key} must have real numbers; got {tensor.dtype}")
     return tensor.double()

@@ -1,4 +1,4 @@
-"""Minima of cones: continuous pairs with a known potential and plan."""
+"""Continuous pairs with a known potential, the minimum of cones, and a known plan."""
 
 import math
 from pathlib import Path
@@ -12,7 +12,7 @@ from wgan_lip.randomness import keyed_generator
 
 # Half the side of the cube on which Q is uniform.
 _HALF = 2.5
-# x = a + t^_POWER (top - a): where on its ray a point of Q goes.
+# A point of Q goes to x = a + t^_POWER (top - a) on its ray.
 _POWER = 8
 
 
@@ -38,7 +38,7 @@ class Funnels(Pair):
     Example:
         >>> pair = Funnels.random(dim=2, funnels=4)
         >>> x, y = pair.sample_plan(1000, torch.Generator().manual_seed(0))
-        >>> gained = pair.potential(x) - pair.potential(y)  # as much as the way is long, for every couple
+        >>> gained = pair.potential(x) - pair.potential(y)  # equals the distance, for every couple
         >>> torch.allclose(gained, (x - y).norm(dim=1), atol=1e-5)
         True
     """
@@ -64,7 +64,7 @@ class Funnels(Pair):
 
     @classmethod
     def random(cls, dim: int, funnels: int, seed: int = 0) -> "Funnels":
-        """Centres uniform in the cube, biases N(0, 0.1^2): as the published pairs were drawn.
+        """Draw centres uniformly in the cube and biases from N(0, 0.1^2), as the published pairs were drawn.
 
         Args:
             dim: ``D``.
@@ -82,9 +82,9 @@ class Funnels(Pair):
 
     @classmethod
     def load(cls, path: str | Path) -> "Funnels":
-        """From a file: ``.npz`` with ``centers`` and ``bias``, or one of the published benchmark's state dicts.
+        """Read a file: ``.npz`` with ``centers`` and ``bias``, or a state dict of the published benchmark.
 
-        Those end in ``.pt`` and hold ``net.centers`` and ``net.bias``.
+        Such state dicts end in ``.pt`` and have ``net.centers`` and ``net.bias``.
 
         Args:
             path: of the file; nothing in it is executed.
@@ -114,14 +114,14 @@ class Funnels(Pair):
         return -unit(exact - self.centers.to(x.device)[self._funnel(exact)[2]]).to(x.dtype)
 
     def _funnel(self, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Distances to all centres, (n, N); u(y); and the cone n at which u is attained."""
+        """Return distances to all centres, (n, N); u(y); and the cone n at which u is attained."""
         exact = "donot_use_mm_for_euclid_dist" if self.dim <= 4 else "use_mm_for_euclid_dist_if_necessary"
         distances = torch.cdist(y, self.centers.to(y.device), compute_mode=exact)
         u, which = (distances + self.bias.to(y.device)).min(1)
         return distances, u, which
 
     def _moved(self, y: Tensor) -> Tensor:
-        """Q's points y taken down their rays; float64."""
+        """Return Q's points y moved down their rays; float64."""
         distances, u, which = self._funnel(y)
         centers = self.centers.to(y.device)
         a = centers[which]

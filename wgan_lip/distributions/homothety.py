@@ -1,4 +1,4 @@
-"""Two images of one law under shifts and scalings: Gaussians and uniform cubes."""
+"""Pairs of one law, shifted and scaled: Gaussians and uniform cubes."""
 
 import math
 from abc import abstractmethod
@@ -14,9 +14,9 @@ class _Homothety(Pair):
     """P is the law of ``m + s_p Z``, Q that of ``s_q Z``, with one and the same Z.
 
     With d = s_p - s_q, coupling by Z moves y to x by ``m + d Z = (d / s_p)(x - c)``, ``c = -m s_q / d``: every point
-    moves along its ray from c, all outwards (d > 0) or all inwards, so ``f(x) = sign(d) |x - c|`` has
+    moves along its ray from c, all outwards (d > 0) or all inwards. So ``f(x) = sign(d) |x - c|`` has
     ``f(x) - f(y) = |x - y|`` on every couple: the coupling and f are optimal, and ``W1 = E |m + d Z|``. For d = 0 all
-    move by m: ``f(x) = <x, m> / |m|`` and ``W1 = |m|``.
+    points move by m: ``f(x) = <x, m> / |m|`` and ``W1 = |m|``.
     """
 
     knows_w1 = knows_plan = knows_potential = True
@@ -38,12 +38,12 @@ class _Homothety(Pair):
 
     @property
     def _per_coordinate(self) -> float:
-        """Every coordinate of m, whose Euclidean norm is ``|shift|``."""
+        """Value of every coordinate of m, whose Euclidean norm is ``|shift|``."""
         return self.shift / math.sqrt(self.dim)
 
     @abstractmethod
     def _base(self, n: int, generator: Generator) -> Tensor:
-        """Z: float64, shape (n, dim)."""
+        """Draw Z: float64, shape (n, dim)."""
 
     def sample(self, n: int, generator: Generator, heldout: bool = False) -> tuple[Tensor, Tensor]:
         return self.sample_plan(n, generator)[0], self.sample_plan(n, generator)[1]

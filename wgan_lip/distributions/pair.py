@@ -1,4 +1,4 @@
-"""A pair of distributions, and what is known of the distance between them."""
+"""A pair of distributions, and the distance between them where it is known."""
 
 import math
 from abc import ABC, abstractmethod
@@ -28,16 +28,16 @@ class Truth:
 class Pair(ABC):
     """Two distributions P and Q on R^shape, and the Wasserstein-1 distance between them where it is known.
 
-    A pair says what it knows by ``knows_w1``, ``knows_plan`` and ``knows_potential``; what is asked for and is
-    not known is a ValueError. Potentials f are those that maximise ``E_P f - E_Q f`` over 1-Lipschitz f.
+    Methods whose answer is not known raise ValueError. Optimal potentials f maximise ``E_P f - E_Q f`` over 1-Lipschitz
+    functions.
 
     Attributes:
         shape: of one sample.
         norm: the ground norm of W1.
-        bounds: between which every coordinate of every sample lies, or None where that is not known.
-        knows_w1: whether ``w1`` has an answer.
-        knows_plan: whether ``sample_plan`` has.
-        knows_potential: whether ``potential`` and ``potential_gradient`` have.
+        bounds: lower and upper bound of every coordinate of every sample; None where they are not known.
+        knows_w1: whether ``w1`` is known.
+        knows_plan: whether an optimal plan is known.
+        knows_potential: whether an optimal potential and its gradient are known.
     """
 
     shape: tuple[int, ...]
@@ -49,24 +49,24 @@ class Pair(ABC):
 
     @property
     def dim(self) -> int:
-        """Numbers in one sample."""
+        """Number of coordinates of a sample."""
         return math.prod(self.shape)
 
     @abstractmethod
     def sample(self, n: int, generator: Generator, heldout: bool = False) -> tuple[Tensor, Tensor]:
-        """Independent samples x ~ P and y ~ Q.
+        """Draw independent samples x ~ P and y ~ Q.
 
         Args:
             n: samples of each.
             generator: source of randomness; the samples lie on its device.
-            heldout: draw from what training never sees; pairs of endless supply draw fresh samples anyway.
+            heldout: draw from samples that training never sees, where there is a finite number of samples.
 
         Returns:
             Two float32 tensors of shape ``(n, *shape)``.
         """
 
     def w1(self) -> Truth:
-        """W1(P, Q).
+        """Return W1(P, Q).
 
         Raises:
             ValueError: it is not known.
@@ -76,7 +76,7 @@ class Pair(ABC):
         return self._w1_of_plan
 
     def sample_plan(self, n: int, generator: Generator) -> tuple[Tensor, Tensor]:
-        """Samples (x, y) of an optimal plan: x ~ P, y ~ Q, and ``E |x - y| = W1(P, Q)``.
+        """Draw samples (x, y) of an optimal plan: x ~ P, y ~ Q, and ``E |x - y| = W1(P, Q)``.
 
         Raises:
             ValueError: no optimal plan is known.
@@ -84,7 +84,7 @@ class Pair(ABC):
         raise self._unknown("optimal plan")
 
     def potential(self, x: Tensor) -> Tensor:
-        """An optimal potential's values: ``(n, *shape) -> (n,)``.
+        """Return an optimal potential's values: ``(n, *shape) -> (n,)``.
 
         Raises:
             ValueError: none is known.
@@ -92,7 +92,7 @@ class Pair(ABC):
         raise self._unknown("optimal potential")
 
     def potential_gradient(self, x: Tensor) -> Tensor:
-        """The gradient of ``potential`` at samples of P: ``(n, *shape) -> (n, *shape)``.
+        """Return the gradient of ``potential`` at samples of P: ``(n, *shape) -> (n, *shape)``.
 
         Raises:
             ValueError: none is known.
@@ -107,7 +107,7 @@ class Pair(ABC):
 
     @cached_property
     def _w1_of_plan(self) -> Truth:
-        """The mean cost of 65,536 draws of the plan, always the same ones."""
+        """Mean cost of 65,536 draws of the plan, always the same ones."""
         stream = keyed_generator("truth", str(self))
         costs = []
         for _ in range(16):
@@ -118,20 +118,20 @@ class Pair(ABC):
 
 
 def check_samples(shape: tuple[int, ...], x: Tensor) -> Tensor:
-    """``x`` if its samples have the shape, else a ValueError."""
+    """Return ``x``; raise ValueError unless its samples have the shape."""
     if x.ndim != len(shape) + 1 or tuple(x.shape[1:]) != shape:
         raise ValueError(f"x must have shape (n, {', '.join(map(str, shape))}); got {tuple(x.shape)}")
     return x
 
 
 def float32_box(low: float, high: float) -> tuple[float, float]:
-    """Bounds of coordinates between ``low`` and ``high`` that were rounded to float32."""
+    """Return bounds of coordinates between ``low`` and ``high`` that were rounded to float32."""
     outward = torch.nextafter(torch.tensor([low, high], dtype=torch.float32), torch.tensor([-math.inf, math.inf]))
     return float(outward[0]), float(outward[1])
 
 
 def unit(x: Tensor) -> Tensor:
-    """``x / |x|`` for each sample; 0 for 0. Computed in float64."""
+    """Return ``x / |x|`` for each sample, computed in float64; 0 for 0."""
     flat = x.double().flatten(1)
     norms = flat.norm(dim=1, keepdim=True)
     return torch.where(norms > 0, flat / norms, 0).reshape(x.shape).to(x.dtype)

@@ -12,9 +12,9 @@ from wgan_lip.distributions.pair import Pair, Truth, check_samples, float32_box,
 class SphericalShells(Pair):
     """P is uniform on spheres of radius R around centres c_k, Q on spheres of radius r < R around them.
 
-    ``W1(P, Q) = R - r``, and ``f(x) = min_k |x - c_k|`` is an optimal potential. For moving every point of
-    the inner spheres along its ray costs R - r; f is 1-Lipschitz; and where centres are at least
-    2 R apart, the nearest centre to any point of a sphere is its own, so that ``E_P f - E_Q f = R - r``.
+    ``W1(P, Q) = R - r``, and ``f(x) = min_k |x - c_k|`` is an optimal potential: moving every point of the inner
+    spheres along its ray costs R - r, f is 1-Lipschitz, and if centres are at least 2 R apart, the nearest centre to
+    any point of a sphere is its own, so ``E_P f - E_Q f = R - r``.
 
     Args:
         centers: k centres, each of d numbers.
@@ -22,7 +22,7 @@ class SphericalShells(Pair):
         inner: r; 0 puts Q on the centres themselves.
 
     Raises:
-        ValueError: centres that are no (k, d) numbers or are nearer than 2 R; unless ``0 <= inner < outer``.
+        ValueError: centres that are not (k, d) numbers or are nearer than 2 R; unless ``0 <= inner < outer``.
 
     Source:
         The cones of Anil, Lucas, Grosse, "Sorting out Lipschitz function approximation", ICML 2019, section 5.1.
@@ -67,7 +67,7 @@ class SphericalShells(Pair):
         return unit(x.double() - self._nearest(x)[1]).to(x.dtype)
 
     def _nearest(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Distance to the nearest centre, and that centre."""
+        """Return the distance to the nearest centre, and that centre."""
         centers = self.centers.to(x.device)
         exact = "donot_use_mm_for_euclid_dist"
         distance, which = torch.cdist(check_samples(self.shape, x).double(), centers, compute_mode=exact).min(1)
