@@ -1,4 +1,4 @@
-"""What a training does about the cluster that it runs on."""
+"""Slurm and a training: Lightning's plugin for it, and requeueing of the job."""
 
 import os
 from collections.abc import Iterator
@@ -13,14 +13,14 @@ from wgan_lip.runs.preemption import PreemptedError, ends_for_others, requeue_jo
 
 
 def with_slurm(plugins: list[Any], strategy: Any) -> list[Any]:
-    """Lightning's plugins, and where it would find Slurm, one that leaves requeueing to ``Preemption``.
+    """Return Lightning's plugins; where it would detect Slurm, with one that leaves requeueing to ``Preemption``.
 
     Args:
-        plugins: those that the config names.
+        plugins: those of the config.
         strategy: that of the config.
 
     Raises:
-        ValueError: tasks that were asked for in a way that Lightning does not take.
+        ValueError: Lightning rejects how the job's tasks were requested.
     """
     chosen = any(isinstance(plugin, ClusterEnvironment) for plugin in plugins)
     chosen = chosen or getattr(strategy, "cluster_environment", None) is not None
@@ -32,12 +32,12 @@ def with_slurm(plugins: list[Any], strategy: Any) -> list[Any]:
         raise ValueError(str(error)) from error
 
 
-def see_to_the_rest(preempted: PreemptedError, step: str, folder: Path, again: bool) -> Iterator[str]:
-    """Requeue the job where that is wanted, and say line by line how the training goes on.
+def requeue_with_checkpoint(preempted: PreemptedError, step: str, folder: Path, again: bool) -> Iterator[str]:
+    """Requeue the job of a training that saved a checkpoint, if that is due; yield lines that say how it goes on.
 
     Args:
-        preempted: what stopped it.
-        step: at which.
+        preempted: what stopped the training.
+        step: the step at which it was stopped, in words.
         folder: of the run.
         again: whether the same command finds that folder again.
 
@@ -45,7 +45,7 @@ def see_to_the_rest(preempted: PreemptedError, step: str, folder: Path, again: b
         OSError: the job could not be requeued.
     """
     yield f"{preempted.signum.name}: saved at {step}."
-    # Nothing comes after it that matters, for Slurm ends this process then.
+    # Last of all, for Slurm ends this process then.
     job = requeue_job(os.environ) if again and (preempted.requeue or ends_for_others(os.environ)) else None
     if job is not None:
         yield f"Job {job} is requeued, and goes on there."
@@ -55,8 +55,8 @@ def see_to_the_rest(preempted: PreemptedError, step: str, folder: Path, again: b
         yield f"The same command with --ckpt_path {folder} goes on there."
 
 
-def give_way() -> Iterator[str]:
-    """Requeue a job that has nothing to save yet, if Slurm ends it for others; and say so.
+def requeue_without_checkpoint() -> Iterator[str]:
+    """Requeue a job that was preempted before there was anything to save; yield a line that says so.
 
     Raises:
         OSError: the job could not be requeued.

@@ -18,7 +18,7 @@ from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-from wgan_lip.cli.cluster import give_way, see_to_the_rest, with_slurm
+from wgan_lip.cli.cluster import requeue_with_checkpoint, requeue_without_checkpoint, with_slurm
 from wgan_lip.cli.commands import COMMANDS, DESCRIPTION
 from wgan_lip.cli.config import OneLineParser, SaveConfig, changed_keys, config_text
 from wgan_lip.cli.errors import in_one_line
@@ -309,7 +309,7 @@ class WganLipCLI(LightningCLI):
                 self._report(folder)
             finally:
                 if self._first and self._start.again:
-                    self._say(give_way())
+                    self._say(requeue_without_checkpoint())
             raise SystemExit(128 + signal.SIGTERM) from None
         except SystemExit:
             self._report(folder)
@@ -326,7 +326,8 @@ class WganLipCLI(LightningCLI):
             with wandb_may_end():
                 wandb.run.mark_preempting()
         finish_wandb(exit_code=1)
-        self._say(see_to_the_rest(preempted, step, Path(self.trainer.default_root_dir), self._start.again))
+        folder = Path(self.trainer.default_root_dir)
+        self._say(requeue_with_checkpoint(preempted, step, folder, self._start.again))
         return _TEMPFAIL if preempted.requeue else 128 + preempted.signum
 
     def _say(self, lines: Iterable[str]) -> None:
