@@ -133,9 +133,9 @@ def test_waiting_for_jobs_says_how_to_end_them(monkeypatch, capsys):
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(submit, "wait_for_jobs", stop)
+    monkeypatch.setattr("wgan_lip.comparison.wait_for_jobs", stop)
     with pytest.raises(SystemExit) as exit_:
-        submit._wait(submit.Console(), ["7_1", "7_2"])
+        submit._wait(["7_1", "7_2"], submit.Console(), print)
     assert exit_.value.code == 130
     assert capsys.readouterr().err == "wgan-lip: interrupted: the jobs go on; scancel 7_1 7_2 ends them\n"
 

@@ -3,9 +3,10 @@
 import re
 
 import pytest
+import submitit
 
 from tests.support.commands import DIGITS, SMALL, failure, run
-from wgan_lip.cli.resources import Resources, minutes
+from wgan_lip.cli.slurm_job import Resources, minutes, sbatch_script
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +53,19 @@ def test_a_dry_run_shows_the_script_and_writes_nothing(monkeypatch, capsys, else
     assert list(elsewhere.iterdir()) == []
 
 
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_a_dry_run_s_script_is_the_one_that_submitit_submits(jobs, monkeypatch, elsewhere):
+    """submitit's private function that writes it is called in one place, and as its executor calls it."""
+    for name, text in {"srun": "", "sbatch": f'/bin/cp "$1" {elsewhere}/script\necho Submitted batch job 7'}.items():
+        (elsewhere / name).write_text(f"#!/bin/sh\n{text}\n")
+        (elsewhere / name).chmod(0o755)
+    parameters = Resources(time=9, nodes=2, mem="1G", setup=("module load cuda",)).parameters("name", 2)
+    executor = submitit.SlurmExecutor(elsewhere / "a b")
+    executor.update_parameters(**parameters)
+    executor.submit_array([print] * jobs)
+    assert (elsewhere / "script").read_text() == sbatch_script(parameters, elsewhere / "a b", jobs)
+
+
 def test_each_line_of_a_file_is_a_job_with_a_run_of_its_own(monkeypatch, capsys, elsewhere):
     (elsewhere / "seeds.txt").write_text("# seeds\n--seed_everything=1\n\n--seed_everything=2 --name 'two'  # twice\n")
     printed = dry(monkeypatch, capsys, "--array=seeds.txt", "--max-parallel=1")
@@ -85,34 +99,37 @@ def test_other_times_are_refused(text):
 
 
 def test_one_process_for_each_gpu():
-    assert Resources(minutes=9, gpus=3).devices == 3
-    assert Resources(minutes=9, tasks_per_node=2).devices == 2
-    assert Resources(minutes=9).devices == 1
+    assert Resources(time=9, gpus=3).devices == 3
+    assert Resources(time=9, tasks_per_node=2).devices == 2
+    assert Resources(time=9).devices == 1
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--nodes=0"], "--nodes must be at least 1; got --nodes 0"),
+        (["--nodes=0"], "nodes must be at least 1; got nodes=0"),
         (["--nodes=two"], "argument --nodes: invalid int value: 'two'"),
-        (["--gpus=4", "--tasks-per-node=2"], "got --gpus 4 --tasks-per-node 2: leave the latter out"),
-        (["--time=2"], "--time must be longer than --signal-delay, 120 seconds; got 2 minutes"),
+        (["--gpus=4", "--tasks-per-node=2"], "each of which has one process; got gpus=4, tasks_per_node=2"),
+        (["--time=2"], "time must be longer than signal_delay, which is 120 seconds; got 2 minutes"),
         (["--time=soon"], "--time must be minutes, HOURS:MINUTES:SECONDS or DAYS-HOURS:MINUTES:SECONDS; got 'soon'"),
         (["--max-parallel=0"], "--max-parallel: must be a whole number from 1; got '0'"),
         (["--trainer.devices=2"], "--trainer.devices follows from --nodes, --gpus and --tasks-per-node: leave it out"),
-        (["--gpus=1"], "--gpus 1, but trainer.accelerator is cpu: pass --trainer.accelerator=gpu"),
-        (["--trainer.accelerator=gpu"], "trainer.accelerator is gpu, but no --gpus are asked for"),
+        (["--gpus=1"], "--gpus is 1, but trainer.accelerator is cpu: pass --trainer.accelerator=gpu"),
+        (["--trainer.accelerator=gpu"], "trainer.accelerator is gpu, but --gpus is 0: pass --gpus N"),
         (["--model.init_args.n_critik=3"], "Option 'n_critik' is not accepted"),
         (["--trainer.acelerator=cpu"], "unrecognized arguments: --trainer.acelerator=cpu"),
         (["-c", "missing.yaml"], "missing.yaml"),
         (["--run=a/b"], "run must consist of letters"),
         (["--ckpt_path=none.ckpt"], "--ckpt_path none.ckpt: there is no such file"),
         (["--array=none.txt"], "none.txt"),
-        (["--array=empty.txt"], "--array empty.txt: there is no line with arguments in it"),
+        (["--array=empty.txt"], "--array empty.txt must have a line with arguments; it has none"),
         (["--array=wrong.txt"], "wrong.txt, line 2: "),
         (["--array=quote.txt"], "quote.txt, line 1: No closing quotation"),
-        (["--array=two.txt", "--run=a"], "2 jobs of the array would write to the same run: give each a --run a of its"),
-        ([], "sbatch is not found: submit where Slurm is installed, or see --dry-run"),
+        (
+            ["--array=two.txt", "--run=a"],
+            "2 jobs of the array would write to the same run: each needs its own; got --run a",
+        ),
+        ([], "sbatch is not found: submit where Slurm is installed, or pass --dry-run"),
     ],
 )
 def test_what_is_wrong_is_said_before_anything_is_submitted(arguments, message, monkeypatch, capsys, elsewhere):

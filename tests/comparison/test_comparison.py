@@ -130,7 +130,7 @@ def test_bad_comparisons_are_named(change: dict[str, Any], message: str) -> None
 def test_a_damaged_result_is_named(tmp_path: Path) -> None:
     store, (cell, *_) = Store(tmp_path), cells()
     (tmp_path / f"{cell.key}.json").write_text("{}")
-    with pytest.raises(ValueError, match="is no result of a comparison"):
+    with pytest.raises(ValueError, match="is not a result of a comparison"):
         store.load(cell)
 
 
@@ -182,8 +182,8 @@ def test_the_command_ends_with_status_1_if_a_cell_failed(monkeypatch, tmp_path, 
         ("--critics=[3]", "critics must be a mapping .* got 3"),
         ("--n=1", "got n=1"),
         ("--launcher=elsewhere", "launcher.*elsewhere"),
-        ("--slurm.partition=gpu", r"slurm\.partition goes with --launcher slurm only; got --slurm\.partition=gpu"),
-        ("--slurm.retries=0", r"slurm\.retries goes with"),
+        ("--slurm.partition=gpu", r"slurm\.partition requires --launcher slurm; got slurm\.partition=gpu"),
+        ("--slurm.retries=0", r"slurm\.retries requires --launcher slurm; got slurm\.retries=0"),
     ],
 )
 def test_bad_options_are_one_line(monkeypatch, tmp_path, capsys, change: str, message: str) -> None:
@@ -194,9 +194,9 @@ def test_bad_options_are_one_line(monkeypatch, tmp_path, capsys, change: str, me
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("--jobs=2", "jobs goes with --launcher processes only; got jobs=2"),
-        ("--slurm.time=0", r"--slurm\.time must be longer than .* got 0 minutes"),
-        ("--slurm.cpus=0", r"--slurm\.cpus must be at least 1"),
+        ("--jobs=2", "jobs requires --launcher processes; got jobs=2"),
+        ("--slurm.time=0", "time must be longer than signal_delay, which is 30 seconds; got 0 minutes"),
+        ("--slurm.cpus=0", "cpus must be at least 1; got cpus=0"),
         ("--slurm.max_parallel=0", r"slurm\.max_parallel must be at least 1"),
         ("--slurm.retries=-1", "retries must not be negative"),
         ("--slurm.time=soon", r"slurm\.time"),
@@ -211,7 +211,7 @@ def test_bad_options_of_jobs_are_one_line(monkeypatch, tmp_path, capsys, change:
 def test_what_the_cluster_needs_is_named(monkeypatch, tmp_path, capsys) -> None:
     options = ("-c", config(tmp_path, CRITICS), "--folder", tmp_path / "out", "--launcher=slurm")
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert "whose program sbatch is not found" in failure(capsys, monkeypatch, "compare", *options)
+    assert "requires Slurm, whose program sbatch is not found" in failure(capsys, monkeypatch, "compare", *options)
     monkeypatch.setitem(sys.modules, "submitit", None)
     assert "pip install 'wgan-lip[cluster]'" in failure(capsys, monkeypatch, "compare", *options)
 

@@ -1,6 +1,5 @@
 """Cells as jobs: submitted once, gathered as they end, submitted again if they are lost. No cluster is needed."""
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +9,7 @@ import pytest
 
 from tests.comparison.fake import DONE, FakeSlurm, Plan
 from tests.comparison.test_comparison import CRITICS, MLP, cells, numbers
-from wgan_lip.comparison import Cell, Failure, JobArray, Outcome, Processes, Store, job_array, run_cells
+from wgan_lip.comparison import Cell, Failure, JobArray, Outcome, Processes, Store, run_cells, slurm
 
 
 class Comparison:
@@ -31,7 +30,7 @@ class Comparison:
         self.slurm.plan = planned
 
     def launcher(self, retries: int = 2, grace: float = 0.0) -> JobArray:
-        return JobArray(self.store, self.slurm, retries, self.said.append, grace=grace, every=0.0)
+        return JobArray(self.store, self.slurm, self.said.append, retries, grace=grace, every=0.0)  # type: ignore
 
     def run(self, **settings: Any) -> tuple[list[Outcome], list[Failure]]:
         found = list(run_cells(self.cells, self.store, self.launcher(**settings)))
@@ -40,8 +39,10 @@ class Comparison:
 
 
 @pytest.fixture
-def comparison(tmp_path: Path) -> Comparison:
-    return Comparison(tmp_path)
+def comparison(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Comparison:
+    comparison = Comparison(tmp_path)
+    monkeypatch.setattr(slurm, "job_states", comparison.slurm.job_states)
+    return comparison
 
 
 LABELS = [cell.label for cell in cells()]
@@ -66,17 +67,17 @@ def test_a_lost_cell_is_submitted_again(comparison: Comparison, state: str) -> N
     assert (len(outcomes), failures) == (4, [])
     assert comparison.slurm.arrays == [LABELS, ["MaxMin on absolute value, seed 1"]]
     (line,) = [line for line in comparison.said if "lost" in line]
-    assert ("Slurm knows it no longer" if state == "forgotten" else state) in line
+    assert ("UNKNOWN, squeue no longer lists it" if state == "forgotten" else state) in line
 
 
 def test_a_cell_that_is_always_lost_is_a_failure_that_says_why(comparison: Comparison) -> None:
     comparison.plan(first=("RUNNING", "OUT_OF_MEMORY"), again=("OUT_OF_MEMORY",))
     comparison.slurm.folder.mkdir()
-    (comparison.slurm.folder / "2_0.out").write_text("slurmstepd: Detected 1 oom-kill event")
+    (comparison.slurm.folder / "2_0_0_log.out").write_text("slurmstepd: Detected 1 oom-kill event")
     outcomes, failures = comparison.run(retries=2)
     assert len(outcomes) == 3
     (failure,) = failures
-    assert "lost 3 times; Slurm of its last job, 2_0: OUT_OF_MEMORY" in failure.error
+    assert "lost 3 times; state of its last job, 2_0: OUT_OF_MEMORY" in failure.error
     assert "oom-kill" in failure.trace
     # Whoever asks again wants it tried again.
     comparison.plan(first=DONE)
@@ -113,7 +114,7 @@ def test_nothing_is_lost_while_slurm_is_away(comparison: Comparison, monkeypatch
     outcomes, _ = comparison.run()
     assert len(outcomes) == 4
     assert comparison.slurm.arrays == [LABELS]
-    monkeypatch.setattr(job_array, "_PATIENCE", -1.0)
+    monkeypatch.setattr(slurm, "PATIENCE", -1.0)
     comparison.plan(first=DONE, again=("RUNNING", "away"))
     comparison.cells = cells(steps=4)
     with pytest.raises(OSError, match=r"Unable to contact .* scancel --name=fake"):
@@ -141,10 +142,7 @@ def test_a_killed_comparison_goes_on_and_submits_nothing_twice(
 ) -> None:
     interrupt(comparison)
     # The job that was running goes on.
-    comparison.slurm._jobs = {
-        job: (task, cell, comment, iter(("RUNNING", "work", "COMPLETED")))
-        for job, (task, cell, comment, _) in comparison.slurm._jobs.items()
-    }
+    comparison.slurm.plans = {job: iter(("RUNNING", "work", "COMPLETED")) for job in comparison.slurm.plans}
     comparison.cells = [*comparison.cells, *cells({"wide": {"critic": MLP, "steps": 5}}, seeds=(0,))]
     outcomes, failures = comparison.run()
     assert (len(outcomes), failures) == (5, [])
@@ -161,7 +159,7 @@ def test_a_result_that_was_removed_is_made_again(comparison: Comparison) -> None
 
 
 def test_no_array_is_larger_than_slurm_allows(comparison: Comparison, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job_array, "LARGEST_ARRAY", 3)
+    monkeypatch.setattr(slurm, "LARGEST_ARRAY", 3)
     assert len(comparison.run()[0]) == 4
     assert comparison.slurm.arrays == [LABELS[:3], LABELS[3:]]
 
@@ -172,9 +170,9 @@ def test_cells_that_differ_in_labels_only_are_trained_once(comparison: Compariso
     save = Store.save
 
     class Counting(Store):
-        def save(self, cell: Cell, result: dict[str, Any]) -> None:
-            trained.append(cell.label)
-            save(self, cell, result)
+        def save(self, outcome: Outcome) -> None:
+            trained.append(outcome.cell.label)
+            save(self, outcome)
 
     comparison.store = Counting(comparison.store.folder)
     twin = replace(comparison.cells[0], critic="twin")
@@ -184,12 +182,12 @@ def test_cells_that_differ_in_labels_only_are_trained_once(comparison: Compariso
     assert sorted(trained) == sorted(LABELS)
 
 
-def test_a_damaged_list_of_jobs_is_named(comparison: Comparison) -> None:
+@pytest.mark.parametrize("content", [b"", b"no pickle", b"\x80\x05N.", b"\x80\x05cno.such\nmodule\n."])
+def test_a_job_that_cannot_be_read_is_named_and_its_cell_submitted(comparison: Comparison, content: bytes) -> None:
     comparison.slurm.folder.mkdir()
-    for text in ("{", "[]", json.dumps({"key": {"job": 3}})):
-        (comparison.slurm.folder / "jobs.json").write_text(text)
-        with pytest.raises(ValueError, match=r"jobs\.json is no list of jobs"):
-            comparison.launcher()
+    (comparison.slurm.folder / "9_0_submitted.pkl").write_bytes(content)
+    assert len(comparison.run()[0]) == 4
+    assert "9_0_submitted.pkl is not a job of this comparison and is ignored" in comparison.said[0]
 
 
 @pytest.mark.parametrize("setting", ["retries", "grace"])

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from wgan_lip.comparison.product import merged, product_of
+from wgan_lip.comparison.cell import merged, product_of
 
 GROUPS: dict[str, Any] = {"class_path": "GroupSort", "init_args": {"group_size": 4}}
 

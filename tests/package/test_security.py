@@ -27,7 +27,7 @@ NEVER = {
 }
 BUILTIN = {"eval", "exec", "compile", "__import__", "breakpoint"}
 # Whatever object they are called on.
-METHODS = {"extractall", "extract", "all_gather_object", "broadcast_object_list", "recv", "result"}
+METHODS = {"extractall", "extract", "all_gather_object", "broadcast_object_list", "recv", "result", "submission"}
 EXPLAINED = {
     # The command table's own names.
     ("wgan_lip/cli/commands.py", "importlib.import_module"),
@@ -43,10 +43,11 @@ EXPLAINED = {
     # Bytes of a request that was refused, which are thrown away.
     ("wgan_lip/report/page/server.py", ".recv"),
     # From processes that this one started.
-    ("wgan_lip/comparison/workers.py", ".recv"),
+    ("wgan_lip/comparison/processes.py", ".recv"),
     ("scripts/transport_bench/processes.py", ".recv"),
     # submitit's, of this comparison's own folder.
     ("wgan_lip/comparison/slurm.py", ".result"),
+    ("wgan_lip/comparison/slurm.py", ".submission"),
 }
 
 

@@ -1,9 +1,10 @@
-"""``wgan-lip compare``: critics × pairs × seeds, each a short training."""
+"""``wgan-lip compare``: critics × pairs × seeds, with a short training for each."""
 
 import csv
 import os
 import secrets
 import signal
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,11 @@ from jsonargparse import ActionConfigFile  # type: ignore[attr-defined]
 from pytorch_lightning.loggers import WandbLogger
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-from wgan_lip.cli.compare_launcher import add_launcher_arguments, launcher_of
+from wgan_lip.cli.compare_launcher import add_launcher_arguments, make_launcher
 from wgan_lip.cli.config import OneLineParser
 from wgan_lip.cli.errors import in_one_line
 from wgan_lip.cli.fit_arguments import add_wandb_arguments
-from wgan_lip.comparison import Cell, Failure, Outcome, Store, parse_cells, run_cells, summarize
+from wgan_lip.comparison import Failure, Outcome, Store, parse_cells, run_cells, summarize
 from wgan_lip.console import Console
 from wgan_lip.progress import progress_bar
 from wgan_lip.replaced import own_folder, replace_text
@@ -37,16 +38,17 @@ def run_comparison(args: list[str]) -> None:
     Args:
         args: the arguments after the command's name.
     """
-    options = make_parser().parse_args(args)
+    parser = make_parser()
+    options = parser.parse_args(args)
     # The lock of the comparison's folder; its cells, which jobs write, are kept whole without one.
     with ExitStack() as held:
-        _run(options, held)
+        _run(options, parser.get_defaults(), held)
 
 
-def _run(options: Any, held: ExitStack) -> None:
+def _run(options: Any, defaults: Any, held: ExitStack) -> None:
     console = Console()
 
-    def say(line: str) -> None:
+    def report(line: str) -> None:
         console.print(line, highlight=False, soft_wrap=True, markup=False)
 
     with in_one_line():
@@ -63,7 +65,7 @@ def _run(options: Any, held: ExitStack) -> None:
         folder = Path(options.folder or Path("runs") / "compare" / options.name)
         store = Store(own_folder(folder / "cells"))
         held.enter_context(locked(folder, os.environ))
-        launcher = launcher_of(options, store, folder, say)
+        launcher = make_launcher(options, defaults, store, folder, report)
     results: list[Outcome | Failure] = []
     stopped_by: signal.Signals | None = None
     with in_one_line():
@@ -73,7 +75,7 @@ def _run(options: Any, held: ExitStack) -> None:
                 task = bar.add_task("cells", total=len(cells))
                 for result in run_cells(cells, store, launcher):
                     results.append(result)
-                    say(_line(result, len(results), len(cells)))
+                    report(_line(result, len(results), len(cells)))
                     if isinstance(result, Outcome) and not result.is_new:
                         # The time left is that of those which are run.
                         bar.update(task, total=len(cells) - len(results))
@@ -83,12 +85,14 @@ def _run(options: Any, held: ExitStack) -> None:
             stopped_by = signal.SIGINT
         except SIGTERMException:
             stopped_by = signal.SIGTERM
-    if results:
-        with in_one_line():
-            _report(_in_order(results, cells), folder, options, console)
+        if results:
+            # In the order of the config, whichever ended first.
+            place = {cell: i for i, cell in enumerate(cells)}
+            results.sort(key=lambda result: place[result.cell])
+            _write(results, folder, options, console, report)
     if stopped_by:
         left = len(cells) - len(results)
-        say(f"interrupted: {left} of {len(cells)} cells are left; {launcher.if_interrupted}")
+        report(f"interrupted: {left} of {len(cells)} cells are left; {launcher.if_interrupted}")
         raise SystemExit(128 + stopped_by)
     if any(isinstance(result, Failure) for result in results):
         raise SystemExit(1)
@@ -121,25 +125,21 @@ def make_parser() -> OneLineParser:
 
 # The parser names these functions in its errors.
 def mapping(value: Any) -> dict[str, Any]:
-    """As it is written: what the classes take is checked cell by cell, with the pair and the critic in the error."""
-    read = _read(value)
+    """Return a mapping as it is written: its classes' arguments are checked later, cell by cell."""
+    read = yaml.safe_load(value) if isinstance(value, str) else value
     if not isinstance(read, dict):
         raise ValueError(f"must be a mapping; got {value!r}")
     return read
 
 
 def mappings(value: Any) -> dict[str, Any] | list[Any]:
-    """One, or a list of what are to be some."""
-    read = _read(value)
-    return read if isinstance(read, list) else mapping(read)
-
-
-def _read(value: Any) -> Any:
-    return yaml.safe_load(value) if isinstance(value, str) else value
+    """Return a mapping, or a list whose items are checked later."""
+    read = yaml.safe_load(value) if isinstance(value, str) else value
+    return read if isinstance(read, list) else mapping(value)
 
 
 def assignment(value: Any) -> tuple[str, Any]:
-    """A key and its value."""
+    """Return a key and its value."""
     if not isinstance(value, str):
         return value[0], value[1]
     key, equals, text = value.partition("=")
@@ -156,35 +156,28 @@ def _line(result: Outcome | Failure, done: int, total: int) -> str:
     return f"[{done}/{total}] {result.cell.label}: {said}"
 
 
-def _in_order(results: list[Outcome | Failure], cells: list[Cell]) -> list[Outcome | Failure]:
-    """The results in the order of the config, whichever ended first."""
-    place = {cell: i for i, cell in enumerate(cells)}
-    return sorted(results, key=lambda result: place[result.cell])
-
-
-def _report(results: list[Outcome | Failure], folder: Path, options: Any, console: Console) -> None:
+def _write(
+    results: list[Outcome | Failure], folder: Path, options: Any, console: Console, report: Callable[[str], None]
+) -> None:
+    """Write and print the table, the figure and the files, and log them to Weights & Biases."""
     summaries = summarize(results)
-    outcomes = [result for result in results if isinstance(result, Outcome)]
-    write_outcomes(outcomes, folder / "results.csv")
+    write_outcomes([result for result in results if isinstance(result, Outcome)], folder / "results.csv")
     write_summaries(summaries, folder / "summary.csv")
     save_figure(comparison_figure(summaries, options.name), folder / "comparison.png")
-    failures = [result for result in results if isinstance(result, Failure)]
+    failures = [f"{result.cell.label}\n{result.trace}" for result in results if isinstance(result, Failure)]
     if failures:
-        text = "\n".join(f"{failure.cell.label}\n{failure.trace}" for failure in failures)
         # A trace may name files by bytes that are no text.
-        replace_text(folder / "failures.txt", text.encode(errors="backslashreplace").decode())
-
-    def say(line: str) -> None:
-        console.print(line, highlight=False, soft_wrap=True, markup=False)
-
-    logger = wandb_logger(folder, options.name, secrets.token_hex(4), step_name="cells", say=say, **vars(options.wandb))
+        replace_text(folder / "failures.txt", "\n".join(failures).encode(errors="backslashreplace").decode())
+    logger = wandb_logger(
+        folder, options.name, secrets.token_hex(4), step_name="cells", say=report, **vars(options.wandb)
+    )
     if logger is not None:
         _log(logger, folder)
     for table in comparison_tables(summaries, options.name):
         console.print(table)
-    console.print("Written:")
+    report("Written:")
     for name in ("comparison.png", "results.csv", "summary.csv"):
-        console.print(f"  {folder / name}", soft_wrap=True, highlight=False, markup=False)
+        report(f"  {folder / name}")
 
 
 def _log(logger: WandbLogger, folder: Path) -> None:

@@ -5,42 +5,40 @@ import shlex
 import shutil
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from wgan_lip.cli.command_parser import CommandParser, whole
 from wgan_lip.cli.errors import fail, in_one_line, interrupted
-from wgan_lip.cli.fit_job import FitJob
-from wgan_lip.cli.queue import wait_for_jobs
-from wgan_lip.cli.resources import Resources, minutes
-from wgan_lip.comparison.squeue import Seen
+from wgan_lip.cli.slurm_job import FitJob, Resources, minutes, sbatch_script
 from wgan_lip.console import Console
 from wgan_lip.progress import progress_bar
 from wgan_lip.replaced import replace_text
 
 if TYPE_CHECKING:
     from wgan_lip.cli.parsed import FitArguments
+    from wgan_lip.comparison import JobState
 
 _DESCRIPTION = "Train as a job of Slurm, or as an array of jobs."
 _EPILOG = """\
-All other arguments are those of wgan-lip fit. Each job is given a --run of its own, so that Slurm may requeue it; the
-config is kept as it is now, whatever becomes of the files while the job waits.
+All other arguments are those of wgan-lip fit. Each job is given its own --run, so that Slurm may requeue it. The config
+is copied now; changes of its files while the job waits have no effect.
 
 examples:
   wgan-lip submit -c configs/gan/fashion_mnist_gpu.yaml --gpus 4 --cpus 8 --time 4:00:00 --partition gpu
   wgan-lip submit -c configs/gan/digits.yaml --nodes 2 --time 30 --dry-run
   wgan-lip submit -c configs/gan/digits.yaml --array seeds.txt --max-parallel 8 --time 30
 """
-# submitit counts the times at which a job ran out of time; the training's end is its number of steps.
-_ANY_NUMBER = 1_000_000
+# How often a job may run out of time: what ends a training is its number of steps.
+_MAX_TIMEOUTS = 1_000_000
 
 
 @dataclass(frozen=True)
 class _Planned:
-    """A job: the name of its config's copy, what its arguments say, and what is run."""
+    """A job: the name of its config's copy, its parsed arguments, and what is run."""
 
     label: str
     fit: "FitArguments"
@@ -55,13 +53,17 @@ def run_submission(words: Sequence[str]) -> None:
     """
     options, fit_words = make_parser().parse_known_args(words)
     console = Console()
+
+    def report(line: str) -> None:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
     if find_spec("submitit") is None:
-        fail("submit wants submitit, which is not installed: pip install 'wgan-lip[cluster]'")
+        fail("submit requires submitit, which is not installed: pip install 'wgan-lip[cluster]'")
     from submitit.core.utils import FailedSubmissionError, UncompletedJobError
 
     with in_one_line(FailedSubmissionError, UncompletedJobError):
         resources = Resources(
-            minutes=minutes(options.time),
+            time=minutes(options.time),
             nodes=options.nodes,
             gpus=options.gpus,
             tasks_per_node=options.tasks_per_node,
@@ -75,20 +77,36 @@ def run_submission(words: Sequence[str]) -> None:
         )
         stamp = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
         planned = _plan(fit_words, options.array, resources, stamp, options.logs)
-        name = f"wgan-lip-{planned[0].fit.name}"
-        parameters = resources.parameters(name) | {"array_parallelism": options.max_parallel or len(planned)}
-        logs = _logs(options.logs, planned[0].fit, stamp)
+        fit = planned[0].fit
+        parameters = resources.parameters(f"wgan-lip-{fit.name}", options.max_parallel or len(planned))
+        logs = _logs(options.logs, fit, stamp)
         if options.dry_run:
-            _show(console, planned, parameters, logs)
+            report(sbatch_script(parameters, logs, len(planned)))
+            for one in planned:
+                report(f"# {one.job.command}")
             return
-        jobs = _submit(planned, parameters, logs)
-        _tell(console, jobs, planned, logs)
+        for program in ("sbatch", "srun"):
+            if shutil.which(program) is None:
+                raise ValueError(f"{program} is not found: submit where Slurm is installed, or pass --dry-run")
+        from submitit import SlurmExecutor
+
+        logs.mkdir(parents=True, exist_ok=True)
+        for one in planned:
+            replace_text(logs / f"{one.label}.yaml", one.fit.config)
+        executor = SlurmExecutor(logs, max_num_timeout=_MAX_TIMEOUTS)
+        executor.update_parameters(**parameters)
+        jobs = [job.job_id for job in executor.submit_array([one.job for one in planned])]
+        for job, one in zip(jobs, planned, strict=True):
+            report(f"Job {job}: {one.job.command}")
+        report(f"Logs: {logs}")
+        report(f"State: squeue --jobs={','.join(sorted({job.partition('_')[0] for job in jobs}))}")
+        report(f"Watch: tail -F {shlex.quote(str(logs / f'{jobs[0]}_0_log.out'))}")
         if options.wait:
-            _wait(console, jobs)
+            _wait(jobs, console, report)
 
 
 def make_parser() -> CommandParser:
-    """The command's parser, which leaves arguments of fit to fit."""
+    """Return the command's parser, which leaves arguments of fit to fit."""
     parser = CommandParser("wgan-lip submit", _DESCRIPTION, _EPILOG)
     add = parser.add_argument
     add("--nodes", type=int, default=1, metavar="N", help="nodes of each job (default: 1)")
@@ -98,7 +116,7 @@ def make_parser() -> CommandParser:
     add("--mem", help="memory of each node, such as 16G (default: the cluster's)")
     add("--time", required=True, help="minutes, or HOURS:MINUTES:SECONDS; a longer training goes on in another job")
     add("--partition", metavar="NAME", help="where to run (default: the cluster's)")
-    add("--account", metavar="NAME", help="who pays (default: the user's)")
+    add("--account", metavar="NAME", help="account that is charged (default: the user's)")
     add("--constraint", metavar="FEATURES", help="that the nodes must have")
     add(
         "--signal-delay",
@@ -119,11 +137,11 @@ def make_parser() -> CommandParser:
 def _plan(
     words: Sequence[str], array: Path | None, resources: Resources, stamp: str, logs: Path | None
 ) -> list[_Planned]:
-    # It loads Lightning, which arguments that are wrong need not wait for.
-    _check_words(words, "")
+    # Before Lightning is loaded, which takes seconds.
+    _check_no_devices(words, "")
     lines = [("", "", [])] if array is None else _lines(array)
     for _, where, more in lines:
-        _check_words(more, where)
+        _check_no_devices(more, where)
     from wgan_lip.cli.parsed import FitReader
 
     reader = FitReader()
@@ -147,7 +165,7 @@ def _plan(
 
 
 def _lines(array: Path) -> list[tuple[str, str, list[str]]]:
-    """Of each job: how it is told from the others, where it comes from, and its arguments."""
+    """Return for each job the suffix of its name, the line that it comes from, and its arguments."""
     lines = []
     for number, line in enumerate(array.read_text(encoding="utf-8").splitlines(), 1):
         try:
@@ -157,11 +175,11 @@ def _lines(array: Path) -> list[tuple[str, str, list[str]]]:
         if words:
             lines.append((f"-{number}", f"{array}, line {number}: ", words))
     if not lines:
-        raise ValueError(f"--array {array}: there is no line with arguments in it")
+        raise ValueError(f"--array {array} must have a line with arguments; it has none")
     return lines
 
 
-def _check_words(words: Sequence[str], where: str) -> None:
+def _check_no_devices(words: Sequence[str], where: str) -> None:
     for word in words:
         if word.split("=")[0] in ("--trainer.devices", "--trainer.num_nodes"):
             raise ValueError(
@@ -171,9 +189,9 @@ def _check_words(words: Sequence[str], where: str) -> None:
 
 def _check_device(accelerator: str, gpus: int) -> None:
     if gpus and accelerator == "cpu":
-        raise ValueError(f"--gpus {gpus}, but trainer.accelerator is cpu: pass --trainer.accelerator=gpu")
+        raise ValueError(f"--gpus is {gpus}, but trainer.accelerator is cpu: pass --trainer.accelerator=gpu")
     if not gpus and accelerator in ("gpu", "cuda"):
-        raise ValueError(f"trainer.accelerator is {accelerator}, but no --gpus are asked for")
+        raise ValueError(f"trainer.accelerator is {accelerator}, but --gpus is 0: pass --gpus N")
 
 
 def _check_different(planned: Sequence[_Planned]) -> None:
@@ -185,70 +203,26 @@ def _check_different(planned: Sequence[_Planned]) -> None:
     for folder, times in folders.items():
         if times > 1:
             which = f"--ckpt_path {folder}" if isinstance(folder, Path) else f"--run {folder[2]}"
-            raise ValueError(f"{times} jobs of the array would write to the same run: give each a {which} of its own")
+            raise ValueError(f"{times} jobs of the array would write to the same run: each needs its own; got {which}")
 
 
 def _logs(given: Path | None, fit: "FitArguments", stamp: str) -> Path:
     return (given or Path(fit.runs_dir) / "submitted" / stamp).absolute()
 
 
-def _submit(planned: Sequence[_Planned], parameters: dict[str, Any], logs: Path) -> list[str]:
-    """Submit them; returns their ids."""
-    from submitit import SlurmExecutor
+def _wait(jobs: Sequence[str], console: Console, report: Callable[[str], None]) -> None:
+    from wgan_lip.comparison import wait_for_jobs
 
-    for program in ("sbatch", "srun"):
-        if shutil.which(program) is None:
-            raise ValueError(f"{program} is not found: submit where Slurm is installed, or see --dry-run")
-    logs.mkdir(parents=True, exist_ok=True)
-    for one in planned:
-        replace_text(logs / f"{one.label}.yaml", one.fit.config)
-    executor = SlurmExecutor(logs, max_num_timeout=_ANY_NUMBER)
-    executor.update_parameters(**parameters)
-    return [job.job_id for job in executor.submit_array([one.job for one in planned])]
-
-
-def _show(console: Console, planned: Sequence[_Planned], parameters: dict[str, Any], logs: Path) -> None:
-    # submitit has no public word for it, and its executor wants srun, which need not be here.
-    from submitit.slurm.slurm import _make_sbatch_string
-
-    text = _make_sbatch_string(
-        "python -u -m submitit.core._submit " + shlex.quote(str(logs)),
-        logs,
-        map_count=len(planned) if len(planned) > 1 else None,
-        **parameters,
-    )
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
-    for one in planned:
-        console.print(f"# {_command(one)}", markup=False, highlight=False, soft_wrap=True)
-
-
-def _command(one: _Planned) -> str:
-    return shlex.join(["wgan-lip", "fit", *one.job.arguments])
-
-
-def _tell(console: Console, jobs: Sequence[str], planned: Sequence[_Planned], logs: Path) -> None:
-    def say(line: str) -> None:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-    for job, one in zip(jobs, planned, strict=True):
-        say(f"Job {job}: {_command(one)}")
-    say(f"Logs: {logs}")
-    ids = ",".join(sorted({job.partition("_")[0] for job in jobs}))
-    say(f"State: squeue --jobs={ids}")
-    say(f"Watch: tail -F {shlex.quote(str(logs / f'{jobs[0]}_0_log.out'))}")
-
-
-def _wait(console: Console, jobs: Sequence[str]) -> None:
     try:
         with progress_bar(console) as bar:
             task = bar.add_task("jobs", total=len(jobs))
 
-            def say(job: str, seen: Seen) -> None:
-                console.print(f"Job {job}: {seen}", highlight=False, markup=False)
-                bar.advance(task, not seen.is_alive)
+            def changed(job: str, state: "JobState") -> None:
+                report(f"Job {job}: {state}")
+                bar.advance(task, state.has_ended)
 
-            ended = wait_for_jobs(jobs, say)
+            all_completed = wait_for_jobs(jobs, changed)
     except KeyboardInterrupt:
         interrupted(f"the jobs go on; scancel {' '.join(jobs)} ends them")
-    if any(seen.state != "COMPLETED" for seen in ended.values()):
+    if not all_completed:
         raise SystemExit(1)

@@ -1,18 +1,21 @@
-"""One cell of a comparison: a critic, a pair, a seed."""
+"""Cells of a comparison: a critic, a pair, a seed each."""
 
 import copy
 import hashlib
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any
 
 import yaml
 from jsonargparse import ArgumentParser
 
-from wgan_lip.comparison.product import Arguments, merged, product_of
 from wgan_lip.evaluation.heldout import check_sizes
 from wgan_lip.training import W1Estimator
+
+Arguments = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -37,17 +40,17 @@ class Cell:
 
     @property
     def key(self) -> str:
-        """A hash of all that the result depends on; labels are not among it."""
+        """A hash of all that the result depends on, which excludes labels."""
         content = json.dumps([self.estimator, self.n, self.exact_n])
         return hashlib.blake2b(content.encode(), digest_size=12).hexdigest()
 
     @property
     def label(self) -> str:
-        """What to call it in a line of output."""
+        """The cell's name in a line of output."""
         return f"{self.critic} on {self.pair}, seed {self.seed}"
 
     def build(self) -> W1Estimator:
-        """The estimator, untrained."""
+        """Return the estimator, untrained."""
         parser = _parser()
         config = parser.parse_object({"estimator": yaml.safe_load(self.estimator)})
         estimator: W1Estimator = parser.instantiate(config).estimator
@@ -63,18 +66,17 @@ def parse_cells(
     exact_n: int,
     overrides: Arguments | None = None,
 ) -> list[Cell]:
-    """All cells of a comparison, critics × pairs × seeds, each checked before the first is trained.
+    """Return all cells of a comparison, critics × pairs × seeds, each checked before the first is trained.
 
     Args:
-        critics: by label, arguments of :class:`W1Estimator` that are this critic's: ``critic`` itself, and whatever
-            else differs (``optimizer``, ``penalty``, ``project``, ``steps``). Several such mappings make all their
-            combinations.
-        pairs: by label, what ``pair`` is: a class path, or a mapping with class_path and init_args.
+        critics: by label, a critic's own arguments of :class:`W1Estimator`: ``critic`` itself, and whatever else
+            differs (``optimizer``, ``penalty``, ``project``, ``steps``). Of several such mappings, all combinations.
+        pairs: by label, the argument ``pair``: a class path, or a mapping with class_path and init_args.
         seeds: of the repetitions.
         estimator: arguments of :class:`W1Estimator` that all have in common; a critic's own are merged into them.
         n: held-out samples of each distribution.
         exact_n: the exact W1 is that of so many of them.
-        overrides: arguments of :class:`W1Estimator` above all others.
+        overrides: arguments of :class:`W1Estimator` that replace all others.
 
     Raises:
         ValueError: nothing to compare, a seed given twice, too few samples, or arguments that :class:`W1Estimator`
@@ -111,3 +113,51 @@ def _parser() -> ArgumentParser:
     parser = ArgumentParser(exit_on_error=False)
     parser.add_class_arguments(W1Estimator, "estimator")
     return parser
+
+
+def product_of(critics: Mapping[str, Arguments] | Sequence[Mapping[str, Arguments]]) -> dict[str, Arguments]:
+    """Return arguments by label; of several mappings all combinations, ``label, label``, with their arguments merged.
+
+    Args:
+        critics: one mapping, or a sequence of them, such as one of activations and one of constraints.
+
+    Raises:
+        ValueError: anything else, or two combinations of one label.
+    """
+    axes = [critics] if isinstance(critics, Mapping) else list(critics)
+    for axis in axes:
+        if not isinstance(axis, Mapping):
+            raise ValueError(f"critics must be a mapping from labels to arguments, or a list of them; got {axis!r}")
+        for label, own in axis.items():
+            if not isinstance(own, Mapping):
+                raise ValueError(f"critics.{label} must be a mapping such as {{critic: ...}}; got {own!r}")
+    found: dict[str, Arguments] = {}
+    for chosen in itertools.product(*(axis.items() for axis in axes)) if axes else ():
+        label = ", ".join(str(name) for name, _ in chosen)
+        if label in found:
+            raise ValueError(f"critics must have different labels; got {label!r} twice")
+        found[label] = reduce(merged, (own for _, own in chosen), {})
+    return found
+
+
+def merged(base: Arguments, over: Arguments) -> dict[str, Any]:
+    """Return the arguments of both, the second's where they differ; nested mappings are merged likewise.
+
+    A mapping that names another class replaces the first one's, whose arguments that class does not take.
+
+    Args:
+        base: arguments.
+        over: further arguments.
+    """
+    result = dict(base)
+    for name, value in over.items():
+        old = base.get(name)
+        if isinstance(old, Mapping) and isinstance(value, Mapping) and _is_same_class(old, value):
+            result[name] = merged(old, value)
+        else:
+            result[name] = value
+    return result
+
+
+def _is_same_class(old: Arguments, new: Arguments) -> bool:
+    return "class_path" not in new or new["class_path"] == old.get("class_path")

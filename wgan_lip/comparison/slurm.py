@@ -1,129 +1,176 @@
-"""Jobs of Slurm, each a cell, through submitit."""
+"""Cells as jobs of Slurm, through submitit: each is submitted once, and again if its job is lost."""
 
-import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from importlib.util import find_spec
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from wgan_lip.comparison.cell import Cell
-from wgan_lip.comparison.launcher import Task
-from wgan_lip.comparison.squeue import Seen, read_queue
-from wgan_lip.comparison.task import Failure, Result
+from wgan_lip.comparison.run import Failure, Task
+from wgan_lip.comparison.squeue import PATIENCE, UNKNOWN, JobState, job_states
+from wgan_lip.comparison.store import Outcome, Store
 from wgan_lip.replaced import own_folder
 
 if TYPE_CHECKING:
-    from submitit.helpers import DelayedSubmission
+    from submitit import Job, SlurmExecutor
 
 # Slurm's own limit on the indices of an array, unless the cluster sets another one.
 LARGEST_ARRAY = 1000
 
-# Those that submitit counts, which ends with an error in whatever runs when the signal comes: it may be lost there.
-_ANY_NUMBER = 1_000_000
 
+class JobArray:
+    """A launcher whose cells are jobs of arrays, which outlive this process.
 
-class Slurm:
-    """The jobs of one comparison, which share a name.
+    A job writes its result into the store, and submitit's folder holds a file for each job that was submitted. So a
+    comparison whose process was killed loses nothing: the next one finds what is finished and which jobs there are,
+    and submits the rest. A job's file is removed once its result is known.
 
     Args:
-        folder: of the jobs' files and logs, which all nodes must see; it is made.
-        parameters: of submitit's executor; ``job_name`` and ``time`` among them.
-        requeues: how often a job that runs out of time begins anew before its cell is a failure.
+        store: to which the jobs' task writes; all nodes see it.
+        executor: submitit's; its ``job_name`` is that of no other comparison.
+        report: called with a line about jobs.
+        retries: how often a lost cell is submitted again. A cell is lost if its job has ended without result and error.
+        grace: seconds until a file that a job wrote at its end is seen here.
+        every: seconds between two looks at the store and the queue.
 
     Raises:
-        ValueError: submitit or Slurm is not installed.
+        ValueError: a negative number.
     """
 
-    def __init__(self, folder: Path, parameters: Mapping[str, Any], requeues: int) -> None:
-        if find_spec("submitit") is None:
-            raise ValueError(
-                "the launcher slurm wants submitit, which is not installed: pip install 'wgan-lip[cluster]'"
-            )
-        for program in ("sbatch", "squeue", "srun"):
-            if shutil.which(program) is None:
-                raise ValueError(f"the launcher slurm wants Slurm, whose program {program} is not found")
-        self.folder = folder.absolute()
-        self.name: str = parameters["job_name"]
-        self._parameters = dict(parameters)
-        self._requeues = requeues
+    def __init__(
+        self,
+        store: Store,
+        executor: "SlurmExecutor",
+        report: Callable[[str], None],
+        retries: int = 2,
+        grace: float = 30.0,
+        every: float = 5.0,
+    ) -> None:
+        for name, value in (("retries", retries), ("grace", grace)):
+            if value < 0:
+                raise ValueError(f"{name} must not be negative; got {name}={value}")
+        self._store = store
+        self._executor = executor
+        self._name: str = executor.parameters["job_name"]
+        self._report = report
+        self._retries = retries
+        self._grace = grace
+        self._every = every
 
-    def submit(self, task: Task, cells: Sequence[Cell], comment: str) -> list[str]:
-        """Submit an array of jobs; returns their ids in the order of the cells.
+    @property
+    def if_interrupted(self) -> str:
+        return f"their jobs go on, and the same command gathers them; this ends them: scancel --name={self._name}"
 
-        Args:
-            task: of a cell.
-            cells: at least one, at most ``LARGEST_ARRAY``.
-            comment: by which Slurm knows the array.
+    def __call__(self, task: Task, cells: Sequence[Cell]) -> Iterator[Outcome | Failure]:
+        if not cells:
+            return
+        waiting = self._submitted_before(cells)
+        found = {one.cell for one in waiting}
+        waiting += self._submit(task, {cell: 0 for cell in cells if cell not in found})
+        while waiting:
+            time.sleep(self._every)
+            # The queue first: what a job has written lies in the store before the job is seen to have ended.
+            states, finished = self._states(), self._store.keys()
+            lost: dict[Cell, int] = {}
+            for one in waiting.copy():
+                state = states.get(one.job.job_id, UNKNOWN)
+                result = self._result(one, state, finished)
+                if result is None and self._is_lost(one, state):
+                    if one.losses == self._retries:
+                        result = _given_up(one, state)
+                    else:
+                        said = f"Slurm job {one.job.job_id} is lost ({state}) and submitted again"
+                        self._report(f"{one.cell.label}: {said}")
+                        lost[one.cell] = one.losses + 1
+                if result is not None or one.cell in lost:
+                    waiting.remove(one)
+                    one.job.paths.submitted_pickle.unlink(missing_ok=True)
+                if result is not None:
+                    yield result
+            waiting += self._submit(task, lost)
 
-        Raises:
-            OSError: Slurm refuses it.
-        """
-        from submitit import SlurmExecutor
-        from submitit.core.utils import FailedSubmissionError, UncompletedJobError
-
-        own_folder(self.folder)
-        job_of_cell = _CellJob(task, self._requeues + 1, self._parameters["time"])
-        executor = SlurmExecutor(self.folder, max_num_timeout=_ANY_NUMBER)
-        executor.update_parameters(**self._parameters, comment=comment)
-        try:
-            return [job.job_id for job in executor.map_array(job_of_cell, cells)]
-        except (FailedSubmissionError, UncompletedJobError) as error:
-            raise OSError(f"Slurm took no jobs: {error}") from error
-
-    def queue(self) -> dict[str, Seen]:
-        """The jobs that Slurm knows, by id, some of which have ended.
-
-        Raises:
-            OSError: Slurm does not answer.
-        """
-        return read_queue(self.name)
-
-    def failure(self, job: str, cell: Cell) -> Failure | None:
-        """What the job's process has left of an error, which would be the same again; None if it has left none.
-
-        Args:
-            job: its id.
-            cell: of the job.
-        """
+    def _submitted_before(self, cells: Sequence[Cell]) -> list["_Waiting"]:
+        """Return the jobs of an earlier process, whether they have ended or not."""
         from submitit import SlurmJob
 
-        ended: SlurmJob[Result | Failure] = SlurmJob(self.folder, job)
-        if not ended.paths.result_pickle.exists():
+        # Slurm must answer before anything is submitted.
+        states, finished, by_key = job_states(f"--name={self._name}"), self._store.keys(), {c.key: c for c in cells}
+        found = []
+        for path in self._executor.folder.glob("*_submitted.pkl"):
+            job: Job[Outcome | Failure] = SlurmJob(self._executor.folder, path.name.removesuffix("_submitted.pkl"))
+            try:
+                key = job.submission().args[0].key
+            except Exception as error:
+                # Damaged, or of another version of this package, and the job cannot read it either.
+                self._report(f"{path} is not a job of this comparison and is ignored: {type(error).__name__}: {error}")
+                continue
+            if key in finished:
+                path.unlink(missing_ok=True)
+            elif key in by_key:
+                found.append(_Waiting(by_key.pop(key), job))
+        if found:
+            alive = sum(not states.get(one.job.job_id, UNKNOWN).has_ended for one in found)
+            self._report(f"{len(found)} of {len(cells)} cells were submitted before; {alive} of their jobs wait or run")
+        return found
+
+    def _submit(self, task: Task, losses: Mapping[Cell, int]) -> list["_Waiting"]:
+        """Submit cells, of each of which so many jobs were lost."""
+        from submitit.core.utils import FailedSubmissionError, UncompletedJobError
+
+        own_folder(self._executor.folder)
+        submitted, cells = [], list(losses)
+        for start in range(0, len(cells), LARGEST_ARRAY):
+            part = cells[start : start + LARGEST_ARRAY]
+            try:
+                jobs = self._executor.map_array(task, part)
+            except (FailedSubmissionError, UncompletedJobError) as error:
+                raise OSError(f"Slurm took no jobs: {error}") from error
+            submitted += [_Waiting(cell, job, losses[cell]) for cell, job in zip(part, jobs, strict=True)]
+            self._report(f"{len(part)} of the cells submitted: Slurm job {jobs[0].job_id.partition('_')[0]}")
+        return submitted
+
+    def _states(self) -> Mapping[str, JobState]:
+        try:
+            return job_states(f"--name={self._name}", PATIENCE, self._every)
+        except OSError as error:
+            raise OSError(f"{error}, for {PATIENCE:.0f} seconds; {self.if_interrupted}") from error
+
+    def _result(self, one: "_Waiting", state: JobState, finished: Collection[str]) -> Outcome | Failure | None:
+        """Return the cell's outcome, or the error that its job left, which would be the same again; None if neither."""
+        if one.cell.key in finished:
+            return self._store.load(one.cell)
+        if not state.has_ended or not one.job.paths.result_pickle.exists():
             return None
         try:
-            result = ended.result()
-        except Exception as raised:
+            result = one.job.result()
+        except Exception as error:
             # Whatever the process raised before or after the training, or while submitit reads it.
-            return Failure(cell, f"Slurm job {job} raised an error outside of the training: see its trace", str(raised))
+            said = f"Slurm job {one.job.job_id} raised an error outside of the training: see its trace"
+            return Failure(one.cell, said, str(error))
         return result if isinstance(result, Failure) else None
 
-    def log(self, job: str) -> Path:
-        """The file with what a job printed.
+    def _is_lost(self, one: "_Waiting", state: JobState) -> bool:
+        if not state.has_ended:
+            # It was requeued.
+            one.ended = None
+            return False
+        one.ended = one.ended or time.monotonic()
+        return time.monotonic() - one.ended >= self._grace
 
-        Args:
-            job: its id.
-        """
-        return self.folder / f"{job}_0_log.out"
+
+@dataclass(eq=False)
+class _Waiting:
+    """A cell that is waited for: its job, how many were lost before, and when this one was first seen to have ended."""
+
+    cell: Cell
+    job: "Job[Outcome | Failure]"
+    losses: int = 0
+    ended: float | None = None
 
 
-@dataclass(frozen=True)
-class _CellJob:
-    """What a job runs each time that Slurm starts it."""
-
-    task: Task
-    # How often it may begin, this time included.
-    begins: int
-    minutes: int
-
-    def __call__(self, cell: Cell) -> Result | Failure:
-        if self.begins < 1:
-            said = f"it did not end within the {self.minutes} minutes of its job, however often it was begun"
-            return Failure(cell, said, said)
-        return self.task(cell)
-
-    def checkpoint(self, cell: Cell) -> "DelayedSubmission":
-        """At submitit's signal: cells are short, and one that is requeued begins anew."""
-        from submitit.helpers import DelayedSubmission
-
-        return DelayedSubmission(replace(self, begins=self.begins - 1), cell)
+def _given_up(one: _Waiting, state: JobState) -> Failure:
+    log = one.job.paths.stdout
+    times = "once" if one.losses == 0 else f"{one.losses + 1} times"
+    printed = log.read_text(encoding="utf-8", errors="replace")[-4000:] if log.is_file() else "(no log)"
+    error = f"lost {times}; state of its last job, {one.job.job_id}: {state}; its log: {log}"
+    return Failure(one.cell, error, f"{error}\n{printed}")

@@ -1,100 +1,107 @@
-"""What Slurm says of jobs, without its accounting, which not every cluster has."""
+"""States of Slurm's jobs as squeue prints them: submitit asks Slurm's accounting, which not every cluster has."""
 
 import subprocess
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 _ENDED = {
     "BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED", "REVOKED",
     "TIMEOUT", "UNKNOWN",
 }  # fmt: skip
-# Array or job, index in the array, state, reason, comment.
-_FORMAT = "%F|%K|%T|%r|%k"
+# Job or array, index in the array, state, reason.
+_FORMAT = "%F|%K|%T|%r"
+# Seconds after which a controller that does not answer is given up.
+PATIENCE = 900.0
 
 
 @dataclass(frozen=True)
-class Seen:
-    """A job in Slurm's queue, or one that has ended some minutes ago.
+class JobState:
+    """The state of a job that is in Slurm's queue, or ended some minutes ago.
 
     Attributes:
-        state: in Slurm's words.
+        name: as Slurm calls it, such as RUNNING.
         reason: why it is in this state; "None" if there is none.
-        comment: what was given at its submission.
     """
 
-    state: str
-    reason: str
-    comment: str
+    name: str
+    reason: str = "None"
 
     @property
-    def is_alive(self) -> bool:
-        """Whether it waits, runs, or is ended but not yet gone from its node."""
-        return self.state not in _ENDED
+    def has_ended(self) -> bool:
+        """True if the job neither waits nor runs, and is gone from its nodes."""
+        return self.name in _ENDED
 
     def __str__(self) -> str:
-        return self.state if self.reason in ("", "None") else f"{self.state}, {self.reason}"
+        return self.name if self.reason in ("", "None") else f"{self.name}, {self.reason}"
 
 
-# A job of which Slurm knows nothing any more.
-FORGOTTEN = Seen("UNKNOWN", "None", "")
+UNKNOWN = JobState("UNKNOWN", "squeue no longer lists it")
 
 
-def read_queue(name: str) -> dict[str, Seen]:
-    """This user's jobs of a name, by ``JOB`` or ``ARRAY_INDEX``.
+def job_states(selection: str, patience: float = 0.0, every: float = 5.0) -> dict[str, JobState]:
+    """Return the states of this user's jobs that Slurm still knows, by id, ``JOB`` or ``ARRAY_INDEX``.
 
     Args:
-        name: of the jobs.
+        selection: squeue's option that selects them, such as ``--name=NAME`` or ``--jobs=IDS``.
+        patience: seconds for which squeue is asked again if it fails.
+        every: seconds between two tries.
 
     Raises:
         OSError: squeue fails, or does not answer.
     """
-    return parse_queue(_ask(f"--name={name}"))
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            return _parse(_squeue(selection))
+        except OSError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(every)
 
 
-def read_jobs(jobs: Sequence[str]) -> dict[str, Seen]:
-    """Those of some jobs, and of others of their arrays, that Slurm still knows, by ``JOB`` or ``ARRAY_INDEX``.
+def wait_for_jobs(jobs: Sequence[str], report: Callable[[str, JobState], None], every: float = 5.0) -> bool:
+    """Wait until all jobs have ended; a requeued one has not. Returns whether all of them were completed.
 
     Args:
-        jobs: ids, ``JOB`` or ``ARRAY_INDEX``.
+        jobs: their ids, ``JOB`` or ``ARRAY_INDEX``.
+        report: called with a job and its state whenever that changes.
+        every: seconds between two looks at the queue.
 
     Raises:
-        OSError: squeue fails, or does not answer.
+        OSError: squeue has failed for a quarter of an hour.
     """
-    ids = ",".join(sorted({job.partition("_")[0] for job in jobs}))
-    try:
-        return parse_queue(_ask(f"--jobs={ids}"))
-    except OSError as error:
-        # It says so of a single job that it has forgotten.
-        if "Invalid job id" in str(error):
-            return {}
-        raise
+    known: dict[str, JobState] = {}
+    while waiting := [job for job in jobs if job not in known or not known[job].has_ended]:
+        if known:
+            time.sleep(every)
+        ids = ",".join(sorted({job.partition("_")[0] for job in waiting}))
+        states = job_states(f"--jobs={ids}", PATIENCE, every)
+        for job in waiting:
+            before, known[job] = known.get(job), states.get(job, UNKNOWN)
+            if before is None or before.name != known[job].name:
+                report(job, known[job])
+    return all(state.name == "COMPLETED" for state in known.values())
 
 
-def _ask(which: str) -> str:
-    command = ["squeue", "--me", "--array", "--noheader", "--states=all", which, f"--format={_FORMAT}"]
+def _squeue(selection: str) -> str:
+    command = ["squeue", "--me", "--array", "--noheader", "--states=all", selection, f"--format={_FORMAT}"]
     try:
         done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=60)  # noqa: S603
     except subprocess.TimeoutExpired:
         raise OSError("squeue has not answered for 60 seconds") from None
-    if done.returncode != 0:
+    if done.returncode != 0 and "Invalid job id" not in done.stderr:
         raise OSError(f"squeue failed: {' '.join(done.stderr.split())}")
+    # It fails for a single job that Slurm has forgotten, and prints nothing.
     return done.stdout
 
 
-def parse_queue(text: str) -> dict[str, Seen]:
-    """squeue's lines as jobs.
-
-    Args:
-        text: a line for each job.
-
-    Raises:
-        OSError: a line that is none of squeue's.
-    """
-    queue = {}
+def _parse(text: str) -> dict[str, JobState]:
+    states = {}
     for line in text.splitlines():
-        fields = line.split("|", 4)
-        if len(fields) != 5:
-            raise OSError(f"squeue must print lines {_FORMAT}; got {line!r}")
-        job, index, state, reason, comment = fields
-        queue[f"{job}_{index}" if index.isdecimal() else job] = Seen(state, reason, comment)
-    return queue
+        fields = line.split("|", 3)
+        if len(fields) != 4:
+            raise OSError(f"squeue must print lines of the format {_FORMAT}; got {line!r}")
+        job, index, name, reason = fields
+        states[f"{job}_{index}" if index.isdecimal() else job] = JobState(name, reason)
+    return states

@@ -1,12 +1,12 @@
-"""What the seeds of a critic on a pair say together."""
+"""Estimates of a critic on a pair, summarised over seeds."""
 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
-from wgan_lip.comparison.run import Outcome
-from wgan_lip.comparison.task import Failure
+from wgan_lip.comparison.run import Failure
+from wgan_lip.comparison.store import Outcome
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Summary:
 
 
 def summarize(results: Iterable[Outcome | Failure]) -> list[Summary]:
-    """One summary for each critic on each pair, in the order in which they first come.
+    """Return a summary for each critic on each pair, in the order in which they first come.
 
     Args:
         results: of ``run_cells``.
@@ -102,7 +102,7 @@ def _summary(pair: str, critic: str, done: list[Outcome], failed: list[Failure])
 
 
 def _raw(proven: float | None, uncertified: float | None, certified: float | None) -> float | None:
-    """Undivided by L, also for a seed that is proven: a mean is of one kind of number."""
+    """Return the estimate undivided by L, also for a seed that is proven: a mean is of one kind of number."""
     if uncertified is not None or proven is None or certified is None:
         return uncertified
     return proven * certified
