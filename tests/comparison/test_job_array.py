@@ -79,7 +79,7 @@ def test_a_cell_that_is_always_lost_is_a_failure_that_says_why(comparison: Compa
     (failure,) = failures
     assert "lost 3 times; state of its last job, 2_0: OUT_OF_MEMORY" in failure.error
     assert "oom-kill" in failure.trace
-    # Whoever asks again wants it tried again.
+    # The same command runs it again.
     comparison.plan(first=DONE)
     assert len(comparison.run()[0]) == 4
 

@@ -3,8 +3,8 @@
     python -m tests.slurm.cluster start DIR [--port 17000]     # prints what clients need in their environment
     python -m tests.slurm.cluster stop DIR
 
-It wants root, and Debian's packages slurm-wlm and munge. Clusters on other ports live beside each other: each has a
-munged of its own, so it does not matter whether one is running already, and with which key.
+It requires root, and Debian's packages slurm-wlm and munge. Clusters on different ports do not disturb each other: each
+has a munged of its own, whether or not another one is running, and with whatever key.
 """
 
 import argparse
@@ -26,7 +26,7 @@ NODES = ("n1", "n2")
 PARTITION = "main"
 URGENT = "urgent"
 _PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
-# By it the processes of a cluster are known, whatever became of their parents. Clients and jobs do not have it.
+# In the environment of a cluster's processes, also after their parents ended. Clients and jobs do not have it.
 _MARK = "WGAN_LIP_TEST_CLUSTER"
 # Seconds in which daemons start or end on a busy machine.
 _PATIENCE = 60
@@ -69,7 +69,7 @@ SlurmdLogFile={folder}/slurmd-%n.log
 
 
 def missing() -> str | None:
-    """Why no cluster can be started here; None if one can."""
+    """Return why no cluster can be started here; None if one can."""
     absent = [name for name in PROGRAMS if shutil.which(name, path=_PATH) is None]
     if absent:
         return f"{', '.join(absent)} not found: apt-get install --no-install-recommends slurm-wlm munge"
@@ -98,7 +98,7 @@ class Cluster:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What clients of this cluster, and jobs on it, need beside their own environment."""
+        """Variables that clients of this cluster, and jobs on it, need beside their own environment."""
         return {
             "SLURM_CONF": str(self.folder / "slurm.conf"),
             # The ranks of a job find each other on the loopback.
@@ -143,18 +143,18 @@ class Cluster:
 
     @property
     def processes(self) -> list[int]:
-        """Those that it has started, but for jobs."""
+        """Ids of the processes that it has started, without jobs."""
         return self._processes("")
 
     def stop(self) -> None:
-        """End all jobs, the daemons and whatever they have left; the folder stays, with its logs."""
+        """End all jobs, the daemons and their children; the folder stays, with its logs."""
         if self._processes("slurmctld"):
             self._ask("scancel", "--full", "--signal=KILL", "--user=root")
             self._ask("scancel", "--user=root")
             deadline = time.monotonic() + 15
             while self._ask("squeue", "-h", "-t", "running,completing") and time.monotonic() < deadline:
                 time.sleep(0.2)
-        # Those that start others first; of jobs, what a step's daemon would leave.
+        # Those that start others first; then the children of a step's daemon, which it would not end.
         for name in ("slurmctld", "slurmd"):
             _end(self._processes(name))
         steps = self._processes("slurmstepd")
@@ -197,7 +197,7 @@ class Cluster:
         user = pwd.getpwnam("munge")
         for path in (munge, key):
             os.chown(path, user.pw_uid, user.pw_gid)
-        # munged wants a path that it can walk and nobody else can write to.
+        # munged requires a path that it can read and only its owner can write to.
         munge.chmod(0o755)
         self.folder.chmod(0o755)
 
@@ -220,7 +220,7 @@ class Cluster:
         self._daemons.append(daemon)
 
     def _ask(self, *command: str) -> str:
-        """What a client prints; nothing where slurmctld does not answer."""
+        """Return what a client prints; an empty text if slurmctld does not answer."""
         try:
             done = subprocess.run(
                 command, env=os.environ | self.environment, capture_output=True, text=True, timeout=_PATIENCE
@@ -242,7 +242,7 @@ class Cluster:
             time.sleep(0.1)
 
     def _processes(self, name: str) -> list[int]:
-        """Those of this cluster whose program is so named; all of them if ""."""
+        """Return the ids of this cluster's processes of a program; of all programs if ""."""
         mark = f"{_MARK}={self.folder}".encode()
         found = []
         for folder in Path("/proc").glob("[0-9]*"):
@@ -259,7 +259,7 @@ class Cluster:
 
 
 def _end(processes: Iterable[int]) -> None:
-    """SIGTERM, and SIGKILL to those who do not heed it."""
+    """Send SIGTERM, and SIGKILL to those that do not end."""
     left = list(processes)
     for signum, patience in ((signal.SIGTERM, 10.0), (signal.SIGKILL, 10.0)):
         for process in left:
@@ -274,7 +274,7 @@ def _end(processes: Iterable[int]) -> None:
 
 
 def _descendants(processes: Iterable[int]) -> list[int]:
-    """Their children, and those's."""
+    """Return processes with all their descendants."""
     parents: dict[int, list[int]] = {}
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
@@ -295,7 +295,7 @@ def _runs(process: int) -> bool:
 
 
 def free_ports() -> int:
-    """The first of as many neighbouring ports as a cluster takes that nobody listens at."""
+    """Return the first of as many neighbouring free ports as a cluster takes."""
     count = 1 + len(NODES)
     for first in range(17100, 17900, count):
         if not any(_answers(port) for port in range(first, first + count)):

@@ -1,4 +1,4 @@
-"""Small runs of the digits config as jobs of a test's Slurm, and what becomes of them."""
+"""Small runs of the digits config as jobs of a test's Slurm, and how they end."""
 
 import os
 import re
@@ -58,18 +58,18 @@ class Job:
 
     @property
     def printed(self) -> str:
-        """All that it has printed, its white space made one."""
+        """All that it has printed, with white space reduced to single spaces."""
         return " ".join(self.log.read_text().split()) if self.log.exists() else ""
 
     def field(self, name: str) -> str:
-        """What Slurm says of it: JobState, Restarts, ..."""
+        """Return a field of what scontrol prints of the job: JobState, Restarts, Requeue."""
         said = client(self.cluster, "scontrol", "show", "job", "--oneliner", self.number)
         match = re.search(rf"\b{name}=(\S+)", said)
         assert match, said
         return match[1]
 
     def wait_until(self, what: str, ready: Callable[[], bool], patience: float = PATIENCE) -> None:
-        """Wait for something; what the job has printed if it does not come."""
+        """Wait until a condition holds; fail with what the job has printed if it does not."""
         deadline = time.monotonic() + patience
         while not ready():
             if time.monotonic() > deadline:
@@ -83,31 +83,31 @@ class Job:
         self.wait_until(" or ".join(states), lambda: self.field("JobState") in states, patience)
 
     def wait_for_step(self, folder: Path, step: int) -> None:
-        """Wait until its training has logged a generator step, and see that it is still at it."""
+        """Wait until its training has logged a generator step, and assert that it still runs."""
         self.wait_until(f"generator step {step}", lambda: _last_step(folder) >= step)
         assert self.field("JobState") == "RUNNING"
 
     def wait_for_requeue(self, restarts: int) -> None:
-        """Wait until it is in the queue again, for so many times in all, and spare it Slurm's two minutes there."""
+        """Wait until it was requeued so many times in all, and skip the two minutes for which Slurm holds it."""
         self.wait_until("requeue", lambda: self.field("Restarts") == str(restarts))
         self.wait_for("PENDING")
-        # A little it does need, to have ended before it starts: else the nodes take the old one's end for its own.
+        # It must have ended before it starts: else the nodes take the end of the old one for its own.
         client(self.cluster, "scontrol", "update", f"jobid={self.number}", "StartTime=now+2")
 
     def send(self, name: str) -> None:
-        """As Slurm does before the time is up: to all tasks, but not to the script."""
+        """Send a signal as Slurm does before the time is up: to all tasks, but not to the script."""
         client(self.cluster, "scancel", f"--signal={name}", self.number)
 
     def task(self, rank: int) -> int | None:
-        """The process of a rank, which Slurm started."""
+        """Return the id of a rank's process, which Slurm started."""
         # The script itself is rank 0 of no step.
-        wanted = {f"SLURM_JOB_ID={self.number}".encode(), f"SLURM_PROCID={rank}".encode(), b"SLURM_STEP_ID=0"}
+        expected = {f"SLURM_JOB_ID={self.number}".encode(), f"SLURM_PROCID={rank}".encode(), b"SLURM_STEP_ID=0"}
         for folder in Path("/proc").glob("[0-9]*"):
             try:
                 found = set((folder / "environ").read_bytes().split(b"\0"))
                 parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
                 # Not one that the rank has started.
-                if wanted <= found and Path(f"/proc/{parent}/comm").read_text().strip() == "slurmstepd":
+                if expected <= found and Path(f"/proc/{parent}/comm").read_text().strip() == "slurmstepd":
                     return int(folder.name)
             except OSError:
                 # It ended meanwhile.
@@ -115,7 +115,7 @@ class Job:
         return None
 
     def catches(self, signum: signal.Signals, ranks: int = 2) -> bool:
-        """Whether all ranks have a handler of the signal."""
+        """Return whether all ranks have a handler of the signal."""
         for rank in range(ranks):
             process = self.task(rank)
             try:
@@ -129,7 +129,7 @@ class Job:
 
 
 def client(cluster: Cluster, *command: str, cwd: Path | None = None) -> str:
-    """What a client of Slurm's prints."""
+    """Run a client of Slurm; return what it prints."""
     done = subprocess.run(command, env=environment(cluster), capture_output=True, text=True, cwd=cwd)
     assert done.returncode == 0, (command, done.stdout, done.stderr)
     return done.stdout
@@ -138,7 +138,7 @@ def client(cluster: Cluster, *command: str, cwd: Path | None = None) -> str:
 def submit_script(
     cluster: Cluster, folder: Path, *arguments: str, nodes: int = 2, script: str = "fit_many_nodes"
 ) -> Job:
-    """The shipped script, with a process of one core on each node; ``--runs_dir`` is ``FOLDER/runs``."""
+    """Submit a script of ours, with a process of one core on each node; ``--runs_dir`` is ``FOLDER/runs``."""
     options = [f"--nodes={nodes}", "--ntasks-per-node=1", "--cpus-per-task=1", f"--output={folder}/%j.log"]
     if script == "fit_many_nodes":
         options.append("--gpus-per-node=0")
@@ -148,7 +148,7 @@ def submit_script(
 
 
 def same_end(folder: Path, expected: Path) -> None:
-    """The same metrics.csv and the same weights, to the last digit."""
+    """Assert that two runs have the same metrics.csv and the same weights, to the last digit."""
     assert rows(folder) == rows(expected)
     ours, theirs = (torch.load(f / "checkpoints" / "last.ckpt", weights_only=True) for f in (folder, expected))
     assert ours["state_dict"].keys() == theirs["state_dict"].keys()
@@ -156,7 +156,7 @@ def same_end(folder: Path, expected: Path) -> None:
 
 
 def wandb_ids(folder: Path) -> list[str]:
-    """The id of each part of the run in Weights & Biases."""
+    """Return the id of each part of the run in Weights & Biases."""
     return [path.stem.removeprefix("run-") for path in sorted(folder.glob("wandb/offline-run-*/run-*.wandb"))]
 
 
