@@ -39,7 +39,7 @@ def images(n: int, d: int, rng: np.random.Generator) -> Points:
 
 def read_images(path: Path) -> np.ndarray:
     """Images of an IDX file, as rows of pixels from 0 to 255."""
-    from wgan_lip.data.idx import read_idx
+    from wgan_lip.data import read_idx
 
     return read_idx(path, 3).flatten(1).numpy()
 

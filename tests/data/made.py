@@ -10,15 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import lmdb
 import numpy as np
 import scipy.io
 import torchvision
 from numpy.typing import NDArray
 from PIL import Image
 
-from wgan_lip.data import CIFAR10, LSUN, MNIST, STL10, SVHN, Digits, FashionMNIST, ImageFolder, ImageShards
-from wgan_lip.data.images import ImageDataModule
+from wgan_lip.data import CIFAR10, MNIST, STL10, SVHN, Digits, FashionMNIST, ImageDataModule, ImageFolder
 
 TRAIN, HELDOUT = 80, 60
 # One class after the other, so that every split of more than ten images has them all.
@@ -44,10 +42,10 @@ def idx(values: NDArray[np.uint8]) -> bytes:
     return struct.pack(f">BBBB{values.ndim}I", 0, 0, 8, values.ndim, *values.shape) + values.tobytes()
 
 
-def encoded(image: NDArray[np.uint8], suffix: str = "PNG") -> bytes:
+def encoded(image: NDArray[np.uint8]) -> bytes:
     """An image of shape (H, W, 3) or (H, W, 1) as a file's content."""
     file = io.BytesIO()
-    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(file, suffix, lossless=True)
+    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(file, "PNG")
     return file.getvalue()
 
 
@@ -144,18 +142,6 @@ def make_stl10(folder: Path, **arguments: Any) -> STL10:
     return data
 
 
-def make_lsun(folder: Path, **arguments: Any) -> LSUN:
-    arguments = {"categories": ("bedroom", "tower"), "image_size": 32, **arguments}
-    for number, category in enumerate(arguments["categories"]):
-        for part, n in (("train", TRAIN // 2), ("val", HELDOUT // 2)):
-            with lmdb.open(str(folder / f"{category}_{part}_lmdb"), map_size=2**24) as environment:
-                images = made_images(n, 40, 48, 3, 2 * number + (part == "val"))
-                with environment.begin(write=True) as transaction:
-                    for index, image in enumerate(images):
-                        transaction.put(f"{index:040x}".encode(), encoded(image, "WEBP"))
-    return LSUN(str(folder), **arguments)
-
-
 def write_folder(folder: Path, n: int, seed: int, channels: int = 3) -> Path:
     """PNG files of 32×32 pixels, in folders ``class 0`` to ``class 9``; in the order of their paths within each."""
     for index, image in enumerate(made_images(n, 32, 32, channels, seed)):
@@ -176,26 +162,14 @@ def make_image_folder_with_splits(folder: Path, **arguments: Any) -> ImageFolder
     return ImageFolder(str(folder), **arguments)
 
 
-def write_shard(path: Path, members: dict[str, bytes], mode: str = "w") -> Path:
+def write_shard(path: Path, members: dict[str, bytes]) -> None:
     """A .tar file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(path, mode) as archive:
+    with tarfile.open(path, "w") as archive:
         for name, content in members.items():
             member = tarfile.TarInfo(name)
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
-    return path
-
-
-def make_image_shards(folder: Path, **arguments: Any) -> ImageShards:
-    images = made_images(TRAIN + HELDOUT, 32, 32, 3, 0)
-    for shard, indices in enumerate(np.array_split(np.arange(len(images)), 3)):
-        members = {}
-        for index in indices:
-            members[f"{index:04d}.png"] = encoded(images[index])
-            members[f"{index:04d}.cls"] = str(index % CLASSES).encode()
-        write_shard(folder / f"{shard:06d}.tar", members)
-    return ImageShards(str(folder), **{"heldout": HELDOUT, **arguments})
 
 
 # What each is built by, from an empty folder and further arguments of the module; all keep labels.
@@ -206,8 +180,6 @@ MADE: dict[str, Callable[..., ImageDataModule]] = {
     "CIFAR10": make_cifar10,
     "SVHN": make_svhn,
     "STL10": make_stl10,
-    "LSUN": make_lsun,
     "ImageFolder": make_image_folder,
     "ImageFolder with splits": make_image_folder_with_splits,
-    "ImageShards": make_image_shards,
 }

@@ -39,7 +39,9 @@ def test_draw_is_without_replacement_and_repeatable():
     assert torch.equal(drawn[0], drawn[1])
     assert not torch.equal(drawn[0], drawn[2])
     assert torch.equal(drawn[0].flatten(1).sum(1).sort().values, drawn[2].flatten(1).sum(1).sort().values)
-    with pytest.raises(ValueError, match="597 samples in its heldout split; cannot draw n=598"):
+    with pytest.raises(
+        ValueError, match="n must be between 1 and the 597 samples in Digits's heldout split; got n=598"
+    ):
         data.draw("heldout", 598, torch.Generator())
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.data.made import made_images, write_folder, write_idx
+from tests.data.made import made_images, write_folder, write_idx, write_shard
 from tests.docs.commands import execute, parse, words_of
 from tests.docs.pages import NEEDS, PAGES, ROOT, Block, Page
 from wgan_lip.data import FashionMNIST
@@ -41,6 +41,9 @@ class Reader:
         write_idx(folder / "idx", pack=True)
         monkeypatch.setattr(FashionMNIST, "debian", folder / "idx")
         write_folder(folder / "photos", 250, 0)
+        write_shard(
+            folder / "shards" / "000000.tar", {"a.png": b"image", "a.cls": b"3", "b.png": b"other", "b.cls": b"10"}
+        )
         torch.save(torch.from_numpy(made_images(40, 32, 32, 3, 5).transpose(0, 3, 1, 2).copy()), "samples.pt")
         Path("real_28x28").mkdir()
         for i, image in enumerate(made_images(30, 28, 28, 1, 2)):
@@ -151,9 +154,15 @@ CHECKS: dict[str, Callable[[str], None]] = {
     "-m wgan_lip fit": lambda printed: _contains(printed, "exact"),
     "--run first": lambda printed: _contains(printed, "runs/digits/first"),
     "evaluate_estimator(": lambda printed: _contains(printed, "truth 0.5000"),
+    "archive.extractall(": lambda printed: _labelled_images(),
     "read_history(": lambda printed: _contains(printed, "noise floor"),
     "exact_w1.last.describe()": lambda printed: _contains(printed, "critic ≥"),
 }
+
+
+def _labelled_images() -> None:
+    assert Path("labelled/3/000000_a.png").read_bytes() == b"image"
+    assert Path("labelled/10/000000_b.png").read_bytes() == b"other"
 
 
 def _contains(printed: str, part: str) -> None:

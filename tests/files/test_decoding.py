@@ -114,7 +114,7 @@ def test_every_suffix_is_one_that_pillow_writes_and_this_reads(suffix, tmp_path)
         (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"),
         (b"8BPS\0\1", "Photoshop"),
         (b"%PDF-1.7", "PDF"),
-        (b"version https://git-lfs.github.com/spec/v1\noid", "a pointer of Git LFS"),
+        (b"version https://git-lfs.github.com/spec/v1\noid", "a Git LFS pointer"),
     ],
 )
 def test_other_formats_are_named_and_not_called_damaged(content, what):

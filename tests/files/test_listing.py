@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from wgan_lip.files import describe_left_out, list_files, list_images, load_samples, shown
-from wgan_lip.files.listing import count_files
+from wgan_lip.files import count_files, describe_left_out, list_files, list_images, load_samples
+from wgan_lip.printable import printable
 
 
 def write(folder: Path, *names: str) -> Path:
@@ -65,12 +65,12 @@ def test_what_is_left_out_is_counted_by_kind(tmp_path):
         "desktop.ini": 1,
         "._*": 1,
         "hidden": 1,
-        "without an ending": 2,
+        "without a suffix": 2,
         "in __MACOSX/": 2,
         "in .git/": 1,
     }
     assert describe_left_out(found) == (
-        "14 files left out: 3 .txt, 2 .DS_Store, 2 in __MACOSX/, 2 without an ending, 1 ._*, 1 Thumbs.db, "
+        "14 files left out: 3 .txt, 2 .DS_Store, 2 in __MACOSX/, 2 without a suffix, 1 ._*, 1 Thumbs.db, "
         "1 desktop.ini, 1 hidden, 1 of other kinds"
     )
     assert describe_left_out({".txt": 10, ".DS_Store": 2}) == "12 files left out: 10 .txt, 2 .DS_Store"
@@ -106,8 +106,8 @@ def test_links_back_end_and_are_counted(tmp_path):
     (folder / "cats").symlink_to(store / "cats")
     (store / "cats" / "back").symlink_to("..")
     assert names_in(folder) == ["3.png", "a/b/2.png", "cats/0.png"]
-    assert left_out(folder) == {"link to a folder above": 5, "link to nowhere": 1}
-    assert describe_left_out(left_out(folder)) == "6 files left out: 5 links to a folder above, 1 link to nowhere"
+    assert left_out(folder) == {"link to a parent folder": 5, "broken link": 1}
+    assert describe_left_out(left_out(folder)) == "6 files left out: 5 links to a parent folder, 1 broken link"
 
 
 @pytest.mark.timeout(60)
@@ -117,7 +117,7 @@ def test_links_that_make_more_ways_than_can_be_walked_are_refused(tmp_path):
         for other in "abcdefghijkl":
             if other != name:
                 (tmp_path / name / other).symlink_to(f"../{other}")
-    with pytest.raises(ValueError, match=r"links lead to this folder in more than 100 ways$"):
+    with pytest.raises(ValueError, match=r"is reached by more than 100 paths of linked folders$"):
         list_images(tmp_path)
 
 
@@ -126,7 +126,7 @@ def test_two_folders_that_link_to_each_other_are_read_from_either(tmp_path):
     (tmp_path / "a" / "b").symlink_to("../b")
     (tmp_path / "b" / "a").symlink_to("../a")
     assert names_in(tmp_path) == ["a/0.png", "a/b/1.png", "b/1.png", "b/a/0.png"]
-    assert left_out(tmp_path) == {"link to a folder above": 2}
+    assert left_out(tmp_path) == {"link to a parent folder": 2}
 
 
 def test_links_to_nowhere_are_counted(tmp_path):
@@ -136,7 +136,7 @@ def test_links_to_nowhere_are_counted(tmp_path):
     (tmp_path / "below").symlink_to("a.png/b.png")
     (tmp_path / "._c.png").symlink_to("none.png")
     assert names_in(tmp_path) == ["a.png"]
-    assert left_out(tmp_path) == {"link to nowhere": 3, "._*": 1}
+    assert left_out(tmp_path) == {"broken link": 3, "._*": 1}
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
@@ -182,7 +182,7 @@ def test_names_of_any_bytes_are_read_and_shown_escaped(tmp_path):
     for name in names:
         Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_bytes(content.getvalue())
     assert load_samples(tmp_path).values.shape == (5, 1, 2, 2)
-    texts = {shown(path.name) for path in list_images(tmp_path).paths}
+    texts = {printable(path.name) for path in list_images(tmp_path).paths}
     assert texts == {"escape\\x1b[31m.png", "latin-\\xe9.png", "n" * 250 + ".png", "new\\nline.png", "snow-☃.png"}
     for name in names:
         Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_bytes(b"?")

@@ -11,8 +11,7 @@ import torch
 from PIL import Image
 
 from tests.files.folders import digit_pixels, write_images
-from wgan_lip.files import decode_image, load_samples, split_key
-from wgan_lip.files.pixels import to_square
+from wgan_lip.files import decode_image, load_samples, split_key, to_square
 
 POINTS = np.random.default_rng(0).normal(size=(7, 3))
 DIGITS = digit_pixels(0, 12)
@@ -172,12 +171,12 @@ def write_bad_files(folder):
         ("complex.npy", None, "got complex128"),
         ("long.npy", None, "at most 64 bits, or uint8 for images; got float128"),
         ("text.npy", None, "got <U1"),
-        ("pixels.npy", None, "holds uint8, which is read as images, but its shape is (3,)"),
+        ("pixels.npy", None, "holds uint8, which is read as images of shape (n, ...); got shape (3,)"),
         ("nan.npy", "x", "nan.npy holds one array without a name; got the key 'x'"),
-        ("two.npz", None, "two.npz holds several arrays: x, y; write"),
+        ("two.npz", None, "two.npz holds several arrays: x, y; choose one, as in "),
         ("two.npz", "z", "two.npz has no array 'z'; it has x, y"),
         ("none.npz", None, "none.npz holds no array"),
-        ("two.pt", None, "two.pt holds several arrays: x, y; write"),
+        ("two.pt", None, "two.pt holds several arrays: x, y; choose one, as in"),
         ("two.pt", "z", "two.pt has no array 'z'; it has x, y"),
         ("none.pt", None, "none.pt holds no array"),
         ("list.pt", None, "list.pt must hold a tensor or a dictionary of tensors; got list"),
@@ -189,7 +188,7 @@ def write_bad_files(folder):
         (
             "alpha",
             None,
-            "odd.png must be one grey or RGB image (mode L or RGB); got mode RGBA: convert it, or make all ",
+            "odd.png must be one grey or RGB image (mode L or RGB); got mode RGBA: convert it, or set channels ",
         ),
         ("deep", None, "got mode I;16"),
         ("broken", None, "b/0001.png is damaged, or not an image"),
@@ -238,7 +237,7 @@ def test_images_of_any_size_and_mode_are_made_alike(tmp_path):
     colours = rng.integers(0, 256, (12, 20, 3), dtype=np.uint8)
     Image.fromarray(colours).save(tmp_path / "a.png")
     Image.fromarray(colours[:9, :9, 0]).save(tmp_path / "b.png")
-    with pytest.raises(ValueError, match="--image-size and --channels make them so"):
+    with pytest.raises(ValueError, match="set channels to 1 or 3"):
         load_samples(tmp_path)
     values = load_samples(tmp_path, image_size=8, channels=3).values
     assert values.shape == (2, 3, 8, 8)

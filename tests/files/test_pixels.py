@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from wgan_lip.files.pixels import to_channels, to_square
+from wgan_lip.files import to_channels, to_square
 
 COLOURS = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (3, 3, 40, 40), dtype=np.uint8))
 

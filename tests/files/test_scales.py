@@ -7,7 +7,7 @@ import pytest
 
 from tests.files.folders import digit_pixels
 from wgan_lip.files import different_scales
-from wgan_lip.files.channel_order import channels_first
+from wgan_lip.files.samples import _channels_first
 
 PIXELS = digit_pixels(0, 12)
 RNG = np.random.default_rng(0)
@@ -58,10 +58,10 @@ def test_nor_are_images_beside_what_is_on_no_scale(name):
 
 def test_channels_come_first():
     images = RNG.normal(size=(5, 6, 7, 3)).astype(">f4")
-    moved, last = channels_first(images)
+    moved, last = _channels_first(images)
     assert last
     assert moved.shape == (5, 3, 6, 7)
     np.testing.assert_array_equal(moved[:, 1], images[..., 1])
     for shape in ((5, 3, 6, 7), (5, 1, 8, 8), (5, 3, 3, 3), (5, 8, 8), (5, 8, 8, 2), (5, 3, 8, 3)):
         same = np.zeros(shape)
-        assert channels_first(same) == (same, False) or channels_first(same)[0] is same
+        assert _channels_first(same) == (same, False) or _channels_first(same)[0] is same

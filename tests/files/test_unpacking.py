@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from wgan_lip import unpacking
-from wgan_lip.data.idx import read_idx
+from wgan_lip.data import read_idx
 from wgan_lip.distributions.funnel_files import read_funnels
 from wgan_lip.files import load_samples
 

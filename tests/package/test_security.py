@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.data.made import write_shard
 from tests.support.commands import CONFIGS
-from wgan_lip.data import ImageShards
 
 REPOSITORY = CONFIGS.parent
 SOURCES = sorted(path for folder in ("wgan_lip", "scripts") for path in (REPOSITORY / folder).rglob("*.py"))
@@ -109,17 +107,6 @@ def test_the_search_finds_them(source, found):
 def test_no_file_s_content_is_run():
     found = {(path.relative_to(REPOSITORY).as_posix(), name) for path in SOURCES for name in dangers(path.read_text())}
     assert found == EXPLAINED
-
-
-def test_members_of_archives_are_read_where_they_lie(tmp_path):
-    """Names that would lead out of the folder, if anything were unpacked."""
-    (tmp_path / "shards").mkdir()
-    png = next(iter((REPOSITORY / "docs").rglob("*.png"))).read_bytes()
-    write_shard(tmp_path / "shards" / "0.tar", {f"../../{i}.png": png for i in range(10)} | {"/dev/11.png": png})
-    data = ImageShards(str(tmp_path / "shards"), image_size=8, channels=3, batch_size=2)
-    assert data.size("train") + data.size("heldout") == 11
-    assert data.draw("heldout", 1, torch.Generator()).shape == (1, 3, 8, 8)
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["0.tar", "shards"]
 
 
 def test_code_in_arrays_and_tensors_is_not_run(tmp_path):

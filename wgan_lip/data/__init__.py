@@ -1,22 +1,19 @@
-"""Lightning data modules with a training split and a held-out split that trains nothing."""
+"""Lightning data modules with a training split and a held-out split that is used for evaluation only."""
 
 from wgan_lip.data.cifar10 import CIFAR10
 from wgan_lip.data.digits import Digits
 from wgan_lip.data.few import FewPerClass
 from wgan_lip.data.image_folder import ImageFolder
-from wgan_lip.data.image_shards import ImageShards
-from wgan_lip.data.images import ImageDataModule
+from wgan_lip.data.images import ImageDataModule, Images, ImageSamples, StoredImages
 from wgan_lip.data.loader import ResumableLoader, TensorSamples
-from wgan_lip.data.lsun import LSUN
-from wgan_lip.data.mnist import MNIST, FashionMNIST
+from wgan_lip.data.mnist import MNIST, FashionMNIST, read_idx
 from wgan_lip.data.module import SampleDataModule, Split, check_samples
+from wgan_lip.data.published import PublishedImages
 from wgan_lip.data.stl10 import STL10
-from wgan_lip.data.stored import Images, ImageSamples, StoredImages
 from wgan_lip.data.svhn import SVHN
 
 __all__ = [
     "CIFAR10",
-    "LSUN",
     "MNIST",
     "STL10",
     "SVHN",
@@ -26,12 +23,13 @@ __all__ = [
     "ImageDataModule",
     "ImageFolder",
     "ImageSamples",
-    "ImageShards",
     "Images",
+    "PublishedImages",
     "ResumableLoader",
     "SampleDataModule",
     "Split",
     "StoredImages",
     "TensorSamples",
     "check_samples",
+    "read_idx",
 ]

@@ -7,32 +7,19 @@ from typing import Any
 import torch
 import torchvision
 
+from wgan_lip.data.images import Images
 from wgan_lip.data.module import Split
-from wgan_lip.data.published import ChecksummedImages
-from wgan_lip.data.stored import Images
+from wgan_lip.data.published import PublishedImages
 
 
-class CIFAR10(ChecksummedImages):
+class CIFAR10(PublishedImages):
     """50,000 photographs of 32×32 RGB pixels in ten classes to train, 10,000 held out: ``x / 127.5 - 1``, in memory.
 
+    ``data_dir`` holds ``cifar-10-batches-py``; the arguments are those of :class:`PublishedImages`.
+
     The files are pickles, which can carry code. torchvision opens one only after its MD5 checksum was found to be the
-    published one. So what is trusted is the set's authors, and that nobody makes another file with that very checksum,
-    which no known attack does: two new files of equal MD5 can be made, but none to match a given one.
-
-    Args:
-        data_dir: the folder that holds ``cifar-10-batches-py``; None is ``$WGAN_LIP_DATA``, or ``~/.cache/wgan_lip``.
-        download: fetch what is missing, by torchvision, into that folder.
-        image_size: height and width to resize to, in pixels; None leaves them 32×32.
-        channels: 1 for grey, 3 for RGB; None is 3.
-        labels: whether a sample holds its label, as a constant channel for each of the ten classes beside the image.
-        label_distance: between two labels, in l2; None is half the square root of the number of pixel values.
-        batch_size: samples in a training batch.
-        num_workers: processes that read ahead; the data lie in memory, so 0 is fastest.
-        seed: what the order of the training batches is drawn from.
-
-    Raises:
-        ValueError: an argument out of its range; when the data are read: a file with another checksum.
-        FileNotFoundError: when the data are read: files that are not there, and are not to be downloaded.
+    published one. So the set's authors are trusted, and that nobody makes another file of that very checksum, which no
+    known attack does: two new files of equal MD5 can be made, but none that matches a given one.
 
     Source:
         Krizhevsky, "Learning multiple layers of features from tiny images", 2009.
@@ -40,7 +27,7 @@ class CIFAR10(ChecksummedImages):
 
     source: Any = torchvision.datasets.CIFAR10
 
-    def files(self) -> Iterable[tuple[Path, str]]:
+    def checksums(self) -> Iterable[tuple[Path, str]]:
         folder, meta = self.folder / self.source.base_folder, self.source.meta
         for name, checksum in (*self.source.train_list, *self.source.test_list, (meta["filename"], meta["md5"])):
             yield folder / name, checksum

@@ -17,13 +17,13 @@ _HELDOUT = 597
 class Digits(ImageDataModule):
     """1,797 real handwritten digits of 8×8 pixels, scaled from 0..16 to [-1, 1].
 
-    They come with scikit-learn, so nothing is downloaded. 1,200 train; the other 597 are held out.
-    The split is drawn once and for all: it depends on no argument.
+    They are bundled with scikit-learn, so nothing is downloaded. 1,200 train; the other 597 are held out. The split
+    depends on no argument.
 
     Args:
         batch_size: samples in a training batch.
         num_workers: processes that read ahead; the data lie in memory, so 0 is fastest.
-        seed: what the order of the training batches is drawn from.
+        seed: determines the order of the training batches.
         labels: whether a sample holds its label, as a constant channel for each of the ten classes beside the image.
         label_distance: between two labels, in l2; None is half the square root of the number of pixel values, 4.
 

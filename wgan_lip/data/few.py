@@ -1,4 +1,4 @@
-"""Few images of each class: the regime in which proven margins are said to generalise better."""
+"""Classification with few training images of each class."""
 
 import torch
 from torch import Tensor
@@ -14,15 +14,15 @@ _CHUNK = 4096
 
 
 class FewPerClass(ImageDataModule):
-    """Another data module's images, of each class so many to train on; the held-out split is whole.
+    """Another data module's images, with a limited number of each class to train on; the held-out split is whole.
 
     Args:
-        data: of labelled images (``labels: true``).
+        data: labelled images (``labels: true``).
         per_class: images of each class in the training split, drawn without replacement.
-        subset_seed: what they are drawn from; runs of different ``seed`` train on the same images.
+        subset_seed: determines which these are, so that runs of different ``seed`` train on the same images.
         batch_size: samples in a training batch.
         num_workers: processes that read ahead.
-        seed: what the order of the training batches is drawn from.
+        seed: determines the order of the training batches.
 
     Raises:
         ValueError: data without labels, or a count below 1; when the data are read: a class with fewer images.
@@ -43,7 +43,7 @@ class FewPerClass(ImageDataModule):
     ) -> None:
         super().__init__(True, data.label_distance if data.labels else None, batch_size, num_workers, seed)
         if not data.labels:
-            raise ValueError(f"FewPerClass needs labelled data; got a {type(data).__name__} with labels=False")
+            raise ValueError(f"data must have labels=True; got a {type(data).__name__} with labels=False")
         if per_class < 1:
             raise ValueError(f"per_class must be at least 1; got per_class={per_class}")
         self.data = data
@@ -70,7 +70,8 @@ class FewPerClass(ImageDataModule):
             found = order[labels[order] == index]
             if len(found) < self.per_class:
                 raise ValueError(
-                    f"per_class={self.per_class}, but class {name!r} has {len(found)} images in the training split"
+                    f"per_class must be at most the number of training images of each class; got per_class="
+                    f"{self.per_class} and {len(found)} images of class {name!r}"
                 )
             chosen.append(found[: self.per_class])
         return {

@@ -1,68 +1,132 @@
 """Any folder of images."""
 
-from collections.abc import Sequence
+import logging
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
-from wgan_lip.data.folder import FolderImages, Found
-from wgan_lip.files import list_images, read_regular, shown
+import torch
+from pytorch_lightning.utilities import rank_zero_only
 
+from wgan_lip.data.images import Images, StoredImages
+from wgan_lip.data.module import Split
+from wgan_lip.data.splits import check_heldout, check_no_splits_within, hold_out, split_folders
+from wgan_lip.files import Listing, count_files, describe_left_out, kind_by_name, list_images
+from wgan_lip.printable import printable
 
-class _Files:
-    """Images, each a file of its own."""
-
-    def __init__(self, paths: Sequence[Path]) -> None:
-        self.paths = paths
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def read(self, index: int) -> tuple[str, bytes]:
-        path = self.paths[index]
-        try:
-            return shown(path), read_regular(path)
-        except FileNotFoundError:
-            raise FileNotFoundError(f"{shown(path)} has been removed since the folder was listed") from None
+_LOG = logging.getLogger(__name__)
 
 
-class ImageFolder(FolderImages):
-    """The images in a folder and in those within it, decoded when they are wanted: ``x / 127.5 - 1``.
+class ImageFolder(StoredImages):
+    """The images in a folder and its subfolders, decoded on access: ``x / 127.5 - 1``.
 
     If the folder has ``train/``, that trains, and the first of ``heldout/``, ``test/`` and ``val/`` is held out; they
-    may also be called ``Training``, ``TEST`` or ``validation`` (``split_names``), but are never classes. Otherwise a
-    share of all images is held out, drawn once and for all: by their number and ``heldout``, nothing else. An image's
-    class is the topmost folder that it lies in (below ``train/`` and so on); classes are sorted by name.
+    may also be called ``Training``, ``TEST`` or ``validation`` (``wgan_lip.data.splits``), but are never classes.
+    Otherwise a share of all images is held out, drawn by the number of images and ``heldout`` only. An image's class is
+    the topmost folder above it (below ``train/`` and so on); classes are sorted by name.
 
     Args:
         data_dir: the folder; files named as images (``wgan_lip.files.IMAGE_SUFFIXES``) are read, others are counted and
             left out; links are followed.
         image_size: height and width: images are cropped to the square in the middle and resized, bilinear with
-            antialiasing. None leaves them as they are; they must then be of one size.
-        channels: convert to grey (1) or RGB (3), as Pillow does, but 16 bits scaled to 8; None takes images that are
+            antialiasing. None keeps their size, which must then be the same for all.
+        channels: convert to grey (1) or RGB (3), as Pillow does, but 16 bits scaled to 8; None requires images that are
             all grey or all RGB.
         labels: whether a sample holds its label, as a constant channel for each class beside the image.
         label_distance: between two labels, in l2; None is half the square root of the number of pixel values.
         batch_size: samples in a training batch.
         num_workers: processes that read ahead.
-        seed: what the order of the training batches is drawn from.
-        heldout: how much is held out, as a share or a number of images; None is a tenth. Not for a folder that has
-            a held-out split of its own.
+        seed: determines the order of the training batches.
+        heldout: how much is held out, as a share or a number of images; None is a tenth. Not allowed for a folder that
+            has a held-out split of its own.
 
     Raises:
-        ValueError: an argument out of its range; when the folder is read: no images, labels wanted of images in no
+        ValueError: an argument out of its range; when the folder is read: no images, labels requested of images in no
             class folder, one split alone, two folders for one split, or splits deeper than the folder; when an image is
             read: damaged, of another size or mode than the first.
-        FileNotFoundError: when the folder is read: there is none.
+        FileNotFoundError: when the folder is read: it does not exist.
     """
 
-    def find(self, folder: Path) -> Found:
-        listing = list_images(folder)
-        images = _Files(listing.paths)
+    def __init__(
+        self,
+        data_dir: str,
+        image_size: int | None = None,
+        channels: Literal[1, 3] | None = None,
+        labels: bool = False,
+        label_distance: float | None = None,
+        batch_size: int = 64,
+        num_workers: int = 0,
+        seed: int = 0,
+        heldout: int | float | None = None,
+    ) -> None:
+        super().__init__(image_size, channels, labels, label_distance, batch_size, num_workers, seed)
+        check_heldout(heldout)
+        self.data_dir = data_dir
+        self.heldout = heldout
+
+    def read(self) -> dict[Split, Images]:
+        folder = Path(self.data_dir).expanduser()
+        if not folder.exists():
+            raise FileNotFoundError(f"data_dir: there is no folder {printable(str(folder))}")
+        if not folder.is_dir():
+            raise ValueError(f"data_dir must be a folder; {printable(str(folder))} is a file")
+        folders = split_folders(folder)
+        if folders is None:
+            found = list_images(folder)
+            check_no_splits_within(folder, found.paths)
+            _warn_of_left_out(folder, found.left_out)
+            images = self._labelled(folder, found.paths, self._classes(folder, found.paths))
+            return hold_out(found.paths, images.labels, images.classes, self.heldout)
+        if self.heldout is not None:
+            raise ValueError(
+                f"heldout={self.heldout} is for a folder without splits of its own; {printable(str(folder))} has "
+                f"{folders['train'].name}/"
+            )
+        parts: dict[Split, Listing] = {name: list_images(part) for name, part in folders.items()}
+        left_out = _count_beside(folder, folders.values())
+        for listing in parts.values():
+            left_out.update(listing.left_out)
+        _warn_of_left_out(folder, left_out)
+        # The label planes are those of the training images' classes.
+        known = self._classes(folders["train"], parts["train"].paths)
+        return {name: self._labelled(folders[name], listing.paths, known) for name, listing in parts.items()}
+
+    def _classes(self, folder: Path, paths: Sequence[Path]) -> list[str]:
+        """Return the names of the class folders, sorted; none without labels."""
         if not self.labels:
-            return Found(images, None, listing.paths, listing.left_out)
-        for path in listing.paths:
+            return []
+        for path in paths:
             if path.parent == folder:
                 raise ValueError(
-                    f"labels=True needs every image in a folder named by its class; {shown(path)} is in none"
+                    f"labels=True requires every image in a folder named by its class; {printable(str(path))} is in "
+                    "none"
                 )
-        classes = [path.relative_to(folder).parts[0] for path in listing.paths]
-        return Found(images, classes, listing.paths, listing.left_out)
+        return sorted({path.relative_to(folder).parts[0] for path in paths})
+
+    def _labelled(self, folder: Path, paths: Sequence[Path], known: Sequence[str]) -> Images:
+        """Return images with the numbers of their classes, if ``self.labels``."""
+        names = tuple(printable(name) for name in known)
+        if not self.labels:
+            return Images(paths, None, names)
+        if unknown := [printable(name) for name in self._classes(folder, paths) if name not in known]:
+            raise ValueError(
+                f"{printable(str(folder))} has classes that no training image has: {', '.join(unknown[:8])}"
+            )
+        number = {name: index for index, name in enumerate(known)}
+        return Images(paths, torch.tensor([number[path.relative_to(folder).parts[0]] for path in paths]), names)
+
+
+@rank_zero_only
+def _warn_of_left_out(folder: Path, left_out: Mapping[str, int]) -> None:
+    if text := describe_left_out(left_out):
+        _LOG.warning("%s: %s", printable(str(folder)), text)
+
+
+def _count_beside(folder: Path, splits: Collection[Path]) -> Counter[str]:
+    """Count, by kind, the files in a folder outside of the given splits."""
+    counts: Counter[str] = Counter()
+    for path in folder.iterdir():
+        if path not in splits:
+            counts.update({f"in {path.name}/": count_files(path)} if path.is_dir() else [kind_by_name(path.name)])
+    return counts

@@ -1,4 +1,4 @@
-"""A data loader whose order is a function of the seed, so that a resumed run sees the same batches."""
+"""A data loader whose order is a function of the seed, so that a resumed run gets the same batches."""
 
 import re
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, DistributedSampler, Sampler, default_collate
+from torch.utils.data import DataLoader, Dataset, DistributedSampler, default_collate
 
 from wgan_lip.parts import share_of
 from wgan_lip.randomness import keyed_generator
@@ -14,7 +14,7 @@ from wgan_lip.saved import is_count, named_value
 
 
 class TensorSamples(Dataset[Tensor]):
-    """Samples that lie in memory as one tensor of shape ``(n, ...)``."""
+    """Samples in memory, as one tensor of shape ``(n, ...)``."""
 
     def __init__(self, samples: Tensor) -> None:
         self.samples = samples
@@ -30,13 +30,13 @@ class TensorSamples(Dataset[Tensor]):
 
 
 def collate(batch: Any) -> Tensor:
-    """A batch as it is where the dataset made one at once (``__getitems__``); otherwise its samples, stacked.
+    """Stack samples into a batch; a batch that the data set has made at once (``__getitems__``) is returned unchanged.
 
     Args:
         batch: a tensor of shape ``(n, ...)``, or a list of n samples.
 
     Raises:
-        ValueError: items that are no samples, such as pairs of a sample and its label.
+        ValueError: items that are not single samples, such as pairs of a sample and its label.
     """
     samples = batch if isinstance(batch, Tensor) else default_collate(batch)
     if not isinstance(samples, Tensor):
@@ -48,29 +48,42 @@ def collate(batch: Any) -> Tensor:
 
 
 def take(dataset: Dataset[Tensor], indices: list[int]) -> Tensor:
-    """Some samples of a map-style dataset, shape ``(len(indices), ...)``; at once, where it can.
+    """Read some samples of a map-style data set, shape ``(len(indices), ...)``; at once, if it has ``__getitems__``.
 
     Args:
-        dataset: map-style; its ``__getitems__``, if any, gives a list of samples or one tensor, as ``DataLoader`` asks.
-        indices: which.
+        dataset: map-style; its ``__getitems__`` may return a list of samples or one tensor.
+        indices: of the samples.
     """
     at_once = getattr(dataset, "__getitems__", None)
     return collate(at_once(indices) if at_once else [dataset[index] for index in indices])
 
 
-class ShuffledBatches(Sampler[list[int]]):
-    """An endless stream of batches, handed out in epochs of ``size // batch_size``.
+class _Batches(Dataset[Tensor]):
+    """A data set whose item, given a list of indices, is the batch of these samples."""
 
-    Batch k is slice ``k % len`` of a permutation drawn from ``(seed, k // len)``: every sample comes
-    at most once an epoch, every batch is full, and the stream can be entered anywhere. Each rank is handed its part
-    of every batch.
+    def __init__(self, dataset: Dataset[Tensor]) -> None:
+        self.dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self.dataset)  # type: ignore[arg-type]
+
+    def __getitem__(self, indices: list[int]) -> Tensor:
+        return take(self.dataset, indices)
+
+
+class ShuffledBatches(DistributedSampler[list[int]]):
+    """An endless stream of batches, in epochs of ``size // batch_size``.
+
+    Batch k is slice ``k % len`` of a permutation drawn from ``(seed, k // len)``: every sample comes at most once an
+    epoch, every batch is full, and the stream can start at any batch. Each rank gets its part of every batch; as this
+    is a ``DistributedSampler``, Lightning does not put one of its own in its place.
 
     Args:
         size: number of samples.
         batch_size: samples in a batch, all ranks together; at most ``size``.
-        seed: what the permutations are drawn from.
+        seed: determines the permutations.
         rank: of this process.
-        ranks: how many there are.
+        ranks: the number of ranks.
     """
 
     def __init__(self, size: int, batch_size: int, seed: int, rank: int = 0, ranks: int = 1) -> None:
@@ -80,11 +93,11 @@ class ShuffledBatches(Sampler[list[int]]):
             raise ValueError(
                 f"batch_size must be between 1 and the {size} training samples; got batch_size={batch_size}"
             )
+        super().__init__(cast(Dataset[Any], range(size)), ranks, rank, seed=seed)
         self.size = size
         self.batch_size = batch_size
-        self.seed = seed
         self.position = 0
-        self._mine = share_of(batch_size, rank, ranks)
+        self._part = share_of(batch_size, rank, ranks)
 
     def __len__(self) -> int:
         return self.size // self.batch_size
@@ -96,11 +109,11 @@ class ShuffledBatches(Sampler[list[int]]):
                 epoch = k // len(self)
                 order = torch.randperm(self.size, generator=keyed_generator(self.seed, "order", epoch))
             start = k % len(self) * self.batch_size
-            yield self._mine.of(order[start : start + self.batch_size]).tolist()
+            yield self._part.of(order[start : start + self.batch_size]).tolist()
 
 
 class SampleLoader(DataLoader[Tensor]):
-    """A ``DataLoader`` whose workers' errors are those that reading in this process would raise."""
+    """A ``DataLoader`` whose workers raise the errors that reading in this process would raise."""
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
         try:
@@ -116,17 +129,17 @@ class SampleLoader(DataLoader[Tensor]):
 class ResumableLoader(SampleLoader):
     """A shuffling ``DataLoader`` that can be saved and resumed between any two batches.
 
-    Lightning keeps its ``state_dict`` in every checkpoint. The position is counted in batches
-    handed out, so those that workers have read ahead are not lost. It does not depend on the ranks: a run may go on
-    with another number of them.
+    Lightning keeps its ``state_dict`` in every checkpoint. The position counts the batches that were handed out, not
+    those that workers have read ahead, and does not depend on the ranks: a run may be resumed with another number of
+    them.
 
     Args:
         dataset: map-style, with a length.
         batch_size: samples in a batch, all ranks together.
-        seed: what the order is drawn from.
+        seed: determines the order.
         num_workers: processes that read ahead; 0 reads in this one.
         rank: of this process, which gets its part of each batch.
-        ranks: how many there are.
+        ranks: the number of ranks.
 
     Attributes:
         total_batch_size: samples in a batch, all ranks together.
@@ -147,18 +160,15 @@ class ResumableLoader(SampleLoader):
         self.total_batch_size = batch_size
         self._stream = ShuffledBatches(len(dataset), batch_size, seed, rank, ranks)  # type: ignore[arg-type]
         super().__init__(
-            dataset,
-            batch_sampler=self._stream,
+            _Batches(dataset),
+            batch_size=None,
+            sampler=self._stream,
             num_workers=num_workers,
             collate_fn=collate,
             persistent_workers=num_workers > 0,
             # A loader without its own generator draws from the global one whenever it is iterated.
             generator=keyed_generator(seed, "workers"),
         )
-        if ranks > 1:
-            # Lightning gives each loader a sampler for its rank, unless it has one. This one is not used: the stream
-            # above is what is handed out. (A loader's sampler cannot be set otherwise.)
-            self.__dict__["sampler"] = DistributedSampler(dataset, ranks, rank)
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
         for batch in super().__iter__():
@@ -173,13 +183,13 @@ class ResumableLoader(SampleLoader):
 
 
 def position_of(state: Any) -> int:
-    """The position that a checkpoint has of a stream of batches.
+    """Return the position of a stream of batches that a checkpoint holds.
 
     Args:
-        state: of a loader.
+        state: the state of a loader.
 
     Raises:
-        ValueError: it has none.
+        ValueError: it holds no position.
     """
     position = state.get("position") if isinstance(state, dict) else None
     if not is_count(position):

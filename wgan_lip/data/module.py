@@ -1,4 +1,4 @@
-"""What every data module offers: a training split, and a held-out split that trains nothing."""
+"""The base of all data modules: a training split, and a held-out split that is used for evaluation only."""
 
 from abc import ABC, abstractmethod
 from typing import Any, Literal
@@ -17,13 +17,13 @@ Split = Literal["train", "heldout"]
 class SampleDataModule(LightningDataModule, ABC):
     """Samples of a distribution in two fixed splits.
 
-    The training split is shuffled by ``seed``; the held-out split serves evaluation only, as both
-    the validation and the test set, since no choice is made on it.
+    The training split is shuffled by ``seed``; the held-out split is both the validation and the test set, since no
+    choice is made on it.
 
     Args:
-        batch_size: samples in a training batch, whatever the number of ranks that share it.
+        batch_size: samples in a training batch, all ranks together.
         num_workers: processes that read ahead.
-        seed: what the order of the training batches is drawn from; the splits do not depend on it.
+        seed: determines the order of the training batches; the splits do not depend on it.
     """
 
     def __init__(self, batch_size: int = 64, num_workers: int = 0, seed: int = 0) -> None:
@@ -40,16 +40,16 @@ class SampleDataModule(LightningDataModule, ABC):
     @property
     @abstractmethod
     def sample_shape(self) -> tuple[int, ...]:
-        """Shape of one sample, without the batch axis."""
+        """The shape of one sample, without the batch axis."""
 
     @property
     def bounds(self) -> tuple[float, float] | None:
-        """Between which every coordinate of the distribution lies; None where that is not known."""
+        """The interval that holds every coordinate of the distribution; None if unknown."""
         return None
 
     @abstractmethod
     def load(self) -> dict[Split, Dataset[Tensor]]:
-        """Read the data and return both splits as map-style datasets of tensors."""
+        """Read both splits as map-style datasets of tensors."""
 
     def setup(self, stage: str | None = None) -> None:
         if not self._splits:
@@ -59,7 +59,7 @@ class SampleDataModule(LightningDataModule, ABC):
             self._splits = splits
 
     def split(self, name: Split) -> Dataset[Tensor]:
-        """The split as a map-style dataset.
+        """Return a split as a map-style dataset.
 
         Args:
             name: "train" or "heldout".
@@ -68,28 +68,28 @@ class SampleDataModule(LightningDataModule, ABC):
         return self._splits[name]
 
     def size(self, name: Split) -> int:
-        """Number of samples in a split."""
+        """Return the number of samples in a split."""
         return len(self.split(name))  # type: ignore[arg-type]
 
     def draw(self, name: Split, n: int, generator: torch.Generator, part: Part | None = None) -> Tensor:
-        """``n`` samples of a split, drawn without replacement.
+        """Draw ``n`` samples of a split without replacement.
 
         Args:
             name: "train" or "heldout".
-            n: how many, at most ``size(name)``.
+            n: the number of samples, at most ``size(name)``.
             generator: a CPU generator.
-            part: which part of the n to read; None for all.
+            part: the part of the n samples to read; None for all.
 
         Returns:
-            Shape ``(n, *sample_shape)``; of a part, its rows of it.
+            Shape ``(n, *sample_shape)``; for a part, its rows.
 
         Raises:
-            ValueError: the split holds fewer than n samples, or one of them NaN or infinity.
+            ValueError: the split holds fewer than n samples, or a sample holds NaN or infinity.
         """
         size = self.size(name)
         if not 1 <= n <= size:
             raise ValueError(
-                f"{type(self).__name__} has {size} samples in its {name} split; cannot draw n={n} without replacement"
+                f"n must be between 1 and the {size} samples in {type(self).__name__}'s {name} split; got n={n}"
             )
         chosen = torch.randperm(size, generator=generator)[:n]
         drawn = take(self.split(name), (chosen if part is None else part.of(chosen)).tolist())
@@ -106,8 +106,8 @@ class SampleDataModule(LightningDataModule, ABC):
         return loader
 
     def state_dict(self) -> dict[str, Any]:
-        # Lightning keeps the loader's state, too, but does not restore it in a run that went on from the end of an
-        # epoch and was stopped again in the next one.
+        # Lightning also saves the loader's state, but does not restore it if a run was resumed at the end of an epoch
+        # and stopped again in the next one.
         return {} if self._loader is None else dict(self._loader.state_dict())
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -124,11 +124,9 @@ def check_samples(name: str, samples: Tensor) -> None:
     """Raise ValueError unless ``samples`` are finite.
 
     Args:
-        name: what they are, for the error.
+        name: the name of the data in the error.
         samples: shape ``(n, ...)``.
     """
     bad = ~torch.isfinite(samples.flatten(1)).all(dim=1)
     if bad.any():
-        raise ValueError(
-            f"{name} holds NaN or infinity in {int(bad.sum())} of {len(samples)} samples that were looked at"
-        )
+        raise ValueError(f"{name} holds NaN or infinity in {int(bad.sum())} of {len(samples)} samples that were read")

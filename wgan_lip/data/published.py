@@ -1,45 +1,45 @@
-"""What the published sets have in common: where they are sought, and how they get there."""
+"""The common base of published data sets: the folder, the download, the checksums, and errors that name a file."""
 
 import os
 from abc import abstractmethod
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from torch import Tensor
 from torch.utils.data import Dataset
 from torchvision.datasets.utils import check_integrity
 
+from wgan_lip.data.images import Images, StoredImages
 from wgan_lip.data.module import Split
-from wgan_lip.data.stored import Images, StoredImages
-
-
-def default_folder() -> Path:
-    """Where downloads go if no folder is named: ``$WGAN_LIP_DATA``, or ``~/.cache/wgan_lip``."""
-    return Path(os.environ.get("WGAN_LIP_DATA") or "~/.cache/wgan_lip").expanduser()
 
 
 class PublishedImages(StoredImages):
     """A published set of images in torchvision's layout, with its own training and test split; all of it in memory.
 
+    torchvision decodes the files after it has compared their MD5 checksums with the published ones.
+
     Args:
         data_dir: the folder that torchvision calls ``root``; None is ``$WGAN_LIP_DATA``, or ``~/.cache/wgan_lip``.
-        download: fetch what is missing, by torchvision, into that folder.
-        image_size: height and width to resize to, in pixels; None leaves the images as they are.
-        channels: 1 for grey, 3 for RGB; None leaves the images as they are.
+        download: let torchvision fetch what is missing into that folder.
+        image_size: height and width to resize to, in pixels; None keeps the size of the images.
+        channels: 1 for grey, 3 for RGB; None keeps the channels of the images.
         labels: whether a sample holds its label, as a constant channel for each class beside the image.
         label_distance: between two labels, in l2; None is half the square root of the number of pixel values.
         batch_size: samples in a training batch.
         num_workers: processes that read ahead; the data lie in memory, so 0 is fastest.
-        seed: what the order of the training batches is drawn from.
+        seed: determines the order of the training batches.
 
     Raises:
-        ValueError: an argument out of its range; when the data are read: a damaged file.
-        FileNotFoundError: when the data are read: files that are not there, and are not to be downloaded.
+        ValueError: an argument out of its range; when the data are read: a damaged file, or one with another checksum.
+        FileNotFoundError: when the data are read: a missing file without ``download=True``.
     """
 
     source: Any
     """torchvision's class."""
+
+    parts: ClassVar[dict[Split, str]] = {"train": "train", "heldout": "test"}
+    """The set's own name of each split."""
 
     def __init__(
         self,
@@ -56,71 +56,53 @@ class PublishedImages(StoredImages):
         super().__init__(image_size, channels, labels, label_distance, batch_size, num_workers, seed)
         self.data_dir = data_dir
         self.download = download
-        self._complete = False
+        self._downloaded = False
 
     @property
     def folder(self) -> Path:
-        """Where the set is sought, and downloaded to."""
-        return default_folder() if self.data_dir is None else Path(self.data_dir).expanduser()
+        """The folder in which the set is looked for, and to which it is downloaded."""
+        default = os.environ.get("WGAN_LIP_DATA") or "~/.cache/wgan_lip"
+        return Path(default if self.data_dir is None else self.data_dir).expanduser()
 
     @abstractmethod
     def fetch(self) -> None:
-        """Download what is missing into ``folder``, by torchvision."""
+        """Let torchvision download what is missing into ``folder``."""
+
+    @abstractmethod
+    def read_split(self, name: Split) -> Images:
+        """Read one split.
+
+        Args:
+            name: "train" or "heldout".
+        """
+
+    def checksums(self) -> Iterable[tuple[Path, str]]:
+        """Yield the files that torchvision reads, with their published MD5 checksums."""
+        return ()
 
     def prepare_data(self) -> None:
-        """Download, once; Lightning calls this in one process a machine, before all others read."""
-        if not self.download or self._complete:
+        """Download once; Lightning calls this in one process of each machine, before all others read."""
+        if not self.download or self._downloaded:
             return
         try:
             self.fetch()
         except (OSError, RuntimeError) as error:
             raise ValueError(
                 f"{type(self).__name__} could not be downloaded to {self.folder}: {error}; fetch it by other means, "
-                "and set data_dir to where it is"
+                "and set data_dir to its folder"
             ) from error
-        self._complete = True
+        self._downloaded = True
 
     def load(self) -> dict[Split, Dataset[Tensor]]:
         self.prepare_data()
         return super().load()
 
-    @property
-    def remedy(self) -> str:
-        """What to do where the set is not found."""
-        return "set data_dir to the folder that holds it in torchvision's layout, or download=True to fetch it"
-
-    def missing(self, name: str, folders: Iterable[Path]) -> FileNotFoundError:
-        """The error that says what was not found, where, and what to do.
-
-        Args:
-            name: of a file.
-            folders: where it was sought.
-        """
-        sought = ", ".join(str(folder) for folder in folders)
-        return FileNotFoundError(f"{type(self).__name__} was not found: no {name} in {sought}; {self.remedy}")
-
-
-class ChecksummedImages(PublishedImages):
-    """A published set that torchvision reads, after it has compared all files with their published MD5 checksums."""
-
-    @abstractmethod
-    def files(self) -> Iterable[tuple[Path, str]]:
-        """The files that torchvision wants, with their checksums."""
-
-    @abstractmethod
-    def read_split(self, name: Split) -> Images:
-        """A split, by torchvision.
-
-        Args:
-            name: "train" or "heldout".
-        """
-
     def read(self) -> dict[Split, Images]:
         try:
             return {"train": self.read_split("train"), "heldout": self.read_split("heldout")}
         except RuntimeError:
-            # torchvision says "not found or corrupted", and not which file.
-            for path, checksum in self.files():
+            # torchvision says "not found or corrupted" without naming the file.
+            for path, checksum in self.checksums():
                 if not path.exists():
                     raise self.missing(path.name, [path.parent]) from None
                 if not check_integrity(path, checksum):
@@ -129,3 +111,18 @@ class ChecksummedImages(PublishedImages):
                         "it, and fetch it again (download=True)"
                     ) from None
             raise
+
+    @property
+    def remedy(self) -> str:
+        """The advice in the error about a missing file."""
+        return "set data_dir to the folder that holds it in torchvision's layout, or download=True to fetch it"
+
+    def missing(self, name: str, folders: Iterable[Path]) -> FileNotFoundError:
+        """Return the error that names a missing file, the folders searched and the remedy.
+
+        Args:
+            name: of the file.
+            folders: the folders in which it was looked for.
+        """
+        searched = ", ".join(str(folder) for folder in folders)
+        return FileNotFoundError(f"{type(self).__name__} was not found: no {name} in {searched}; {self.remedy}")

@@ -7,36 +7,35 @@ from typing import Any, Literal
 import torch
 import torchvision
 
+from wgan_lip.data.images import Images
 from wgan_lip.data.module import Split
-from wgan_lip.data.published import ChecksummedImages
-from wgan_lip.data.stored import Images
+from wgan_lip.data.published import PublishedImages
 
 _CLASSES = ("airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck")
 
 
-class STL10(ChecksummedImages):
+class STL10(PublishedImages):
     """Photographs of 96×96 RGB pixels: 5,000 in ten classes, or 100,000 without, to train; 8,000 in classes held out.
 
     They lie in memory, as ``x / 127.5 - 1`` on access; the unlabeled ones take 2.8 GB there, or a quarter of that with
-    ``image_size=48``. torchvision reads the files after it has compared all their MD5 checksums with the published
-    ones, also of those that are not wanted: 3 GB in all.
+    ``image_size=48``. torchvision compares the checksums of all files, also of those that are not read: 3 GB in all.
 
     Args:
         data_dir: the folder that holds ``stl10_binary``; None is ``$WGAN_LIP_DATA``, or ``~/.cache/wgan_lip``.
-        download: fetch what is missing, by torchvision, into that folder.
-        image_size: height and width to resize to, in pixels; None leaves them 96×96.
+        download: let torchvision fetch what is missing into that folder.
+        image_size: height and width to resize to, in pixels; None keeps 96×96.
         channels: 1 for grey, 3 for RGB; None is 3.
         labels: whether a sample holds its label, as a constant channel for each of the ten classes beside the image.
         label_distance: between two labels, in l2; None is half the square root of the number of pixel values.
         batch_size: samples in a training batch.
         num_workers: processes that read ahead; the data lie in memory, so 0 is fastest.
-        seed: what the order of the training batches is drawn from.
-        part: which images train: "train", which have labels, "unlabeled", or "train+unlabeled".
+        seed: determines the order of the training batches.
+        part: the images that train: "train", which have labels, "unlabeled", or "train+unlabeled".
 
     Raises:
         ValueError: an argument out of its range; labels of images that have none; when the data are read: a file with
             another checksum.
-        FileNotFoundError: when the data are read: files that are not there, and are not to be downloaded.
+        FileNotFoundError: when the data are read: a missing file without ``download=True``.
 
     Source:
         Coates, Lee, Ng, "An analysis of single-layer networks in unsupervised feature learning", AISTATS 2011.
@@ -60,13 +59,13 @@ class STL10(ChecksummedImages):
         if part not in ("train", "unlabeled", "train+unlabeled"):
             raise ValueError(f"part must be 'train', 'unlabeled' or 'train+unlabeled'; got part={part!r}")
         if labels and part != "train":
-            raise ValueError(f"STL10's unlabeled images have no labels: labels=True needs part='train'; got {part=}")
+            raise ValueError(f"labels=True requires part='train': STL10's unlabeled images have no labels; got {part=}")
         super().__init__(
             data_dir, download, image_size, channels, labels, label_distance, batch_size, num_workers, seed
         )
         self.part = part
 
-    def files(self) -> Iterable[tuple[Path, str]]:
+    def checksums(self) -> Iterable[tuple[Path, str]]:
         for name, checksum in (*self.source.train_list, *self.source.test_list):
             yield self.folder / self.source.base_folder / name, checksum
 

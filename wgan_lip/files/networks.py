@@ -1,4 +1,4 @@
-"""Networks written to files that others can run: with PyTorch alone, with ONNX, or as bare weights."""
+"""Networks written to files for use without this package: PyTorch programs, ONNX, or weights alone."""
 
 import copy
 import io
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from wgan_lip.replaced import replacing
 
-# Of outputs: absolute, and relative to the largest of them if that exceeds 1.
+# The largest accepted difference of outputs: absolute, or relative to the largest output if that exceeds 1.
 _TOLERANCE = 1e-5
 
 
@@ -25,7 +25,7 @@ class WrittenNetwork:
     Attributes:
         path: the file.
         difference: the largest difference of an output from the network's.
-        points: on how many inputs that was seen.
+        points: the number of inputs compared.
     """
 
     path: Path
@@ -36,56 +36,56 @@ class WrittenNetwork:
 def write_network(
     network: nn.Module, path: Path, points: Tensor, reference: Callable[[Tensor], Tensor] | None = None
 ) -> WrittenNetwork:
-    """Write a network to a file whose content, read back, gives the same outputs, alone and in batches.
+    """Write a network to a file, after checking that the content, read back, gives the same outputs.
 
-    By the file's suffix: ``.pt2``, a program of PyTorch's operators (``torch.export``), which needs nothing else than
+    The suffix chooses the format: ``.pt2``, a program of PyTorch's operators (``torch.export``), which requires only
     PyTorch; ``.onnx``, with the input ``x`` and the output ``y``; ``.pt``, the ``state_dict`` alone, which loads with
-    ``weights_only=True`` into an equal network. Batches may have any size in all of them.
+    ``weights_only=True`` into an equal network. All accept batches of any size.
 
     Args:
         network: on the CPU, in evaluation mode.
-        path: the file; one that is there is replaced, but only by one that passed.
-        points: inputs, shape (n, ...) with n >= 2.
-        reference: gives the outputs that are wanted; the network itself if None.
+        path: the file; an existing one is replaced only if the outputs agree.
+        points: inputs to compare on, one by one and in a batch, shape (n, ...) with n >= 2.
+        reference: computes the expected outputs; the network itself if None.
 
     Raises:
-        ValueError: another suffix, no such folder, fewer than two points, a package that is missing, or outputs that
-            differ by more than 1e-5 (of the largest output, if that exceeds 1).
+        ValueError: another suffix, a missing folder or package, fewer than two points, or outputs that differ by more
+            than 1e-5 (of the largest output, if that exceeds 1).
         OSError: the file cannot be written.
     """
     check_suffix(path)
     if len(points) < 2:
         raise ValueError(f"points must be at least 2 inputs; got {len(points)}")
     write, read = _FORMATS[path.suffix]
-    # In memory: PyTorch's own writer of files ends the process where the disk is full.
+    # In memory: PyTorch's own writer ends the process if the disk is full.
     content = write(network, points, path.stem)
     with torch.no_grad():
-        # Copies: networks may work in place.
+        # Copies, because networks may change their inputs in place.
         expected = (reference or network)(points.clone())
         run = read(network, content)
         difference = max(_difference(run(points.clone()), expected), _difference(run(points[:1].clone()), expected[:1]))
-    # A comparison that NaN fails.
+    # Not ">", which NaN would pass.
     if not difference <= _TOLERANCE * max(1.0, float(expected.abs().max())):
-        raise ValueError(f"{path} would give other outputs than the network, by {difference:.3g}: nothing written")
+        raise ValueError(f"{path} was not written: its outputs would differ from the network's by {difference:.3g}")
     with replacing(path) as file:
         file.write(content)
     return WrittenNetwork(path, difference, len(points))
 
 
 def check_suffix(path: Path) -> None:
-    """See that a network can be written to a file.
+    """Check that a network can be written to a file.
 
     Args:
         path: the file.
 
     Raises:
-        ValueError: another suffix than .pt2, .onnx and .pt, a package that is missing, or no such folder.
+        ValueError: another suffix than .pt2, .onnx and .pt, or a missing package or folder.
     """
     if path.suffix not in _FORMATS:
-        raise ValueError(f"a network is written to a file that ends in {', '.join(_FORMATS)}; got {path}")
+        raise ValueError(f"a network's file must end in {', '.join(_FORMATS)}; got {path}")
     missing = [name for name in ("onnx", "onnxscript") if path.suffix == ".onnx" and find_spec(name) is None]
     if missing:
-        raise ValueError(f"{path} needs {' and '.join(missing)}, which pip install 'wgan-lip[export]' brings")
+        raise ValueError(f"{path} requires {' and '.join(missing)}: pip install 'wgan-lip[export]'")
     if not path.absolute().parent.is_dir():
         raise ValueError(f"there is no folder {path.absolute().parent} for {path.name}")
 
@@ -99,7 +99,7 @@ def _difference(outputs: Tensor, expected: Tensor) -> float:
 def _program(network: nn.Module, points: Tensor) -> torch.export.ExportedProgram:
     program = torch.export.export(network, (points,), dynamic_shapes=({0: torch.export.Dim("batch")},))
     for node in program.graph.nodes:
-        # It names files of this machine, and who reads it elsewhere has no use for that.
+        # It names source files of this machine.
         node.meta.pop("stack_trace", None)
     return program
 
@@ -107,7 +107,7 @@ def _program(network: nn.Module, points: Tensor) -> torch.export.ExportedProgram
 def _write_program(network: nn.Module, points: Tensor, name: str) -> bytes:
     saved, content = io.BytesIO(), io.BytesIO()
     torch.export.save(_program(network, points), saved)
-    # In memory all archives have one name; readers look for the members under the only name that there is.
+    # Archives written to memory all have one folder name; readers accept any.
     with zipfile.ZipFile(saved) as archive, zipfile.ZipFile(content, "w") as renamed:
         for member in archive.namelist():
             renamed.writestr(zipfile.ZipInfo(f"{name}/{member.partition('/')[2]}"), archive.read(member))
@@ -126,7 +126,7 @@ def _write_onnx(network: nn.Module, points: Tensor, name: str) -> bytes:
 
 
 def _read_onnx(network: nn.Module, content: bytes) -> Callable[[Tensor], Tensor]:
-    # ONNX's own evaluator, which is slow, and says what the file means.
+    # ONNX's reference evaluator: slow, but it defines the meaning of the file.
     from onnx.reference import ReferenceEvaluator
 
     evaluator = ReferenceEvaluator(content)
@@ -145,7 +145,7 @@ def _write_weights(network: nn.Module, points: Tensor, name: str) -> bytes:
 
 
 def _read_weights(network: nn.Module, content: bytes) -> Callable[[Tensor], Tensor]:
-    # Into a network that has lost its own.
+    # Into a copy with zeroed weights, so that missing ones are noticed.
     other = copy.deepcopy(network)
     for tensor in other.state_dict().values():
         tensor.zero_()

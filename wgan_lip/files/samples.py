@@ -1,4 +1,4 @@
-"""One sample set from a file or folder, checked."""
+"""One sample set read from a file or a folder, and checked."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,23 +8,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wgan_lip.files.arrays import ARRAY_SUFFIXES, read_array
-from wgan_lip.files.channel_order import channels_first
 from wgan_lip.files.images import list_images, read_images
-from wgan_lip.files.left_out import describe_left_out
-from wgan_lip.files.names import shown
-from wgan_lip.files.regular import kind_of
+from wgan_lip.files.listing import describe_left_out, kind_by_mode
+from wgan_lip.printable import printable
+
+_IMAGE_CHANNELS = (1, 3)
 
 
 @dataclass(frozen=True)
 class FileSamples:
-    """Samples, and what was done to them on the way in.
+    """Samples, and how they were converted when they were read.
 
     Attributes:
         values: floating point of at most 64 bits, finite, shape (n, ...), n at least 1.
-        path: where they were read.
-        key: of the array within the file, where it holds several; otherwise None.
+        path: the file or folder.
+        key: the array's name, if the file holds several; otherwise None.
         scaled: whether they were integers 0..255 (uint8), that is images, and now lie in [-1, 1].
-        left_out: of a folder, what else lies there: ``12 files left out: 10 .txt, 2 .DS_Store``; otherwise nothing.
+        left_out: a description of a folder's other files, ``12 files left out: 10 .txt, 2 .DS_Store``, or empty.
         channels_last: whether they were of shape (n, H, W, C), and now are of shape (n, C, H, W).
     """
 
@@ -42,10 +42,10 @@ class FileSamples:
 
 
 def split_key(text: str) -> tuple[Path, str | None]:
-    """``file.npz:key`` as a path and a key; a path that exists as it stands has none.
+    """Split ``file.npz:key`` into a path and a key; the key is None if the whole text is an existing path.
 
     Args:
-        text: as typed by a user.
+        text: a command-line argument.
     """
     head, colon, key = text.rpartition(":")
     if colon and not Path(text).exists() and Path(head).exists():
@@ -56,25 +56,25 @@ def split_key(text: str) -> tuple[Path, str | None]:
 def load_samples(
     path: str | Path, key: str | None = None, image_size: int | None = None, channels: Literal[1, 3] | None = None
 ) -> FileSamples:
-    """Read a sample set; no code that the file may hold is run.
+    """Read a sample set, without running code that the file may hold.
 
-    ``uint8`` is read as images and scaled, ``v / 127.5 - 1``; floating-point numbers are taken as they are. Arrays of
+    ``uint8`` is read as images and scaled, ``v / 127.5 - 1``; floating-point numbers are kept as they are. Arrays of
     shape (n, H, W, 1) or (n, H, W, 3), with H and W above 3, are images whose channels come last, and become
     (n, C, H, W).
 
     Args:
-        path: an array (.npy, .npz), a tensor or a dictionary of tensors (.pt, .pth), or a folder of images
-            of one size (``IMAGE_SUFFIXES``, also in folders within it, and where links lead; in the order of their
-            paths), which become shape (n, channels, height, width).
-        key: which array, where a file holds several.
-        image_size: of a folder's images: crop each to the square in its middle, and resize that.
-        channels: of a folder's images: make each grey (1) or RGB (3).
+        path: an array (.npy, .npz), a tensor or a dictionary of tensors (.pt, .pth), or a folder of images of one size
+            (``IMAGE_SUFFIXES``, also in subfolders, links followed, sorted by their paths), which are read into shape
+            (n, channels, height, width).
+        key: the array's name, if a file holds several.
+        image_size: crop each image of a folder to the square in its middle, and resize that; None keeps the size.
+        channels: convert each image of a folder to grey (1) or RGB (3); None keeps the mode.
 
     Raises:
-        ValueError: another kind of file, a damaged one, a key that does not exist or is missing, images of several
-            sizes or modes, numbers that are neither floating point of at most 64 bits nor uint8, NaN, infinity,
+        ValueError: another kind of file, a damaged one, a key that is missing or does not exist, images of several
+            sizes or modes, numbers that are neither floating point of at most 64 bits nor uint8, NaN, infinity, or
             no points.
-        OSError: nothing there, or nothing that may be read.
+        OSError: no such file, or one that cannot be read.
     """
     path, left_out = Path(path), ""
     if not path.exists():
@@ -86,17 +86,27 @@ def load_samples(
         left_out = describe_left_out(listing.left_out)
         found: NDArray[Any] = read_images(listing.paths, image_size, channels)
     elif not path.is_file():
-        raise ValueError(f"{shown(path)} must be a regular file or a folder; it is a {kind_of(path.stat().st_mode)}")
+        kind = kind_by_mode(path.stat().st_mode)
+        raise ValueError(f"{printable(str(path))} must be a regular file or a folder; it is a {kind}")
     elif path.suffix.lower() in ARRAY_SUFFIXES:
         found = read_array(path, key)
     else:
         raise ValueError(f"{path}: samples are read from {', '.join(ARRAY_SUFFIXES)}, or from a folder of images")
-    found, last = channels_first(found)
+    found, last = _channels_first(found)
     samples = FileSamples(found, path, key, scaled=found.dtype == np.uint8, left_out=left_out, channels_last=last)
     _check(samples)
     if not samples.scaled:
         return samples
     return replace(samples, values=found.astype(np.float32) / np.float32(127.5) - 1)
+
+
+def _channels_first(values: NDArray[Any]) -> tuple[NDArray[Any], bool]:
+    """Move the channels of images of shape (n, H, W, C) to (n, C, H, W), and return whether that was done.
+
+    An array has this shape if it has four axes, of which the last has 1 or 3 entries and the two before it more.
+    """
+    last = values.ndim == 4 and values.shape[3] in _IMAGE_CHANNELS and min(values.shape[1:3]) > max(_IMAGE_CHANNELS)
+    return (np.ascontiguousarray(np.moveaxis(values, 3, 1)), True) if last else (values, False)
 
 
 def _check(samples: FileSamples) -> None:
@@ -105,7 +115,7 @@ def _check(samples: FileSamples) -> None:
         raise ValueError(f"{name} must hold at least one point; got shape {values.shape}")
     if samples.scaled:
         if values.ndim == 1:
-            raise ValueError(f"{name} holds uint8, which is read as images, but its shape is {values.shape}")
+            raise ValueError(f"{name} holds uint8, which is read as images of shape (n, ...); got shape {values.shape}")
         return
     if not np.issubdtype(values.dtype, np.floating) or values.dtype.itemsize > 8:
         raise ValueError(

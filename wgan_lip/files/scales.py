@@ -1,33 +1,30 @@
-"""On which scale pixels evidently are: 0..1, -1..1 or 0..255."""
+"""The scale of pixels, 0..1, -1..1 or 0..255, as far as it is evident from the numbers."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-# By how much of their length ranges may be overstepped, as interpolation does.
+# The part of a range's length by which numbers may exceed it, as after interpolation.
 _SLACK = 0.05
-# Fewer numbers in a sample are no image.
+# Samples of fewer numbers are not taken for images.
 _FEWEST = 16
 
 
 def different_scales(
     a: NDArray[np.generic], b: NDArray[np.generic], names: tuple[str, str], images: bool = False
 ) -> str | None:
-    """A warning if one of two sets is of images, and their pixels are evidently on different scales.
+    """Return a warning if one of two sets holds images and their pixels are evidently on different scales, else None.
 
-    A set is of images if it was read from 8-bit integers (``images``), if its samples have at least two axes, or if all
-    of its numbers are whole and lie in 0..255; with at least 16 numbers in a sample. A set's scale is 0..255 if nothing
-    is negative and the largest number is above 16 and at most 255; 0..1 if nothing is negative and the largest number
-    is above 0.5 and at most 1; -1..1 if the smallest number is at least -1 and at most -0.5, and none is above 1;
-    within 5 % of a range's length. Other numbers are on no scale that is known here, and get no warning.
+    A set holds images if it was read from 8-bit integers (``images``), if its samples have at least two axes, or if all
+    of its numbers are whole and lie in 0..255; with at least 16 numbers in a sample. A set's scale is 0..255 if no
+    number is negative and the largest is above 16 and at most 255; 0..1 if no number is negative and the largest is
+    above 0.5 and at most 1; -1..1 if the smallest is at least -1 and at most -0.5, and none is above 1; all within 5 %
+    of a range's length. Other numbers have no known scale, and give no warning.
 
     Args:
         a: shape (n, ...), finite.
         b: shape (m, ...), finite.
-        names: of both, for the warning.
+        names: of both sets, for the warning.
         images: whether either is known to hold images.
-
-    Returns:
-        One sentence, or None.
     """
     if not (images or _of_images(a) or _of_images(b)) or min(_size(a), _size(b)) < _FEWEST:
         return None
@@ -36,7 +33,7 @@ def different_scales(
         return None
     return (
         f"the numbers in {names[0]} are on the scale {first}, those in {names[1]} on {second}: if both are images, "
-        "bring them to one scale, or the distance is that of the scales"
+        "bring them to one scale, otherwise the distance measures the difference of scale"
     )
 
 

@@ -8,7 +8,8 @@ from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
 
 from wgan_lip.distributions import SamplePair
-from wgan_lip.files import FileSamples, different_scales, load_samples, shown, split_key
+from wgan_lip.files import FileSamples, different_scales, load_samples, split_key
+from wgan_lip.printable import printable
 from wgan_lip.randomness import keyed_generator
 
 _LOG = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ def load_pair(real: str, fake: str, heldout: float = 0.25, seed: int = 0) -> Sam
 @rank_zero_only
 def _say(samples: FileSamples) -> None:
     if samples.left_out:
-        _LOG.warning("%s: %s", shown(samples.name), samples.left_out)
+        _LOG.warning("%s: %s", printable(samples.name), samples.left_out)
 
 
 def _shuffled(samples: FileSamples, seed: int, side: str) -> Tensor:
