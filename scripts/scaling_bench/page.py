@@ -1,18 +1,34 @@
-"""docs/scaling.md."""
+"""The cases of the scaling benchmark, and its page, docs/scaling.md."""
 
-from dataclasses import fields
+from dataclasses import dataclass
 from typing import Any
 
-from scripts.scaling_bench.cases import MEASURED, SETUPS
-from scripts.scaling_bench.cluster import GPUS, Cluster
+_GAN = "configs/gan"
 
-# A busy machine measures Python too slow, which hides messages behind it: the table tells what a faster one would give.
-FASTER = 4
+
+@dataclass(frozen=True)
+class Case:
+    """Configs to train with, their batch, and the number of cycles that are timed."""
+
+    name: str
+    configs: tuple[str, ...]
+    batch: int
+    cycles: int
+
+
+MEASURED = (
+    Case("digits, MLP", (f"{_GAN}/digits.yaml",), 64, 60),
+    Case("Fashion-MNIST, MLP", (f"{_GAN}/fashion_mnist.yaml",), 128, 15),
+    Case("Fashion-MNIST, convolutional", (f"{_GAN}/fashion_mnist.yaml", f"{_GAN}/family/convolutional.yaml"), 128, 8),
+)
+# Processes, threads of each, and batches of the config in one step.
+SETUPS = {"one core": (1, 1, 1), "two processes": (2, 1, 2), "two threads": (1, 2, 2)}
+
 INTRO = "# Scaling\n\nPrinted by `python scripts/bench_scaling.py`.\n"
 
 
 def measured_table(results: list[dict[str, Any]]) -> str:
-    """What was measured, in Markdown."""
+    """Return the table of times, in Markdown."""
     lines = [
         "| config | batch of one | one core, ms | two processes, ms | efficiency | the same of CPU time "
         "| gradients | messages alone | control | update | noise | the rest | two threads, ms | elsewhere |",
@@ -34,7 +50,7 @@ def measured_table(results: list[dict[str, Any]]) -> str:
 
 
 def lost_table(results: list[dict[str, Any]]) -> str:
-    """Where the time goes that two processes take longer than one, in Markdown."""
+    """Return the table of the time that two processes take longer than one, part by part, in Markdown."""
     lines = [
         "| config | longer by, ms | gradients | control | noise | update | the rest |",
         "|---|--:|--:|--:|--:|--:|--:|",
@@ -49,65 +65,24 @@ def lost_table(results: list[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def computed_table(counted: list[dict[str, Any]], host: float, cluster: Cluster) -> str:
-    """What clusters would give, in Markdown."""
-    lines = [
-        "| config | batch of each | operations of a cycle | gradients of a cycle | one GPU, ms | "
-        + " | ".join(f"{gpus} GPUs" for gpus in GPUS)
-        + f" | {GPUS[-1]}, host {FASTER} times as fast | what a step is | what takes time at {GPUS[-1]} |",
-        "|---|--:|--:|--:|--:|" + "--:|" * (len(GPUS) + 1) + "---|---|",
-    ]
-    for one in counted:
-        alone = cluster.cycle(one, host, 1)
-        efficiencies = [f"{alone / cluster.cycle(one, host, gpus):.2f}" for gpus in GPUS]
-        fast = host / FASTER
-        efficiencies.append(f"{cluster.cycle(one, fast, 1) / cluster.cycle(one, fast, GPUS[-1]):.2f}")
-        by = "launching" if host * one["n_critic"] > one["flops"] / cluster.flops else "computing"
-        parts = cluster.parts(one, host, GPUS[-1])
-        lost = ", ".join(f"{name} {part / sum(parts.values()):.0%}" for name, part in parts.items())
-        lines.append(
-            f"| {one['case']} | {one['batch']} | {one['flops'] / 1e9:.3g}e9 | {one['bytes'] / 1e6:.3g} MB in "
-            f"{one['messages']:.0f} | {1000 * alone:.2f} | {' | '.join(efficiencies)} | {by} | {lost} |"
-        )
-    return "\n".join(lines) + "\n"
-
-
-def assumptions(host: float, cluster: Cluster) -> str:
-    """What the computed table rests on, in Markdown."""
-    given = ", ".join(f"`{field.name}` {getattr(cluster, field.name):g}" for field in fields(cluster))
-    return (
-        f"Assumed (`Cluster` in the script says why): {given}; measured: {1e6 * host:.0f} µs of Python a critic step.\n"
-    )
-
-
 def markdown(results: dict[str, Any]) -> str:
-    """Both tables and what they mean."""
-    cluster = Cluster(**results["cluster"])
+    """Return the page: both tables and their explanation."""
     return f"""{INTRO}
-## Measured: one core, two processes
+## One core, two processes
 
 Weak scaling: every process has the config's batch, so two processes train on twice the batch. A cell is the median of
 {results["rounds"]} run{"s" if results["rounds"] > 1 else ""}, of a cycle each: `n_critic` critic steps and a
 generator step. Efficiency is the first time over the second. The shares are of the two processes' time: gradients
 summed over gloo (waiting for each other included; "messages alone" is without it), the messages by which they agree to
-go on, optimisers and retractions (the same on each, however many there are), noise (drawn for the whole batch on
-each), and the rest: forward and backward passes, data, Lightning's loop. "Elsewhere" is the part of the machine's
-busy time that other processes had during the three runs: where it is large, times are too long and ratios rough, and
-the efficiency of CPU time (what the first process computes in a cycle, waiting left out) says more. Of two processes
-the second, which Lightning starts, counts as elsewhere: half.
+go on, optimisers and retractions (the same on each, for any number of processes), noise (drawn for the whole batch on
+each), and the rest: forward and backward passes, data, Lightning's loop. "Elsewhere" is the part of the machine's busy
+time that other processes used during the runs of each setup: if it is large, times are too long and ratios rough, and
+the efficiency of CPU time (the time that the first process computes in a cycle, without waiting) is more reliable. The
+second of two processes, which Lightning starts, counts as elsewhere: half.
 
 {measured_table(results["measured"])}
-What limits it: where the time goes that a cycle takes longer on two processes than on one. Update and the rest are the
-same work on each process, so what they take longer is taken by whatever else wants the cores and the memory; gradients
-and control are messages and waiting for the slower process; noise is drawn for twice the batch.
+The next table shows, part by part, by how much a cycle takes longer on two processes than on one. Update and the rest
+are the same work on each process, so their difference is due to other use of the cores and the memory; gradients and
+control are messages and waiting for the slower process; noise is drawn for twice the batch.
 
-{lost_table(results["measured"])}
-## Computed: clusters of GPUs
-
-Weak scaling again, the efficiency against one GPU. **Nothing here was measured on a GPU**: operations were counted,
-bytes are those of the messages, everything else is assumed. "Control" are the messages of a number before and after
-each critic step, by which processes agree that none was told to stop. The global batch grows with the GPUs: whether
-so large a batch trains well is another matter, and it cannot be larger than the data.
-
-{computed_table(results["counted"], results["host"], cluster)}
-{assumptions(results["host"], cluster)}"""
+{lost_table(results["measured"])}"""

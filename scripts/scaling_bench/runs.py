@@ -1,4 +1,4 @@
-"""A run of ``wgan-lip fit`` under the clock, when the machine is quiet."""
+"""A timed run of ``wgan-lip fit``, once other processes are idle."""
 
 import json
 import os
@@ -9,23 +9,16 @@ import time
 from pathlib import Path
 from typing import Any
 
-from scripts.scaling_bench.cases import Case
+from scripts.scaling_bench.page import Case
 from scripts.shared.processes import ROOT, environment
 
+_WARM_UP = 5
 
-def fit(
-    case: Case,
-    ranks: int,
-    threads: int,
-    batches: int,
-    *more: str,
-    count_flops: bool = False,
-    quiet: float = 60,
-) -> dict[str, Any]:
-    """Train a case for some cycles, and return what ``StepClock`` wrote; first wait for quiet, at most so long."""
+
+def fit(case: Case, ranks: int, threads: int, batches: int, quiet: float = 60) -> dict[str, Any]:
+    """Train a case for some cycles and return what ``StepClock`` wrote; first wait, at most ``quiet`` seconds."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clock.json"
-        warm_up = 1 if count_flops else 5
         options = {
             "--trainer.accelerator": "cpu",
             "--trainer.precision": "32-true",
@@ -34,11 +27,11 @@ def fit(
                 [
                     {
                         "class_path": "scripts.scaling_bench.step_clock.StepClock",
-                        "init_args": {"path": str(path), "warm_up": warm_up, "count_flops": count_flops},
+                        "init_args": {"path": str(path), "warm_up": _WARM_UP},
                     }
                 ]
             ),
-            "--model.init_args.generator_steps": case.cycles + warm_up,
+            "--model.init_args.generator_steps": case.cycles + _WARM_UP,
             "--data.init_args.batch_size": case.batch * batches,
             "--exact_w1.n": 20,
             "--runs_dir": folder,
@@ -48,10 +41,10 @@ def fit(
         command = [sys.executable, "-m", "wgan_lip", "fit"]
         command += [word for config in case.configs for word in ("-c", config)]
         command += [f"{name}={value}" for name, value in options.items()]
-        wait_until_quiet(0 if count_flops else quiet)
+        wait_until_quiet(quiet)
         before = _busy()
         done = subprocess.run(  # noqa: S603
-            [*command, *rare, *more],
+            [*command, *rare],
             cwd=ROOT,
             env=environment(threads),
             capture_output=True,
@@ -68,7 +61,7 @@ def fit(
 
 
 def wait_until_quiet(limit: float, busy: float = 0.15, watched: float = 2) -> None:
-    """Wait, at most ``limit`` seconds, until other processes take less than a part of the machine's cores."""
+    """Wait, at most ``limit`` seconds, until other processes use less than the part ``busy`` of the cores."""
     end = time.monotonic() + limit
     while time.monotonic() < end:
         before = _busy()[1]
@@ -78,7 +71,7 @@ def wait_until_quiet(limit: float, busy: float = 0.15, watched: float = 2) -> No
 
 
 def _busy() -> tuple[float, float]:
-    """Seconds that this script's processes have computed, and all processes of the machine (Linux; else zero)."""
+    """Return the CPU seconds of this script's processes and of all processes of the machine (Linux; else zero)."""
     times, stat = os.times(), Path("/proc/stat")
     all_ = 0.0
     if stat.exists():

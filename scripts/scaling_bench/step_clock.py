@@ -12,7 +12,6 @@ from typing import Any
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
 
 from wgan_lip.replaced import replace_text
 from wgan_lip.training import SteppedModule, WassersteinGAN
@@ -25,24 +24,20 @@ class StepClock(Callback):
 
     Parts: ``exchange`` (gradients summed over the ranks, waiting for the slower one included), ``control`` (messages
     by which ranks agree to go on), ``update`` (optimisers and retractions, the same on every rank), ``noise`` (drawn
-    for the whole batch on every rank), and what is left: forward and backward passes, data and Lightning's loop.
-    ``cpu`` is what rank 0's process computed in a cycle, whatever else the machine did. ``messages_alone`` is what the
-    cycle's gradient messages take where no rank has to wait for another.
+    for the whole batch on every rank), and the rest: forward and backward passes, data and Lightning's loop. ``cpu`` is
+    the CPU time of rank 0's process in a cycle. ``messages_alone`` is the time of the cycle's gradient messages when no
+    rank has to wait for another.
 
     Args:
         path: of the JSON file, which rank 0 writes.
-        warm_up: cycles that do not count.
-        count_flops: count the floating-point operations of one cycle instead, which makes times meaningless.
+        warm_up: cycles that are not timed.
     """
 
-    def __init__(self, path: str, warm_up: int = 5, count_flops: bool = False) -> None:
+    def __init__(self, path: str, warm_up: int = 5) -> None:
         self.path = Path(path)
         self.warm_up = warm_up
-        self.count_flops = count_flops
         self._totals: defaultdict[str, float] = defaultdict(float)
         self._cycles: list[dict[str, float]] = []
-        self._counter: FlopCounterMode | None = None
-        self._flops: int | None = None
         self._sizes: Counter[tuple[int, torch.dtype]] = Counter()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -53,18 +48,10 @@ class StepClock(Callback):
         torch.distributed.broadcast = self._timed("control", torch.distributed.broadcast)
         Ranks.any = self._timed("control", Ranks.any)  # type: ignore[method-assign]
 
-    def on_train_batch_start(self, trainer: Trainer, pl_module: Any, *_: Any) -> None:
-        if self.count_flops and self._counter is None and pl_module.generator_step == self.warm_up:
-            self._counter = FlopCounterMode(display=False)
-            self._counter.__enter__()
-
     def on_train_batch_end(self, trainer: Trainer, pl_module: Any, *_: Any) -> None:
         if pl_module.critic_step % pl_module.n_critic:
             return
         self._cycles.append({**self._totals, "time": time.perf_counter(), "cpu": time.process_time()})
-        if self._counter is not None and self._flops is None:
-            self._counter.__exit__(None, None, None)
-            self._flops = self._counter.get_total_flops()
 
     def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:
         alone = self._messages_alone() if trainer.world_size > 1 else 0.0
@@ -88,13 +75,11 @@ class StepClock(Callback):
             "bytes": spent("bytes"),
             "messages": spent("messages"),
             "n_critic": pl_module.n_critic,
-            "noise_dim": pl_module.noise_dim,
-            "flops": self._flops,
         }
         replace_text(self.path, json.dumps(result))
 
     def _messages_alone(self) -> float:
-        """Seconds of all the training's gradient messages, sent again by ranks that are all ready."""
+        """Send all gradient messages again, by ranks that are all ready, and return the seconds."""
         total = 0.0
         for (size, dtype), count in sorted(self._sizes.items(), key=lambda item: item[0][0]):
             message, times = torch.zeros(size, dtype=dtype), []
