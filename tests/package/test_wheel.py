@@ -22,8 +22,7 @@ pytestmark = pytest.mark.slow
 def sdist(tmp_path_factory) -> Path:
     """The source distribution, unpacked; built offline, by the setuptools that is installed."""
     folder = tmp_path_factory.mktemp("sdist")
-    # A build leaves its own files behind.
-    ignored = shutil.ignore_patterns(".*", "runs", "build", "dist", "wandb", "*.egg-info", "__pycache__")
+    # A copy, because a build leaves its own files behind.
     copy = shutil.copytree(REPOSITORY, folder / "copy", ignore=ignored)
     code = f"from setuptools import build_meta; build_meta.build_sdist({str(folder)!r})"
     subprocess.run([sys.executable, "-c", code], cwd=copy, check=True, capture_output=True)
@@ -50,6 +49,13 @@ def installed(wheel) -> Path:
     return target
 
 
+def ignored(folder: str, names: list[str]) -> set[str]:
+    """What no checkout has: at the top environments, caches, runs and builds, and everywhere compiled files."""
+    at_top = ("runs", "build", "dist", "wandb", "mutants", ".git", ".venv", ".coverage*", ".*_cache", ".hypothesis")
+    patterns = ("*.egg-info", "__pycache__", *(at_top if Path(folder) == REPOSITORY else ()))
+    return shutil.ignore_patterns(*patterns)(folder, names)
+
+
 def pip() -> list[str]:
     return [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
 
@@ -65,9 +71,13 @@ def test_the_sdist_is_a_whole_checkout(sdist):
         ("tests", "*.py"),
         ("scripts", "*"),
         ("docs", "*.md"),
+        ("examples", "*.py"),
+        (".ci", "run"),
+        (".github", "*.yml"),
     ):
         assert files_below(sdist / part, pattern) >= files_below(REPOSITORY / part, pattern) - {"__pycache__"}
-    for name in ("LICENSE", "README.md", "CHANGELOG.md", "Makefile", "pyproject.toml", "setup.py"):
+    names = ("LICENSE", "README.md", "CHANGELOG.md", "CITATION.cff", "Makefile", "pyproject.toml", "setup.py")
+    for name in (*names, ".gitignore", ".pre-commit-config.yaml"):
         assert (sdist / name).read_bytes() == (REPOSITORY / name).read_bytes()
 
 
