@@ -135,7 +135,7 @@ def test_a_critic_without_constraints_has_an_uncertified_estimate(monkeypatch, t
         (["--heldout_w1.exact_n=60"], "n must be at least 2 and exact_n between 0 and n / 2; got n=100, exact_n=60"),
         (["--heldout_w1.confidence=2"], "confidence must lie between 0 and 1; got confidence=2"),
         (["--exact_w1.n=7"], "exact_w1 is for a WassersteinGAN, but the model is a W1Estimator: leave it out"),
-        (["--data=wgan_lip.data.Digits"], "got data as well, Digits: leave it out"),
+        (["--data=wgan_lip.data.Digits"], "and takes no data; got Digits"),
         (["--model=torch.nn.Identity"], "Identity"),
         (["--ckpt_path={tmp}/none.ckpt"], "{tmp}/none.ckpt: there is no such file"),
     ],

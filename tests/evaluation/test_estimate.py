@@ -149,7 +149,7 @@ def test_what_cannot_be_scored_is_an_error(monkeypatch):
     heldout = draw_heldout(SHIFTED, n=64, exact_n=16)
     with pytest.raises(ValueError, match="hold NaN or infinity: its training diverged"):
         score_heldout(Opaque(math.nan), heldout)
-    with pytest.raises(ValueError, match="one value a sample"):
+    with pytest.raises(ValueError, match="one value per sample"):
         score_heldout(nn.Identity(), heldout)
     with pytest.raises(ValueError, match="got n=10, exact_n=6"):
         draw_heldout(SHIFTED, n=10, exact_n=6)

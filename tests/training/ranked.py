@@ -195,7 +195,7 @@ class Talk(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         ranks: Ranks = pl_module.ranks
         rank = ranks.rank
-        gathered = ranks.gather(ranks.share(5).of(torch.arange(5)))
+        gathered = ranks.gather(ranks.part(5).of(torch.arange(5)))
         lines = [f"any {ranks.any(rank == 1)}", f"gathered {None if gathered is None else gathered.tolist()}"]
 
         def attempt(name: str, function: Callable[[], Any]) -> None:
@@ -211,19 +211,19 @@ class Talk(pl.Callback):
 
             return function
 
-        attempt("together", lambda: ranks.together(fails_on(1, OSError("the disk is full"))))
-        attempt("lead", lambda: ranks.lead(fails_on(0, ValueError("no proof"))))
-        attempt("lead", lambda: ranks.lead(lambda: [1, 2]))
+        attempt("together", lambda: ranks.on_all(fails_on(1, OSError("the disk is full"))))
+        attempt("lead", lambda: ranks.on_rank_zero(fails_on(0, ValueError("no proof"))))
+        attempt("lead", lambda: ranks.on_rank_zero(lambda: [1, 2]))
         network = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
         for parameter in network.parameters():
             nn.init.ones_(parameter)
         ranks.check_same(network)
         nn.init.constant_(network[1].weight, 1 + rank * 2.0**-23)
         attempt("same", lambda: ranks.check_same(network))
-        lines.append(f"total {float(ranks.total(torch.tensor(rank + 1.0)))}")
+        lines.append(f"total {float(ranks.sum(torch.tensor(rank + 1.0)))}")
         attempt("budget", lambda: ExactW1(time_budget=1e4)._budget(ranks))
         attempt("budget", lambda: ExactW1()._budget(ranks))
-        attempt("share", lambda: ranks.share(1))
+        attempt("share", lambda: ranks.part(1))
         (self.folder / f"said-{rank}").write_text("\n".join(lines))
 
 

@@ -8,12 +8,12 @@ import torch
 from tests.training.builders import fit, tiny_gan
 from wgan_lip.data import Digits, TensorSamples
 from wgan_lip.data.module import SampleDataModule
+from wgan_lip.evaluation import compare_features
 from wgan_lip.networks import FeatureNetwork
 from wgan_lip.randomness import keyed_generator
 from wgan_lip.training import (
     ExponentialAverage,
     FeatureQuality,
-    compare_features,
     describe,
     load_features,
     save_features,
@@ -156,7 +156,7 @@ class Points(SampleDataModule):
         (lambda: FeatureQuality(n=11), "n must be 0 or at least 12; got n=11"),
         (lambda: FeatureQuality(training_steps=0), "training_steps must be at least 1; got training_steps=0"),
         (lambda: train_features(Digits(), steps=0), "got steps=0, batch_size=128"),
-        (lambda: train_features(Points()), r"Points's samples of shape \(3,\) are no images"),
+        (lambda: train_features(Points()), r"Points's samples must be images of shape \(C, H, W\); got shape \(3,\)"),
         (lambda: FeatureNetwork((1, 8, 9)), r"must be square, so that images can be turned; got \[1, 8, 9\]"),
         (lambda: FeatureNetwork((1, 8, 8), 0), "features must be at least 1; got features=0"),
     ],

@@ -99,7 +99,7 @@ def test_keeping_an_average_does_not_change_the_training(tmp_path):
 
 def test_without_an_average_there_is_none_to_sample():
     gan = tiny_gan()
-    with pytest.raises(ValueError, match="give generator_average"):
+    with pytest.raises(ValueError, match="requires generator_average"):
         gan.sample(gan.noise(1, "x"), averaged=True)
 
 

@@ -164,14 +164,14 @@ def test_one_process_does_it_alone():
     ranks = Ranks(SimpleNamespace(global_rank=0, world_size=1, strategy=SimpleNamespace()))
     rows = torch.arange(3)
     assert ranks.gather(rows) is rows or torch.equal(ranks.gather(rows), rows)
-    assert ranks.lead(lambda: 5) == ranks.together(lambda: 5) == 5
-    assert ranks.each("a") == ["a"]
+    assert ranks.on_rank_zero(lambda: 5) == ranks.on_all(lambda: 5) == 5
+    assert ranks.all_gather("a") == ["a"]
     assert ranks.any(False) is False
     assert ranks.group is None
     assert ranks.timeout == datetime.timedelta(minutes=30)
     ranks.check_same(torch.nn.Linear(2, 2))
     with pytest.raises(ZeroDivisionError):
-        ranks.lead(lambda: 1 / 0)
+        ranks.on_rank_zero(lambda: 1 / 0)
 
 
 def test_lost_ranks_are_told_from_other_errors():

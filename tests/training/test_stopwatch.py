@@ -2,13 +2,13 @@
 
 import pytest
 
-from wgan_lip.training import stopwatch
-from wgan_lip.training.stopwatch import Stopwatch
+from wgan_lip.training import stepped
+from wgan_lip.training.stepped import Stopwatch
 
 
 def test_the_mean_of_the_steps_since_it_was_last_asked(monkeypatch):
     clock = iter([0.0, 2.0, 10.0, 14.0, 20.0, 21.0])
-    monkeypatch.setattr(stopwatch.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(stepped.time, "perf_counter", lambda: next(clock))
     watch = Stopwatch()
     # Nothing began.
     watch.end()

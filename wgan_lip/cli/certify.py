@@ -23,8 +23,7 @@ from wgan_lip.robustness import PGD, Accuracy, Robustness, robustness_so_far
 from wgan_lip.rounded import lipschitz_bound
 from wgan_lip.runs.read_checkpoint import load_checkpoint
 from wgan_lip.runs.run_folder import checkpoint_at
-from wgan_lip.training import RobustClassifier, default_eps, draw_images
-from wgan_lip.training.stepped import CHECKPOINT_KEY
+from wgan_lip.training import CHECKPOINT_KEY, RobustClassifier, default_eps, draw_images
 
 _DESCRIPTION = """\
 Certify a classifier of wgan-lip fit on held-out images, and attack it: a bound of its Lipschitz constant, layer by

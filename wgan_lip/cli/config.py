@@ -18,7 +18,7 @@ from wgan_lip.cli.errors import TRACEBACK, essence, fail
 from wgan_lip.encodings import prints_unicode
 from wgan_lip.replaced import replace_text
 from wgan_lip.saved import named_value
-from wgan_lip.training.stepped import CHECKPOINT_KEY
+from wgan_lip.training import CHECKPOINT_KEY
 from wgan_lip.yaml_text import read_yaml
 
 

@@ -9,9 +9,7 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from wgan_lip.runs.preemption import PreemptedError
-from wgan_lip.training import SteppedModule
-from wgan_lip.training.lost_ranks import LostRankError
-from wgan_lip.training.ranks import OtherRankError
+from wgan_lip.training import LostRankError, OtherRankError, SteppedModule
 from wgan_lip.transport import UnprovenError
 
 # What is said in one line anyway, or is none.

@@ -13,8 +13,7 @@ from wgan_lip.cli.trusted import check_names
 from wgan_lip.data import SampleDataModule
 from wgan_lip.robustness.certified import BrokenCertificateError
 from wgan_lip.runs.read_checkpoint import load_checkpoint
-from wgan_lip.training import SteppedModule
-from wgan_lip.training.stepped import CHECKPOINT_KEY
+from wgan_lip.training import CHECKPOINT_KEY, SteppedModule, check_weights
 from wgan_lip.transport import UnprovenError
 from wgan_lip.yaml_text import read_yaml
 
@@ -37,7 +36,7 @@ def load_module(path: Path, trust: bool = False) -> SteppedModule:
     if not isinstance(module, SteppedModule):
         raise ValueError(f"{path} is of a {type(module).__name__}, which is no module of wgan_lip")
     with of_checkpoint(path):
-        module.check_networks(checkpoint.get("state_dict"))
+        check_weights(module, checkpoint.get("state_dict"))
         module.load_state_dict(checkpoint["state_dict"])
         module.set_counters(checkpoint[CHECKPOINT_KEY])
     return module.eval()

@@ -48,11 +48,16 @@ from wgan_lip.runs.run_folder import (
 )
 from wgan_lip.runs.run_lock import check_not_locked, locked
 from wgan_lip.saved import is_count
-from wgan_lip.training import EvaluateEverySteps, SteppedModule
-from wgan_lip.training.callbacks.last_step import LastStep
-from wgan_lip.training.callbacks.monitors import MonitorEvaluations
-from wgan_lip.training.lost_ranks import LostRankError, lost_ranks_named
-from wgan_lip.training.ranks import OtherRankError, check_strategy
+from wgan_lip.training import (
+    EvaluateEverySteps,
+    LastStep,
+    LostRankError,
+    MonitorEvaluations,
+    OtherRankError,
+    SteppedModule,
+    check_strategy,
+    lost_ranks_named,
+)
 from wgan_lip.transport import UnprovenError
 
 _DESCRIPTIONS = {

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from jsonargparse import ArgumentParser
 
-from wgan_lip.evaluation.heldout import check_sizes
+from wgan_lip.evaluation import check_sizes
 from wgan_lip.training import W1Estimator
 
 Arguments = Mapping[str, Any]

@@ -1,4 +1,4 @@
-"""What a trained critic says of the W1 between two distributions: proven or not, against truth and exact samples."""
+"""A critic's estimate of the W1 of two distributions, beside the truth and the exact W1 of samples."""
 
 import math
 import time
@@ -16,36 +16,36 @@ from wgan_lip.transport.deviation import standard_error
 
 @dataclass(frozen=True)
 class Estimate:
-    """A critic's estimate of W1(P, Q) on held-out samples, n of P and m of Q; what is not known is None.
+    """A critic's estimate of W1(P, Q) on held-out samples, n of P and m of Q; a value that is not known is None.
 
-    Two numbers must not be mistaken for each other. ``critic = (mean f(x) - mean f(y)) / L`` is, but for sampling error
-    (``standard_error``), below W1(P, Q): L is proven. ``uncertified = mean f(x) - mean f(y)`` is there only for
-    critics whose constant is not proven to be about 1, such as those with a gradient penalty; it may exceed W1(P, Q)
-    and proves nothing. It is what is usually reported of such critics.
+    Two numbers differ in what they prove. ``critic = (mean f(x) - mean f(y)) / L`` is below W1(P, Q) up to sampling
+    error (``standard_error``), because L is proven. ``uncertified = mean f(x) - mean f(y)``, the number usually
+    reported, is given only for critics whose L is not proven to be 1, such as those with a gradient penalty; it may
+    exceed W1(P, Q) and proves nothing.
 
     Attributes:
-        n: held-out samples x ~ P.
-        m: held-out samples y ~ Q.
-        critic: the proven estimate; None if nothing is proven of the critic.
+        n: number of held-out samples x ~ P.
+        m: number of held-out samples y ~ Q.
+        critic: the proven estimate; None for a critic without certificate.
         standard_error: of ``critic``, ``sqrt(var f(x) / n + var f(y) / m) / L``.
-        uncertified: the estimate without its division by L; None where L is about 1, and it is ``critic``.
-        uncertified_standard_error: likewise.
+        uncertified: the estimate without division by L; None if L is 1 up to rounding.
+        uncertified_standard_error: its standard error.
         truth: W1 of the distributions.
         truth_standard_error: 0 for a closed form.
         error: ``critic - truth``.
         certified: L, the critic's certified Lipschitz constant.
-        exact_n: how many of the held-out samples ``exact`` is about.
-        exact: W1 of these samples, exactly.
-        exact_standard_error: by how much it changes with the draw of the samples; see ``W1Result.standard_error``.
-        gap: ``exact`` less the proven estimate on the very same samples; never negative beyond rounding.
-        noise_floor: exact W1 of as many samples of P against others of P.
-        noise_floor_standard_error: likewise.
+        exact_n: number of the held-out samples of each side that ``exact`` is computed from.
+        exact: exact W1 of these samples.
+        exact_standard_error: its standard error over draws of the samples; see ``W1Result.standard_error``.
+        gap: ``exact`` minus the proven estimate on the same samples; never negative beyond rounding.
+        noise_floor: exact W1 of as many samples of P and other samples of P.
+        noise_floor_standard_error: its standard error.
         population_lower: lower confidence bound of W1(P, Q), by the critic.
-        population_upper: upper one, by the exact W1; None where the supports' diameter is not known.
+        population_upper: upper confidence bound, by the exact W1; None if the supports' diameter is not known.
         gradient_norm: mean norm of the critic's gradient on P.
-        gradient_cosine: mean cosine between it and that of an optimal potential.
+        gradient_cosine: mean cosine between it and the gradient of an optimal potential.
         gradient_l2: mean squared distance between them.
-        seconds: wall time of this scoring; not that of drawing samples and solving for their exact W1.
+        seconds: wall time of the scoring, without drawing samples and solving for their exact W1.
     """
 
     n: int
@@ -68,16 +68,16 @@ class Estimate:
     gradient_cosine: float | None
     gradient_l2: float | None
     seconds: float
-    # Comparisons that were begun before these were known lack them.
+    # Older files of comparisons lack these.
     exact_standard_error: float | None = None
     noise_floor_standard_error: float | None = None
 
     def metrics(self) -> dict[str, float]:
-        """The known values by the names under which they are logged."""
+        """Return the known values by the names under which they are logged."""
         return {key: value for name, key in _KEYS.items() if (value := getattr(self, name)) is not None}
 
     def describe(self) -> str:
-        """One line: the estimate with its standard error, the truth, the exact W1 and the gradients' cosine."""
+        """Return one line: the estimate with its standard error, the truth, the exact W1 and the gradients' cosine."""
         parts = []
         if self.critic is not None:
             parts.append(f"critic ≥ {self.critic:.4f} ± {self.standard_error:.4f}")
@@ -93,7 +93,7 @@ class Estimate:
         return ", ".join(parts)
 
     def brief(self) -> str:
-        """The estimate against the truth, or else against the exact W1 of samples."""
+        """Return the estimate and the truth, or the exact W1 of samples if the truth is not known."""
         value = self.uncertified if self.critic is None else self.critic
         reference = self.exact if self.truth is None else self.truth
         name = "exact" if self.truth is None else "truth"
@@ -156,7 +156,7 @@ def score_heldout(critic: nn.Module, heldout: HeldOut, confidence: float = 0.95)
 
     Raises:
         BrokenBoundError: the estimate exceeds the exact W1 of the same samples by more than rounding.
-        ValueError: values with NaN or infinity, not one value a sample, or a critic certified in another norm.
+        ValueError: values with NaN or infinity, not one value per sample, or a critic certified in another norm.
     """
     start = time.perf_counter()
     pair, truth, exact, floor = heldout.pair, heldout.truth, heldout.exact, heldout.noise_floor

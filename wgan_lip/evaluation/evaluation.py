@@ -1,4 +1,4 @@
-"""A critic's estimate set against the exact Wasserstein-1 distance of the same samples."""
+"""A critic's estimate and the exact Wasserstein-1 distance of the same samples."""
 
 import math
 import time

@@ -1,4 +1,4 @@
-"""A critic's gradients on samples, against those of an optimal potential."""
+"""A critic's gradients on samples, compared with those of an optimal potential."""
 
 from dataclasses import dataclass
 
@@ -13,11 +13,11 @@ _CHUNK = 1024
 
 @dataclass(frozen=True)
 class GradientFigures:
-    """How a critic's gradients lie; ``cosine`` and ``l2`` are None where no optimal gradient is known.
+    """Gradients of a critic; ``cosine`` and ``l2`` are None if no optimal gradient is known.
 
     Attributes:
         norm: mean of ``|grad f(x)|``; 1 for an optimal critic.
-        cosine: mean of the cosine between ``grad f(x)`` and the optimal gradient.
+        cosine: mean cosine between ``grad f(x)`` and the optimal gradient.
         l2: mean of ``|grad f(x) - grad f*(x)|^2``.
     """
 
@@ -27,13 +27,13 @@ class GradientFigures:
 
 
 def gradient_figures(critic: nn.Module, x: Tensor, optimal: Tensor | None) -> GradientFigures:
-    """A critic's gradients on samples, as they are: not divided by any constant.
+    """Compare a critic's gradients on samples with optimal ones; they are not divided by a Lipschitz constant.
 
     Args:
         critic: in evaluation mode, on the device and of the dtype of x.
         x: samples of P, shape ``(n, *shape)``.
-        optimal: an optimal potential's gradients there, likewise, or None. Those of norm 0 stand for samples where
-            it is not differentiable, which are left out.
+        optimal: gradients of an optimal potential at x, of the same shape, or None. A gradient of norm 0 marks a
+            sample where the potential is not differentiable; it is left out.
 
     Source:
         Korotin, Kolesov, Burnaev, "Kantorovich Strikes Back! Wasserstein GANs are not Optimal Transport?", NeurIPS

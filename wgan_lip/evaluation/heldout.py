@@ -1,4 +1,4 @@
-"""Held-out samples of a pair, and all that is known of them before any critic is looked at."""
+"""Held-out samples of a pair, with the truth and the exact W1."""
 
 from dataclasses import dataclass
 
@@ -14,18 +14,18 @@ _GRADIENTS = 4096
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Samples on which any number of critics of one pair are scored.
+    """Held-out samples on which any number of critics of one pair are scored.
 
     Attributes:
         pair: the distributions.
         x: samples of P, shape ``(n, *shape)``.
         y: samples of Q, shape ``(m, *shape)``.
-        truth: W1 of the distributions; None where it is not known.
-        exact_n: how many of the first x and y ``exact`` is about.
+        truth: W1 of the distributions; None if it is not known.
+        exact_n: number of the first x and y that ``exact`` is computed from.
         exact: W1 of the first x and y; None if ``exact_n`` is 0.
-        noise_floor: exact W1 of the first x and as many further ones: what would be measured if P were Q.
+        noise_floor: exact W1 of the first x and as many further x: its value if P were Q.
         gradient_x: the first x, shape ``(m, *shape)``, m at most 4,096.
-        gradient: of an optimal potential there; None where none is known.
+        gradient: of an optimal potential at these x; None if no optimal potential is known.
     """
 
     pair: Pair
@@ -40,14 +40,14 @@ class HeldOut:
 
 
 def draw_heldout(pair: Pair, n: int = 16_384, exact_n: int = 1024, seed: int = 0) -> HeldOut:
-    """Draw held-out samples of a pair, from a stream of their own, and solve for their exact W1.
+    """Draw held-out samples of a pair, independent of those of its training, and compute their exact W1.
 
     Args:
         pair: the distributions.
-        n: samples of each; all that are held out, where a pair holds out fewer.
-        exact_n: the exact W1 is that of so many of them; 0 leaves it out. At most half of n, for the noise floor
-            needs further samples of P; less, where a pair holds out too few.
-        seed: what they are drawn from; the same whatever was trained.
+        n: samples of each; fewer if the pair holds out fewer.
+        exact_n: number of them whose exact W1 is computed; 0 computes none. At most half of n, for the noise floor
+            requires further samples of P; less if the pair holds out too few.
+        seed: of the samples.
 
     Raises:
         ValueError: fewer than 2 samples, or an ``exact_n`` that is negative or above half of n.
@@ -71,6 +71,6 @@ def draw_heldout(pair: Pair, n: int = 16_384, exact_n: int = 1024, seed: int = 0
 
 
 def check_sizes(n: int, exact_n: int) -> None:
-    """Raise ValueError where so many samples cannot be held out."""
+    """Raise ValueError for sizes that ``draw_heldout`` does not accept."""
     if n < 2 or not 0 <= exact_n <= n // 2:
         raise ValueError(f"n must be at least 2 and exact_n between 0 and n / 2; got n={n}, exact_n={exact_n}")

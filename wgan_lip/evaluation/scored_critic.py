@@ -134,7 +134,7 @@ def score(critic: nn.Module, real: Tensor, fake: Tensor, norm: Norm | None = Non
         norm: in which the critic shall bound W1; any if None.
 
     Raises:
-        ValueError: not one value a sample, values with NaN or infinity, or a critic certified in a larger norm than
+        ValueError: not one value per sample, values with NaN or infinity, or a critic certified in a larger norm than
             ``norm`` only. ``|x|_inf <= |x|_2 <= |x|_1``, so a critic with a certified constant in one of these norms
             has it in the later ones too.
     """
@@ -148,7 +148,7 @@ def score(critic: nn.Module, real: Tensor, fake: Tensor, norm: Norm | None = Non
         )
     values, magnitudes = values_and_magnitudes(network, torch.cat((real, fake)), _CHUNK)
     if values.numel() != len(real) + len(fake):
-        raise ValueError(f"the critic must return one value a sample; got shape {tuple(values.shape)}")
+        raise ValueError(f"the critic must return one value per sample; got shape {tuple(values.shape)}")
     if not bool(values.isfinite().all()):
         raise ValueError(
             "the critic's values of held-out samples hold NaN or infinity: its training diverged "

@@ -11,7 +11,7 @@ from typing import Any
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from wgan_lip.runs.save_checkpoint import SaveCheckpoint
-from wgan_lip.training.stepped import SteppedModule
+from wgan_lip.training import SteppedModule
 
 # Slurm sends what ``--signal`` names before the time is up, submitit has it send SIGUSR2; who preempts sends SIGTERM.
 # Windows has but the last.

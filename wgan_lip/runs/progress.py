@@ -8,8 +8,7 @@ from pytorch_lightning.callbacks import ProgressBar
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from wgan_lip.console import Console
-from wgan_lip.training.callbacks.every_steps import EvaluateEverySteps, Figures
-from wgan_lip.training.stepped import SteppedModule
+from wgan_lip.training import EvaluateEverySteps, Result, SteppedModule
 
 
 class StepProgress(ProgressBar):
@@ -24,7 +23,7 @@ class StepProgress(ProgressBar):
         self._console = console or Console(file=sys.stderr)
         self._progress: Progress | None = None
         self._enabled = True
-        self._shown: Figures | None = None
+        self._shown: Result | None = None
 
     def disable(self) -> None:
         self._enabled = False

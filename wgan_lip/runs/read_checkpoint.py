@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from wgan_lip.saved import is_count, load_saved, named_value
-from wgan_lip.training.stepped import CHECKPOINT_KEY
+from wgan_lip.training import CHECKPOINT_KEY
 
 # Words in the state of the Mersenne twister.
 _TWISTER = 624

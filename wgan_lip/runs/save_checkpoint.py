@@ -14,8 +14,7 @@ from pytorch_lightning.callbacks import Checkpoint
 from wgan_lip.replaced import own_folder, replacing
 from wgan_lip.runs.loggers import MetricsCSV
 from wgan_lip.saved import is_count, named_value
-from wgan_lip.training.callbacks.every_steps import EverySteps
-from wgan_lip.training.stepped import CHECKPOINT_KEY, SteppedModule
+from wgan_lip.training import CHECKPOINT_KEY, EverySteps, SteppedModule
 
 
 class SaveCheckpoint(EverySteps, Checkpoint):
@@ -67,7 +66,7 @@ class SaveCheckpoint(EverySteps, Checkpoint):
         rows = [logger.rows for logger in trainer.loggers if isinstance(logger, MetricsCSV)]
         own = _random_states()
         checkpoint.setdefault(CHECKPOINT_KEY, {}).update(
-            random_states=pl_module.ranks.each(own) if isinstance(pl_module, SteppedModule) else [own],
+            random_states=pl_module.ranks.all_gather(own) if isinstance(pl_module, SteppedModule) else [own],
             metrics_rows=rows[0] if rows else None,
         )
 

@@ -10,7 +10,7 @@ from pytorch_lightning.loggers import Logger, WandbLogger
 from pytorch_lightning.utilities import rank_zero_warn
 
 from wgan_lip.runs.loggers import wandb_may_end
-from wgan_lip.training.stepped import SteppedModule
+from wgan_lip.training import SteppedModule
 
 
 def log_table(loggers: Iterable[Logger], key: str, rows: Sequence[Mapping[str, Any]], module: SteppedModule) -> None:

@@ -1,6 +1,5 @@
 """Lightning modules and callbacks."""
 
-from wgan_lip.training.augmentation import RandomShift
 from wgan_lip.training.averaging import ExponentialAverage, TailAverage, WeightAverage
 from wgan_lip.training.callbacks import (
     CertifiedAccuracy,
@@ -8,35 +7,44 @@ from wgan_lip.training.callbacks import (
     EverySteps,
     ExactW1,
     FeatureQuality,
-    FeatureScores,
     GradientNorms,
     HeldOutW1,
+    LastStep,
+    MonitorEvaluations,
+    Result,
     SampleGrid,
-    compare_features,
     default_eps,
     draw_images,
     gan_points,
     pair_points,
 )
+from wgan_lip.training.checks import check_weights
 from wgan_lip.training.features import describe, load_features, save_features, train_features
 from wgan_lip.training.load_pair import load_pair
+from wgan_lip.training.lost_ranks import LostRankError, lost_ranks_named
 from wgan_lip.training.plain_fit import plain_fit
-from wgan_lip.training.robust_classifier import RobustClassifier, images_and_labels
-from wgan_lip.training.stepped import SteppedModule
+from wgan_lip.training.ranks import OtherRankError, check_strategy
+from wgan_lip.training.robust_classifier import RandomShift, RobustClassifier, images_and_labels
+from wgan_lip.training.stepped import CHECKPOINT_KEY, SteppedModule
 from wgan_lip.training.w1_estimator import W1Estimator
 from wgan_lip.training.wgan import WassersteinGAN
 
 __all__ = [
+    "CHECKPOINT_KEY",
     "CertifiedAccuracy",
     "EvaluateEverySteps",
     "EverySteps",
     "ExactW1",
     "ExponentialAverage",
     "FeatureQuality",
-    "FeatureScores",
     "GradientNorms",
     "HeldOutW1",
+    "LastStep",
+    "LostRankError",
+    "MonitorEvaluations",
+    "OtherRankError",
     "RandomShift",
+    "Result",
     "RobustClassifier",
     "SampleGrid",
     "SteppedModule",
@@ -44,7 +52,8 @@ __all__ = [
     "W1Estimator",
     "WassersteinGAN",
     "WeightAverage",
-    "compare_features",
+    "check_strategy",
+    "check_weights",
     "default_eps",
     "describe",
     "draw_images",
@@ -52,6 +61,7 @@ __all__ = [
     "images_and_labels",
     "load_features",
     "load_pair",
+    "lost_ranks_named",
     "pair_points",
     "plain_fit",
     "save_features",

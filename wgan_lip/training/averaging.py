@@ -12,10 +12,10 @@ from wgan_lip.dtypes import widened
 
 @contextmanager
 def unrounded(average: nn.Module | None) -> Iterator[None]:
-    """Whatever is done within casts an average to no half precision: the small steps that it takes would be lost.
+    """Keep an average of weights out of half precision, which would lose its small changes.
 
     Args:
-        average: a network; it may be moved to another device.
+        average: a network, which the body of the ``with`` statement may move to another device or dtype.
     """
     tensors = [] if average is None else [*average.parameters(), *average.buffers()]
     kept = [tensor.data for tensor in tensors if tensor.is_floating_point()]
@@ -29,30 +29,30 @@ def unrounded(average: nn.Module | None) -> Iterator[None]:
 
 
 class WeightAverage(ABC):
-    """A running average ``a <- a + w (p - a)`` of the parameters p, with a weight w that depends on the step."""
+    """A running average ``a <- a + w (p - a)`` of the parameters p with a weight w for each step."""
 
     @abstractmethod
     def weight(self, step: int, steps: int) -> float:
-        """The newest parameters' weight; 1 forgets all before.
+        """Return the weight w of the newest parameters; 1 drops the average so far.
 
         Args:
-            step: the step that was just taken, from 0.
-            steps: how many there are in all.
+            step: index of the step just taken, from 0.
+            steps: number of steps of the run.
         """
 
     @torch.no_grad()
     def update_(
         self, average: nn.Module, network: nn.Module, step: int, steps: int, average_buffers: bool = False
     ) -> None:
-        """Take the network's parameters into the average, in place.
+        """Update the average, in place.
 
         Args:
             average: a copy of the network that holds the average.
             network: the network.
-            step: the step that was just taken, from 0.
-            steps: how many there are in all.
+            step: index of the step just taken, from 0.
+            steps: number of steps of the run.
             average_buffers: average floating-point buffers too, such as the running moments of batch normalisation;
-                otherwise, and where they are counts, they are taken as they are.
+                other buffers are copied.
         """
         weight = self.weight(step, steps)
         pairs = list(zip(average.parameters(), network.parameters(), strict=True))
@@ -65,10 +65,10 @@ class WeightAverage(ABC):
 
 
 class ExponentialAverage(WeightAverage):
-    """``w = max(1 - decay, 1 / (step + 1))``: the plain mean at first, later one that forgets the beginning.
+    """``w = max(1 - decay, 1 / (step + 1))``: the mean of all steps at first, later an exponential average.
 
     Args:
-        decay: part of the average that stays at each step.
+        decay: fraction of the average that is kept at each step.
 
     Raises:
         ValueError: outside (0, 1).
@@ -84,10 +84,10 @@ class ExponentialAverage(WeightAverage):
 
 
 class TailAverage(WeightAverage):
-    """The plain mean over the last part of the run; until that begins, the parameters themselves.
+    """The mean over the last part of the run; before it, the parameters themselves.
 
     Args:
-        fraction: of the run that is averaged over.
+        fraction: of the run that is averaged.
 
     Raises:
         ValueError: outside (0, 1].

@@ -1,4 +1,4 @@
-"""Features of images that a minute of training gives, without labels and without downloads."""
+"""Features of images, trained within a minute without labels or downloads."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from wgan_lip.data import SampleDataModule
-from wgan_lip.networks.features import FeatureNetwork
+from wgan_lip.networks import FeatureNetwork
 from wgan_lip.randomness import keyed_generator
 from wgan_lip.replaced import replacing
 from wgan_lip.saved import load_saved
@@ -25,20 +25,20 @@ def train_features(
     features: int = 64,
     watch: Callable[[int], None] | None = None,
 ) -> FeatureNetwork:
-    """Train a network to tell by how many quarter turns images of the training split were rotated.
+    """Train a network to predict by how many quarter turns images of the training split are rotated.
 
     On the CPU, with Adam and a learning rate that falls from 2e-3 to 0 by a cosine.
 
     Args:
-        data: square images; channels after the image's own, which hold a label, are left out.
+        data: square images; channels after the image's own, which hold a label, are not used.
         steps: of training.
-        batch_size: images in a step; all of a training split that holds fewer.
-        seed: what initial weights, batches and turns are drawn from.
-        features: how many numbers describe an image.
-        watch: is told before each step how many were done.
+        batch_size: images in a step; all of the training split, if it has fewer.
+        seed: of initial weights, batches and turns.
+        features: number of features of an image.
+        watch: called before each step with the number of steps done.
 
     Raises:
-        ValueError: a count below 1, or samples that are no square images.
+        ValueError: a count below 1, or samples that are not square images.
     """
     if steps < 1 or batch_size < 2:
         raise ValueError(
@@ -65,7 +65,7 @@ def train_features(
 
 
 def turned(images: Tensor, turns: Tensor) -> Tensor:
-    """Each image, of shape (C, H, H), rotated by its number of quarter turns.
+    """Rotate each image by its number of quarter turns.
 
     Args:
         images: shape (n, C, H, H).
@@ -79,11 +79,11 @@ def turned(images: Tensor, turns: Tensor) -> Tensor:
 
 @torch.no_grad()
 def describe(network: FeatureNetwork, images: Tensor) -> Tensor:
-    """The features of images, shape (n, features), in float64 on the CPU.
+    """Compute the features of images, shape (n, features), in float64 on the CPU.
 
     Args:
         network: in evaluation mode.
-        images: shape (n, C or more, H, W); only the first C channels count.
+        images: shape (n, C or more, H, W); only the first C channels are used.
     """
     channels = network.input_shape[0]
     parts = [network(part[:, :channels].to("cpu", torch.float32, copy=True)) for part in images.split(_CHUNK)]
@@ -91,14 +91,14 @@ def describe(network: FeatureNetwork, images: Tensor) -> Tensor:
 
 
 def save_features(network: FeatureNetwork, path: Path) -> None:
-    """Write a network to a file that ``load_features`` reads."""
+    """Write a feature network to a file."""
     content = {"input_shape": list(network.input_shape), "features": network.features, "state": network.state_dict()}
     with replacing(path) as file:
         torch.save(content, file)
 
 
 def load_features(path: Path) -> FeatureNetwork:
-    """Read a network of ``save_features``; no code is loaded.
+    """Read a feature network of ``save_features``; no code is loaded.
 
     Raises:
         ValueError: the file holds no such network.
@@ -116,12 +116,14 @@ def load_features(path: Path) -> FeatureNetwork:
 
 
 def image_shape_of(data: SampleDataModule) -> tuple[int, int, int]:
-    """(C, H, W) of a data module's images, without label channels.
+    """Return (C, H, W) of a data module's images, without label channels.
 
     Raises:
-        ValueError: its samples are no images.
+        ValueError: its samples are not images.
     """
     if len(data.sample_shape) != 3:
-        raise ValueError(f"{type(data).__name__}'s samples of shape {data.sample_shape} are no images")
+        raise ValueError(
+            f"{type(data).__name__}'s samples must be images of shape (C, H, W); got shape {data.sample_shape}"
+        )
     channels, height, width = data.sample_shape
     return getattr(data, "image_channels", channels), height, width

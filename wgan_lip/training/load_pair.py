@@ -16,21 +16,21 @@ _LOG = logging.getLogger(__name__)
 
 
 def load_pair(real: str, fake: str, heldout: float = 0.25, seed: int = 0) -> SamplePair:
-    """P and Q known by samples only: files or folders as ``wgan-lip w1`` reads them.
+    """Build a pair of distributions P and Q from samples in files or folders, in the formats of ``wgan-lip w1``.
 
-    Each set is shuffled before a part of it is held out from training. In a config it is the pair's ``class_path``,
-    and ``real`` and ``fake`` are its ``init_args``.
+    Each set is shuffled before a part of it is held out from training. In a config this function is the
+    ``class_path`` of a pair, and ``real`` and ``fake`` are its ``init_args``.
 
     Args:
         real: path of the samples of P: an array (.npy, .npz), a tensor (.pt, .pth) or a folder of images;
             ``file.npz:key`` names one array of several. Images of 8 bits are scaled to [-1, 1].
         fake: path of the samples of Q, likewise.
-        heldout: part of each set that is held out, in (0, 1).
+        heldout: fraction of each set that is held out, in (0, 1).
         seed: of the shuffle.
 
     Raises:
-        ValueError: a file that cannot be read, samples of two shapes, or too few.
-        OSError: nothing there.
+        ValueError: a file that cannot be read, samples of different shapes, or too few samples.
+        OSError: no such file or folder.
     """
     sets = [load_samples(*split_key(path)) for path in (real, fake)]
     for samples in sets:

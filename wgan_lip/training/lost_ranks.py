@@ -1,24 +1,24 @@
-"""Errors that say that another process of a training is gone."""
+"""Errors of a training whose other processes ended."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch.distributed as dist
 
-# What gloo says where a peer is gone, or says nothing any more.
+# Parts of gloo's messages about a peer that ended or does not answer.
 _LOST = ("connection closed by peer", "connection reset by peer", "broken pipe", "gloo/transport")
 
 
 class LostRankError(RuntimeError):
-    """Another process ended, or cannot be reached any more."""
+    """Another process of the training ended, or cannot be reached."""
 
 
 @contextmanager
 def lost_ranks_named() -> Iterator[None]:
-    """Turn errors of messages to processes that are gone, Lightning's messages included, into one that says so.
+    """Turn errors of communication with a process that ended, including Lightning's, into a ``LostRankError``.
 
     Raises:
-        LostRankError: another process ended, or cannot be reached any more.
+        LostRankError: another process ended, or cannot be reached.
     """
     try:
         yield
@@ -26,13 +26,13 @@ def lost_ranks_named() -> Iterator[None]:
         if not is_lost_rank(error) or isinstance(error, LostRankError):
             raise
         raise LostRankError(
-            "another process of this training ended, or cannot be reached any more; its own log says why; "
-            "the run can go on from its last checkpoint"
+            "another process of this training ended, or cannot be reached; its own log says why; "
+            "the run can be resumed from its last checkpoint"
         ) from error
 
 
 def is_lost_rank(error: BaseException) -> bool:
-    """Whether an error says that another process is gone."""
+    """Return whether an error reports that another process ended."""
     if isinstance(error, LostRankError | dist.DistError):
         return True
     said = str(error).lower()

@@ -1,4 +1,4 @@
-"""Training without a run folder: for comparisons, benchmarks and scripts."""
+"""Training without a run folder, for comparisons, benchmarks and scripts."""
 
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from pytorch_lightning import LightningDataModule, Trainer
@@ -7,18 +7,18 @@ from wgan_lip.training.stepped import SteppedModule
 
 
 def plain_fit(module: SteppedModule, data: LightningDataModule | None = None) -> None:
-    """Train to the end on the CPU, in this process alone, and write and show nothing.
+    """Train a module on the CPU in this process, without files or output.
 
-    It is the same within a job of Slurm or a process of torchrun, each of which trains a module of its own.
+    Within a job of Slurm or torchrun, each process trains a module of its own.
 
     Args:
-        module: it is trained in place.
-        data: what it trains on, for those that do not draw their own samples.
+        module: trained in place.
+        data: its training data; None for modules that draw their own samples.
     """
     trainer = Trainer(
         accelerator="cpu",
         devices=1,
-        # Otherwise Lightning takes a job of Slurm for a part of one run, and minds its signals.
+        # Otherwise Lightning would take the processes of a Slurm job for ranks of one run, and handle its signals.
         plugins=[LightningEnvironment()],
         max_epochs=-1,
         logger=False,

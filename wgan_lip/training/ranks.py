@@ -10,36 +10,42 @@ import torch.distributed as dist
 from pytorch_lightning import Trainer
 from pytorch_lightning.strategies import DDPStrategy, DeepSpeedStrategy, ParallelStrategy, Strategy
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _NormBase
 
 from wgan_lip.parts import Part, share_of
+from wgan_lip.training.lightning_private import collective_timeout
 from wgan_lip.training.lost_ranks import lost_ranks_named
 
 T = TypeVar("T")
 
+# Layers with running moments.
+_NORMALIZATIONS = (
+    *(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm),
+    *(nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d),
+)
+
 # Note [gradients are summed here]
 # Lightning wraps the module in DistributedDataParallel, whose reducer expects a gradient of every parameter at each
-# backward pass. A GAN's passes are through one network or the other, and accumulation and penalties make several
-# passes a step. So the reducer is kept out of it, and the gradients that an optimiser is about to use are summed in one
-# message: nothing is unused, nothing is sent twice.
+# backward pass. A GAN's passes go through one of its networks at a time, and accumulation and penalties make several
+# passes a step. So the reducer is switched off (``no_gradient_sync``), and the gradients of an optimiser are summed in
+# one message before its step: no gradient is missing, none is sent twice.
 
 
 class OtherRankError(RuntimeError):
-    """Another process could not do its part; it says why itself."""
+    """Another process raised an error, which it reports itself."""
 
 
 class Ranks:
-    """What the processes of a training do together; a single one does it alone, at no cost.
+    """Communication among the processes that train one model; nothing is sent where there is only one.
 
-    Weights are the same on all ranks at all times: they begin so, and every rank takes the same step along the same
-    summed gradients. Messages about evaluations go over a group of their own, on the CPU (gloo).
+    The weights of all ranks are equal at all times: they begin equal, and every rank takes the same step along the same
+    summed gradients. Messages about evaluations use a process group of their own, on the CPU (gloo).
 
     Args:
-        trainer: whose strategy is set up.
+        trainer: with a strategy that is set up.
 
     Attributes:
         rank: of this process, from 0.
-        size: how many there are.
+        size: number of processes.
 
     Raises:
         ValueError: a strategy that splits weights among processes.
@@ -55,28 +61,22 @@ class Ranks:
 
     @property
     def timeout(self) -> datetime.timedelta:
-        """How long a rank waits for the others before it gives up."""
-        chosen = getattr(self.strategy, "_timeout", None)
-        return chosen or dist.default_pg_timeout
+        """Time after which a rank that waits for the others raises an error."""
+        return collective_timeout(self.strategy)
 
     @property
-    def is_first(self) -> bool:
-        """Whether this is the process that writes and speaks for all."""
+    def is_rank_zero(self) -> bool:
+        """True for the process that writes files and prints."""
         return self.rank == 0
 
-    @property
-    def group(self) -> dist.ProcessGroup | None:
-        """The gloo group of all ranks; None for a single process."""
-        return self._group
-
     def close(self) -> None:
-        """Give up the group; nothing can be sent after it."""
+        """Destroy the process group; nothing can be sent afterwards."""
         if self._group is not None and dist.is_initialized():
             dist.destroy_process_group(self._group)
         self._group = None
 
-    def share(self, total: int) -> Part:
-        """This rank's part of a batch of ``total`` rows.
+    def part(self, total: int) -> Part:
+        """Return this rank's part of a batch of ``total`` rows.
 
         Raises:
             ValueError: there are fewer rows than ranks.
@@ -86,17 +86,17 @@ class Ranks:
         return share_of(total, self.rank, self.size)
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Backward passes within are of this rank only; see the note on gradients."""
+    def no_gradient_sync(self) -> Iterator[None]:
+        """Keep gradients of backward passes to this rank; see the note on gradients."""
         with self.strategy.block_backward_sync() if isinstance(self.strategy, ParallelStrategy) else nullcontext():
             yield
 
     @torch.no_grad()
     def sum_gradients_(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Replace each gradient by its sum over the ranks, bit by bit the same on all.
+        """Replace each gradient by its sum over the ranks, bit for bit the same on all ranks.
 
         Args:
-            parameters: those without a gradient are left out; the same ones on all ranks.
+            parameters: the same ones on all ranks; those without a gradient are left out.
         """
         self._sum_([p.grad for p in parameters if p.grad is not None])
 
@@ -105,7 +105,7 @@ class Ranks:
         """Replace the running moments of batch normalisation by their means over the ranks.
 
         Args:
-            networks: of whose batches each rank saw its own part.
+            networks: those whose batches are split among the ranks.
         """
         if self.size == 1:
             return
@@ -113,7 +113,7 @@ class Ranks:
             buffer
             for network in networks
             for module in network.modules()
-            if isinstance(module, _NormBase) and module.training
+            if isinstance(module, _NORMALIZATIONS) and module.training
             for buffer in (module.running_mean, module.running_var)
             if buffer is not None
         ]
@@ -121,8 +121,8 @@ class Ranks:
         for moment in moments:
             moment.div_(self.size)
 
-    def total(self, value: Tensor) -> Tensor:
-        """The sum of a scalar over the ranks."""
+    def sum(self, value: Tensor) -> Tensor:
+        """Return the sum of a scalar over the ranks."""
         if self.size == 1:
             return value
         value = value.detach().clone()
@@ -131,28 +131,28 @@ class Ranks:
         return value
 
     def any(self, flag: bool) -> bool:
-        """Whether any rank says so."""
+        """Return whether the flag is true on any rank."""
         if self.size == 1:
             return flag
-        # Not over gloo where there is another: it sends small messages round a ring of all ranks.
-        said = torch.tensor([float(flag)], device=self.strategy.root_device)
+        # Over the default group, for gloo is slow with small messages.
+        flags = torch.tensor([float(flag)], device=self.strategy.root_device)
         with lost_ranks_named():
-            dist.all_reduce(said, op=dist.ReduceOp.MAX)
-        return bool(said.item())
+            dist.all_reduce(flags, op=dist.ReduceOp.MAX)
+        return bool(flags.item())
 
     def gather(self, rows: Tensor) -> Tensor | None:
-        """The rows of all ranks, in their order, on the CPU of the first; None elsewhere.
+        """Return the rows of all ranks, in their order, on the CPU of rank 0; None on other ranks.
 
         Args:
-            rows: shape (n, ...), n of each rank's own.
+            rows: shape (n, ...), with n possibly different on each rank.
         """
         if self.size == 1:
             return rows.cpu()
         rows = rows.detach().cpu().contiguous()
-        sizes = self._all(len(rows))
+        sizes = self.all_gather(len(rows))
         parts = [rows.new_empty(size, *rows.shape[1:]) for size in sizes]
         with lost_ranks_named():
-            if self.is_first:
+            if self.is_rank_zero:
                 parts[0] = rows
                 for rank in range(1, self.size):
                     dist.recv(parts[rank], group_src=rank, group=self._group)
@@ -160,72 +160,78 @@ class Ranks:
             dist.send(rows, group_dst=0, group=self._group)
         return None
 
-    def each(self, value: T) -> list[T]:
-        """Every rank's value, in their order; plain data, which is pickled."""
-        return [value] if self.size == 1 else self._all(value)
+    def all_gather(self, value: T) -> list[T]:
+        """Return the values of all ranks, in their order.
 
-    def together(self, function: Callable[[], T]) -> T:
-        """Have every rank call a function that sends no messages; an error of one is one of all.
+        Args:
+            value: plain data, which is pickled.
+        """
+        if self.size == 1:
+            return [value]
+        found: list[Any] = [None] * self.size
+        with lost_ranks_named():
+            dist.all_gather_object(found, value, group=self._group)
+        return found
+
+    def on_all(self, function: Callable[[], T]) -> T:
+        """Call a function on every rank, and raise on all ranks if it raises on one.
+
+        Args:
+            function: sends no messages.
 
         Returns:
             This rank's result.
 
         Raises:
-            OtherRankError: on ranks that did their own part.
+            OtherRankError: on the ranks where the function itself did not raise.
         """
         if self.size == 1:
             return function()
         result, error = _attempt(function)
-        said = self._all(None if error is None else str(error))
+        messages = self.all_gather(None if error is None else str(error))
         if error is not None:
             raise error
-        for rank, message in enumerate(said):
+        for rank, message in enumerate(messages):
             if message is not None:
                 raise OtherRankError(f"rank {rank}: {message}")
         return cast(T, result)
 
-    def lead(self, function: Callable[[], T]) -> T:
+    def on_rank_zero(self, function: Callable[[], T]) -> T:
         """Call a function on rank 0 and broadcast its result; the other ranks wait for it.
 
         Args:
             function: takes less time than ``timeout``; its result is plain data, which is pickled.
 
         Raises:
-            OtherRankError: on the others, where it raised on the first.
+            OtherRankError: on the other ranks, if it raised on rank 0.
         """
         if self.size == 1:
             return function()
-        result, error = _attempt(function) if self.is_first else (None, None)
-        said: list[Any] = [(result, None if error is None else str(error))]
+        result, error = _attempt(function) if self.is_rank_zero else (None, None)
+        sent: list[Any] = [(result, None if error is None else str(error))]
         with lost_ranks_named():
-            dist.broadcast_object_list(said, group_src=0, group=self._group)
+            dist.broadcast_object_list(sent, group_src=0, group=self._group)
         if error is not None:
             raise error
-        result, message = said[0]
+        result, message = sent[0]
         if message is not None:
             raise OtherRankError(f"rank 0: {message}")
         return cast(T, result)
 
     def check_same(self, module: nn.Module) -> None:
-        """See that the weights of all ranks are the same, bit by bit.
+        """Check that the weights of all ranks are equal, bit for bit.
 
         Raises:
             RuntimeError: they are not, as on nodes with processors of different kinds.
         """
         if self.size == 1:
             return
-        digests = self._all([_digest(parameter) for parameter in module.parameters()])
+        digests = self.all_gather([_digest(parameter) for parameter in module.parameters()])
         for (name, _), *values in zip(module.named_parameters(), *digests, strict=True):
             if len(set(values)) > 1:
                 raise RuntimeError(
                     f"the ranks' weights differ, first in {name}: they round differently; use nodes of one kind"
                 )
-
-    def _all(self, value: T) -> list[T]:
-        found: list[Any] = [None] * self.size
-        with lost_ranks_named():
-            dist.all_gather_object(found, value, group=self._group)
-        return found
 
     def _sum_(self, tensors: list[Tensor]) -> None:
         if self.size == 1 or not tensors:
@@ -238,13 +244,13 @@ class Ranks:
 
 
 def check_strategy(strategy: Strategy | str) -> None:
-    """See that every process holds whole weights, and was not copied from another.
+    """Check that every process holds whole weights and was not forked from another.
 
     Args:
-        strategy: or its name, before it is built.
+        strategy: Lightning's, or its name.
 
     Raises:
-        ValueError: it does not, or was.
+        ValueError: it splits or replaces weights, or copies a running process.
     """
     if isinstance(strategy, str):
         keeps_whole, name = strategy.startswith(("auto", "ddp", "single_device")), strategy
@@ -270,6 +276,6 @@ def _attempt(function: Callable[[], T]) -> tuple[T | None, Exception | None]:
 
 
 def _digest(parameter: Tensor) -> int:
-    """The sum of a tensor's bits, taken as integers."""
+    """Return the sum of a tensor's bits, read as integers."""
     kind = {2: torch.int16, 4: torch.int32, 8: torch.int64}[parameter.element_size()]
     return int(parameter.detach().contiguous().view(kind).sum(dtype=torch.int64))

@@ -1,4 +1,4 @@
-"""A classifier whose robustness is proven: trained for large margins under a known Lipschitz constant."""
+"""A classifier with certified robustness, trained for large margins under a known Lipschitz constant."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, cast
@@ -6,6 +6,7 @@ from typing import Any, cast
 import torch
 from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
@@ -19,45 +20,85 @@ from wgan_lip.parts import Part
 from wgan_lip.randomness import keyed_generator
 from wgan_lip.robustness import Attack, ClassificationLoss, MarginCrossEntropy
 from wgan_lip.robustness.ball import check_norm
-from wgan_lip.training.augmentation import RandomShift
-from wgan_lip.training.probe import try_network
+from wgan_lip.training.checks import try_network
 from wgan_lip.training.stepped import CHECKPOINT_KEY, SteppedModule
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
 
 
+class RandomShift:
+    """Shift each image by a random number of pixels, filling with 0, and mirror half of them.
+
+    Args:
+        pixels: largest shift up, down, left and right; all shifts are equally likely.
+        mirror: exchange left and right with probability one half.
+
+    Raises:
+        ValueError: a negative shift.
+    """
+
+    def __init__(self, pixels: int = 1, mirror: bool = False) -> None:
+        if pixels < 0:
+            raise ValueError(f"pixels must be at least 0; got pixels={pixels}")
+        self.pixels = pixels
+        self.mirror = mirror
+
+    def __call__(self, x: Tensor, generator: torch.Generator, part: Part | None = None) -> Tensor:
+        """Return the images, each changed independently.
+
+        Args:
+            x: shape (N, C, H, W).
+            generator: of the random numbers, which are drawn for the whole batch.
+            part: of the batch that x is; None if x is the whole batch.
+        """
+        part = part or Part(0, len(x), len(x))
+        device = x.device
+        if self.mirror:
+            mirrored = torch.rand(part.total, generator=generator, device=generator.device).to(device) < 0.5
+            x = torch.where(part.of(mirrored)[:, None, None, None], x.flip(3), x)
+        if not self.pixels:
+            return x
+        drawn = torch.randint(2 * self.pixels + 1, (part.total, 2, 1), generator=generator, device=generator.device)
+        down, right = part.of(drawn).to(device).unbind(1)
+        rows = down + torch.arange(x.shape[2], device=device)
+        columns = right + torch.arange(x.shape[3], device=device)
+        padded = F.pad(x, 4 * (self.pixels,)).movedim(1, 3)
+        sample = torch.arange(len(x), device=device)[:, None, None]
+        return padded[sample, rows[:, :, None], columns[:, None, :]].movedim(3, 1)
+
+
 class RobustClassifier(SteppedModule):
     """Trains ``min_f E loss(f(x), y)`` on labelled images with pixels in [0, 1].
 
-    After each step, constrained weights are brought back into their sets (``lipschitz.project_``). What is proven of
-    the classifier then is up to its layers: with those of one norm, ``robustness.certify_classifier`` turns the margin
-    of each image into a radius within which its class cannot change; ``CertifiedAccuracy`` logs what share of the
-    held-out images is correct and certified, and ``wgan-lip certify`` attacks them as well.
+    After each step, constrained weights are projected back onto their sets (``lipschitz.project_``). If all layers are
+    constrained in one norm, ``robustness.certify_classifier`` turns the margin of each image into a radius within which
+    its class cannot change; ``CertifiedAccuracy`` logs the share of held-out images that are correct and certified, and
+    ``wgan-lip certify`` attacks them as well.
 
-    The data are an ``ImageDataModule`` with ``labels: true``; its pixels in [-1, 1] are brought to [0, 1], the units
-    in which attacks and radii are given.
+    The data are an ``ImageDataModule`` with ``labels: true``; its pixels in [-1, 1] are mapped to [0, 1], the units of
+    attacks and radii.
 
-    On several ranks (DDP) each takes its part of every batch: the steps are those of one process, up to rounding,
+    On several ranks (DDP) each rank takes its part of every batch: the steps are those of one process, up to rounding,
     dropout, and the random starts of an adversary.
 
     Args:
         network: the classifier, from (N, C, H, W) to logits (N, classes).
-        norm: in which robustness is wanted; None is the one in which the network's layers are held. Networks without
-            constraints must name it.
+        norm: of the certified robustness; None is the norm in which the network's layers are constrained. It is
+            required for networks without constraints.
         loss: of logits and classes; None is ``MarginCrossEntropy()``.
-        steps: the training ends after so many.
-        optimizer: builds the optimiser; None is ``StiefelMuon`` for networks held in l2, Adam with learning rate 1e-3
-            for others.
-        linear_decay: let the learning rate fall linearly: step k of n is taken at ``1 - k / n`` of it.
+        steps: number of training steps.
+        optimizer: builds the optimiser; None is ``StiefelMuon`` for networks constrained in l2, Adam with learning rate
+            1e-3 for others.
+        linear_decay: decrease the learning rate linearly: step k of n has ``1 - k / n`` of it.
         augmentation: of the training images.
-        adversary: trains on the images that this attack finds, in place of the given ones; of a network that is not
-            certified the best known defence, which proves nothing.
-        seed: what augmentation and attacks are drawn from; a step's depend on the seed and the step only.
+        adversary: attack that replaces the training images by adversarial ones (adversarial training), the best known
+            defence of networks without certificate; it proves nothing.
+        seed: of augmentation and attacks; those of a step depend on the seed and the step only.
         log_every: steps between two logs of the training loss.
 
     Raises:
-        ValueError: a count below 1, a network without a norm, or held in another; when training starts: data without
-            labels, or of another shape; while it trains: a loss that is no longer finite.
+        ValueError: a count below 1, a network without a norm or constrained in another; when training starts: data
+            without labels or of another shape; during training: a loss that is not finite.
 
     Source:
         Anil, Lucas, Grosse, "Sorting out Lipschitz function approximation", ICML 2019, section 5; adversarial training:
@@ -90,7 +131,7 @@ class RobustClassifier(SteppedModule):
         if held is None and norm is None:
             raise ValueError("norm must be 'l2' or 'linf' for a network without constraints; got norm=None")
         if held is not None and norm not in (None, held):
-            raise ValueError(f"the network's layers are held in {held}; got norm={norm!r}")
+            raise ValueError(f"norm must be {held!r}, in which the network's layers are constrained; got norm={norm!r}")
         self.automatic_optimization = False
         self.network = network
         self.norm: Norm = cast(Norm, norm or held)
@@ -107,7 +148,7 @@ class RobustClassifier(SteppedModule):
 
     @property
     def classes(self) -> int:
-        """How many there are; 0 before the data are known."""
+        """Number of classes; 0 before the data are known."""
         return len(self.class_names)
 
     @property
@@ -131,7 +172,7 @@ class RobustClassifier(SteppedModule):
         logits = try_network(self.network, "network", like.new_zeros(2, *data.image_shape))
         if logits.shape != (2, self.classes):
             raise ValueError(
-                f"the network must give {self.classes} logits for each image, one for each class; got shape "
+                f"the network must return {self.classes} logits per image, one for each class; got shape "
                 f"{tuple(logits.shape)} for 2 images"
             )
 
@@ -139,17 +180,17 @@ class RobustClassifier(SteppedModule):
         optimizer = cast(LightningOptimizer, self.optimizers())
         x, y = images_and_labels(batch, self.classes)
         mine = self.part_of_batch(len(x))
-        with self.ranks.alone():
+        with self.ranks.no_gradient_sync():
             loss = self._update(x.to(self.dtype), y, mine, optimizer)
         self.classifier_step += 1
         if self.linear_decay:
             cast(Any, self.lr_schedulers()).step()
         if self.classifier_step % self.log_every == 0 or self.classifier_step == self.steps:
-            self._log_loss(loss)
+            self.log_training("train/loss", loss)
         self.stop_when_done()
 
     def _update(self, x: Tensor, y: Tensor, mine: Part, optimizer: LightningOptimizer) -> Tensor:
-        """One step; returns what this rank's part contributes to the loss."""
+        """Take one step; return this rank's contribution to the loss."""
         step = self.classifier_step
         if self.augmentation is not None:
             x = self.augmentation(x, keyed_generator(self.seed, "augmentation", step, device=self.device), mine)
@@ -158,34 +199,25 @@ class RobustClassifier(SteppedModule):
         loss = self.loss(self.network(x), y).mean()
         optimizer.zero_grad()
         self.manual_backward(loss * mine.share)
-        self.step_together(optimizer)
+        self.take_step(optimizer)
         project_(self.network)
         self.ranks.average_statistics_(self.network)
         return loss.detach() * mine.share
 
     def _attacked(self, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
-        # Judged as it will be: dropout off.
+        # In evaluation mode: without dropout.
         with evaluating(self.network):
             return cast(Attack, self.adversary)(self.network, x, y, generator)
-
-    def _log_loss(self, share: Tensor) -> None:
-        loss = float(self.ranks.total(share))
-        if not loss < torch.inf:
-            raise ValueError(
-                f"the training diverged: the loss at step {self.classifier_step} is {loss}: lower the optimiser's "
-                "learning rate"
-            )
-        self.log_training({"train/loss": loss})
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_save_checkpoint(checkpoint)
         checkpoint[CHECKPOINT_KEY]["classes"] = list(self.class_names)
 
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
-        """Nothing by itself: ``CertifiedAccuracy`` evaluates when the loop ends."""
+        """Do nothing: ``CertifiedAccuracy`` evaluates when the loop ends."""
 
     def test_step(self, batch: Tensor, batch_idx: int) -> None:
-        """Nothing by itself: ``CertifiedAccuracy`` evaluates when the loop ends."""
+        """Do nothing: ``CertifiedAccuracy`` evaluates when the loop ends."""
 
     def configure_optimizers(self) -> Any:
         optimizer = self.optimizer(self.network.parameters())
@@ -196,11 +228,11 @@ class RobustClassifier(SteppedModule):
 
 
 def images_and_labels(samples: Tensor, classes: int) -> tuple[Tensor, Tensor]:
-    """Images with pixels in [0, 1] and their labels, of samples that hold both.
+    """Split samples into images with pixels in [0, 1] and labels.
 
     Args:
         samples: of a data module with labels, pixels in [-1, 1], shape (n, C + K, H, W).
-        classes: ``K``.
+        classes: their number K.
     """
     images, labels = split_labels(samples, classes)
     return ((images + 1) / 2).clamp(0, 1), labels

@@ -1,6 +1,7 @@
-"""What loggers, checkpoints, progress and the command line need of a module: steps that it counts itself."""
+"""The base of all modules: steps that the module counts itself, on any number of ranks."""
 
 import math
+import time
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,39 +12,61 @@ import wandb
 from pytorch_lightning import LightningModule
 from pytorch_lightning.core.optimizer import LightningOptimizer
 from pytorch_lightning.loggers import WandbLogger
-from pytorch_lightning.plugins.precision import (
-    BitsandbytesPrecision,
-    HalfPrecision,
-    Precision,
-    TransformerEnginePrecision,
-)
 from torch import Tensor
 from torch.optim import Optimizer
 
 from wgan_lip import __version__
-from wgan_lip.lipschitz import Cayley
 from wgan_lip.parts import Part
 from wgan_lip.saved import is_count, named_value
+from wgan_lip.training.checks import check_eps, check_precision, check_weights
 from wgan_lip.training.ranks import Ranks
-from wgan_lip.training.stopwatch import Stopwatch
 
-# What this package keeps in a checkpoint, beside Lightning's own state.
+# The key of this package's own values in a checkpoint, beside Lightning's.
 CHECKPOINT_KEY = "wgan_lip"
 
-_FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
+class Stopwatch:
+    """Measures the mean time of steps.
+
+    On a GPU a step returns before its work is done, so single times say little; the mean of many is right.
+    """
+
+    def __init__(self) -> None:
+        self._began: float | None = None
+        self._seconds = 0.0
+        self._steps = 0
+
+    def begin(self) -> None:
+        """Start timing a step."""
+        self._began = time.perf_counter()
+
+    def end(self) -> None:
+        """End timing a step; nothing happens if none began."""
+        if self._began is not None:
+            self._seconds += time.perf_counter() - self._began
+            self._steps += 1
+            self._began = None
+
+    def mean(self) -> float | None:
+        """Return the mean seconds of a step since the last call; None if no step was timed since."""
+        if not self._steps:
+            return None
+        mean = self._seconds / self._steps
+        self._seconds, self._steps = 0.0, 0
+        return mean
 
 
 class SteppedModule(LightningModule):
-    """A module that counts its steps itself, whatever Lightning's ``global_step`` counts, on any number of ranks.
+    """A module that counts its own steps, whatever Lightning's ``global_step`` counts, on any number of ranks.
 
-    A subclass names its counters, integer attributes of its instances, and says when it is done. This class
-    logs them beside every record, keeps them in checkpoints, and refuses a checkpoint of another network.
+    A subclass names its counters, which are integer attributes of its instances, and defines ``total_steps``. This
+    class logs the counters with every record, keeps them in checkpoints, and refuses a checkpoint of another network.
 
-    A subclass draws what is random for the whole batch and takes ``part_of_batch`` of it, so that a step depends on the
-    seed and the step only, and not on how many ranks share it; it takes its steps with ``step_together``.
+    A subclass draws random numbers for the whole batch and takes ``part_of_batch`` of them, so that a step depends on
+    the seed and the step only, and not on the number of ranks; it updates weights by ``take_step``.
 
     Attributes:
-        counters: names of the counters; the first one is *the* step, over which everything is drawn.
+        counters: names of the counters; metrics are drawn over the first one, the *step*.
     """
 
     counters: ClassVar[tuple[str, ...]]
@@ -53,51 +76,36 @@ class SteppedModule(LightningModule):
 
     @property
     def step_name(self) -> str:
-        """The name of the counter over which everything is drawn."""
+        """Name of the counter over which metrics are drawn."""
         return self.counters[0]
 
     @property
     def step(self) -> int:
-        """How many steps were taken."""
+        """Number of steps taken."""
         return int(getattr(self, self.step_name))
 
     @property
     @abstractmethod
     def total_steps(self) -> int:
-        """The training ends after so many."""
+        """Number of steps after which the training ends."""
 
     @property
     def ranks(self) -> Ranks:
-        """The processes that train this module; of a trainer that has set it up.
+        """The processes that train this module.
 
         Raises:
-            RuntimeError: none has.
+            RuntimeError: no trainer has set the module up.
         """
         if self._ranks is None:
             raise RuntimeError(f"{type(self).__name__} has ranks only within a Trainer, which calls its setup first")
         return self._ranks
 
     def setup(self, stage: str) -> None:
-        self._check_precision(self.trainer.precision_plugin)
+        check_precision(self.trainer.precision_plugin, self)
         self._ranks = Ranks(self.trainer)
         if self._ranks.rank:
-            # Dropout and the like are not to be the same on all ranks; what is keyed by the seed does not mind.
+            # Dropout differs among ranks; random numbers with a key depend on the seed only.
             torch.manual_seed(torch.initial_seed() + self._ranks.rank)
-
-    def _check_precision(self, plugin: Precision) -> None:
-        """See that layers stay what they are, and that they can be computed with in the trainer's precision."""
-        if isinstance(plugin, (TransformerEnginePrecision, BitsandbytesPrecision)):
-            raise ValueError(
-                f"trainer.precision {plugin.precision} replaces layers by its own, of which nothing is proven: "
-                "choose 32-true, 64-true, 16-mixed, bf16-mixed or bf16-true"
-            )
-        if isinstance(plugin, HalfPrecision) and any(
-            isinstance(getattr(module, "constraint", None), Cayley) for module in self.modules()
-        ):
-            raise ValueError(
-                f"trainer.precision {plugin.precision} is none for layers with Cayley, for which PyTorch solves "
-                "equations in float32 or float64: choose 32-true, 64-true, 16-mixed or bf16-mixed"
-            )
 
     def teardown(self, stage: str) -> None:
         if self._ranks is not None:
@@ -105,17 +113,17 @@ class SteppedModule(LightningModule):
             self._ranks = None
 
     def part_of_batch(self, n: int) -> Part:
-        """Which part of the step's batch this rank has.
+        """Return this rank's part of the step's batch.
 
         Args:
-            n: samples in its own batch.
+            n: samples in this rank's own batch.
         """
-        # A loader of this package shares out one batch; any other gives each rank one of its own, of the same size.
+        # A loader of this package splits one batch; any other gives each rank a batch of its own, of the same size.
         total = getattr(self.trainer.train_dataloader, "total_batch_size", n * self.ranks.size)
-        return self.ranks.share(total)
+        return self.ranks.part(total)
 
-    def step_together(self, optimizer: LightningOptimizer, gradient_clip: float | None = None) -> None:
-        """Take an optimiser's step along the gradients of the whole batch.
+    def take_step(self, optimizer: LightningOptimizer, gradient_clip: float | None = None) -> None:
+        """Sum the gradients over the ranks, and take an optimiser's step.
 
         Args:
             optimizer: Lightning's; each rank has backpropagated its share of the loss.
@@ -124,7 +132,7 @@ class SteppedModule(LightningModule):
         self.ranks.sum_gradients_(p for group in optimizer.param_groups for p in group["params"])
         if gradient_clip is not None:
             inner = optimizer.optimizer
-            # Under float16 gradients are scaled; a norm is that of the true ones.
+            # In 16-mixed gradients are scaled; the norm to clip is that of the unscaled ones.
             scaler = getattr(self.trainer.precision_plugin, "scaler", None)
             if scaler is not None:
                 scaler.unscale_(inner)
@@ -145,10 +153,10 @@ class SteppedModule(LightningModule):
         )
 
     def log_picture(self, key: str, path: Path) -> None:
-        """Send a picture to Weights & Biases, where that is among the loggers.
+        """Send a picture to Weights & Biases, if that is among the loggers.
 
         Args:
-            key: its name there.
+            key: name of the picture there.
             path: a PNG file.
         """
         for logger in self.loggers:
@@ -156,32 +164,24 @@ class SteppedModule(LightningModule):
                 picture: dict[str, Any] = {key: wandb.Image(str(path)), self.step_name: self.step}
                 logger.log_metrics(picture)
 
-    def log_training(self, metrics: dict[str, float]) -> None:
-        """Log figures of training batches, with ``train/seconds``: the mean time of the steps since the last ones.
+    def log_training(self, name: str, share: Tensor) -> None:
+        """Log a batch's mean, and ``train/seconds``, the mean time of the steps since the last call.
 
         Args:
-            metrics: by name.
-        """
-        seconds = None if self._stopwatch is None else self._stopwatch.mean()
-        self.log_metrics(metrics if seconds is None else {**metrics, "train/seconds": seconds})
-
-    def log_estimate(self, share: Tensor, steps_taken: int) -> None:
-        """Log a batch's estimate of W1 as ``train/w1_critic``.
-
-        Args:
-            share: what this rank's part contributes to it, as the critic has it.
-            steps_taken: by the critic, for the error.
+            name: of the metric.
+            share: this rank's contribution to the mean, which is the sum over the ranks.
 
         Raises:
-            ValueError: it is not finite.
+            ValueError: the mean is not finite.
         """
-        estimate = float(self.ranks.total(share))
-        if not math.isfinite(estimate):
+        value = float(self.ranks.sum(share))
+        if not math.isfinite(value):
             raise ValueError(
-                f"the training diverged: the critic's estimate at step {steps_taken} is {estimate}: "
+                f"the training diverged: {name} is {value} at {self.step_name.replace('_', ' ')} {self.step}: "
                 "lower the optimiser's learning rate"
             )
-        self.log_training({"train/w1_critic": estimate})
+        seconds = None if self._stopwatch is None else self._stopwatch.mean()
+        self.log_metrics({name: value} if seconds is None else {name: value, "train/seconds": seconds})
 
     def on_train_start(self) -> None:
         self._stopwatch = Stopwatch()
@@ -192,7 +192,7 @@ class SteppedModule(LightningModule):
             self._stopwatch.begin()
 
     def stop_when_done(self) -> None:
-        """Have the trainer stop once all steps were taken; for the end of each training step."""
+        """Stop the trainer after the last step; to be called at the end of each training step."""
         if self._stopwatch is not None:
             self._stopwatch.end()
         if self.step >= self.total_steps:
@@ -209,24 +209,24 @@ class SteppedModule(LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         kept = checkpoint.get(CHECKPOINT_KEY)
         if not isinstance(kept, dict):
-            raise ValueError("the checkpoint is not one of wgan-lip")
-        self.check_networks(checkpoint.get("state_dict"))
+            raise ValueError("the checkpoint was not saved by wgan-lip")
+        check_weights(self, checkpoint.get("state_dict"))
         state = checkpoint["state_dict"]
         for name, value in (*self.named_parameters(), *self.named_buffers()):
-            # Lightning loads weights before it casts them to the trainer's precision: in float64 digits would be lost.
+            # Lightning loads weights before it casts them to the trainer's precision: float64 would lose digits.
             if name in state:
                 value.data = value.data.to(state[name].dtype)
         self._checkpoint_optimizers = kept.get("optimizers") or None
         self.set_counters(kept)
 
     def set_counters(self, kept: Mapping[str, Any]) -> None:
-        """Take the counters of a checkpoint.
+        """Set the counters to those of a checkpoint.
 
         Args:
-            kept: what the package keeps in it.
+            kept: this package's values in the checkpoint.
 
         Raises:
-            ValueError: one is missing, or is no count.
+            ValueError: a counter is missing, or is no count.
         """
         for name in self.counters:
             if not is_count(kept.get(name)):
@@ -234,65 +234,21 @@ class SteppedModule(LightningModule):
         for name in self.counters:
             setattr(self, name, kept[name])
 
-    def check_networks(self, state: Any) -> None:
-        """See that weights are those of networks like these.
-
-        Args:
-            state: a checkpoint's ``state_dict``.
-
-        Raises:
-            ValueError: a weight is missing, left over, of another shape or kind of number, or not finite.
-        """
-        if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
-            raise ValueError(f"the checkpoint's state_dict must hold tensors; got {named_value(state)}")
-        ours = self.state_dict()
-        for name in sorted(ours.keys() | state.keys(), key=str):
-            mine, theirs = (tuple(one[name].shape) if name in one else "none" for one in (ours, state))
-            if mine != theirs:
-                raise ValueError(
-                    f"the checkpoint is of another network: its {name} has shape {theirs}, the config's has {mine}"
-                )
-        for name, value in state.items():
-            if value.dtype not in _like(ours[name].dtype):
-                raise ValueError(f"the checkpoint is of another network: its {name} is of {value.dtype}")
-            if not bool(value.isfinite().all()):
-                raise ValueError(f"the checkpoint's {name} holds NaN or infinity")
-
     def check_optimizers(self, optimizers: Sequence[Optimizer], roles: str) -> None:
-        """Refuse a checkpoint of other optimisers than the config's, and half precision that they cannot train in.
-
-        For ``configure_optimizers``.
+        """Check optimisers, for ``configure_optimizers``: those of the checkpoint are of the same classes.
 
         Args:
             optimizers: of the config.
-            roles: what they are for, in their order.
+            roles: of the optimisers, in their order, for the error.
 
         Raises:
             ValueError: they differ, or the ``eps`` of one is 0 in the dtype of its parameters.
         """
         for optimizer in optimizers:
-            _check_eps(optimizer)
+            check_eps(optimizer)
         kinds = [type(optimizer).__name__ for optimizer in optimizers]
         theirs = self._checkpoint_optimizers
         if theirs is not None and theirs != kinds:
             raise ValueError(
                 f"the checkpoint's optimisers ({roles}) are {', '.join(theirs)}; the config's are {', '.join(kinds)}"
             )
-
-
-def _check_eps(optimizer: Optimizer) -> None:
-    """See that what keeps an optimiser's quotients finite is not 0 in the dtype of the parameters: 1e-8 in float16."""
-    for group in optimizer.param_groups:
-        for p in group["params"]:
-            eps = group.get("eps")
-            if isinstance(eps, float) and eps > 0 and float(torch.tensor(eps, dtype=p.dtype)) == 0:
-                raise ValueError(
-                    f"{type(optimizer).__name__} divides by a number to which it adds eps={eps:g}, which is 0 in "
-                    f"{p.dtype}: train with trainer.precision 16-mixed, bf16-mixed, bf16-true or 32-true, or give it "
-                    f"an eps of at least {torch.finfo(p.dtype).smallest_normal:.1g}"
-                )
-
-
-def _like(dtype: torch.dtype) -> tuple[torch.dtype, ...]:
-    """The types of numbers that a weight may have in a checkpoint: floating point has the trainer's precision."""
-    return _FLOATS if dtype in _FLOATS else (dtype,)

@@ -1,4 +1,4 @@
-"""The Wasserstein-1 distance of one pair of distributions, estimated by a critic that is trained on it."""
+"""Estimation of the Wasserstein-1 distance of a pair of distributions by a critic that is trained on it."""
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
@@ -16,44 +16,44 @@ from wgan_lip.networks import CriticFactory, default_critic
 from wgan_lip.optim import StiefelMuon
 from wgan_lip.randomness import keyed_generator
 from wgan_lip.training.averaging import WeightAverage, unrounded
-from wgan_lip.training.probe import try_network
+from wgan_lip.training.checks import try_network
 from wgan_lip.training.schedules import Decay, batch_factor, check_growth, rate_factor
 from wgan_lip.training.stepped import SteppedModule
 from wgan_lip.training.wgan import OptimizerFactory
 
-# ``penalty(critic, x, y, generator)`` is added to what is minimised.
+# ``penalty(critic, x, y, generator)`` is added to the loss.
 PenaltyFunction = Callable[[nn.Module, Tensor, Tensor, Generator], Tensor]
 
 
 class W1Estimator(SteppedModule):
     """Trains ``max_f E f(x) - E f(y)``, x ~ P and y ~ Q, over a Lipschitz critic f: Kantorovich's dual of W1(P, Q).
 
-    A step draws a fresh batch of both distributions, which depends on ``seed`` and the step only, and
-    ascends ``mean f(x) - mean f(y)``; constrained weights are then brought back into their sets
-    (``lipschitz.project_``). ``HeldOutW1`` says during training what the critic proves; ``evaluate_estimator``
-    does so for any critic. ``critic_step`` counts the steps.
+    A step draws a new batch of both distributions, which depends on ``seed`` and the step only, and ascends
+    ``mean f(x) - mean f(y)``; constrained weights are then projected back onto their sets (``lipschitz.project_``).
+    :class:`HeldOutW1` evaluates the critic during training; ``evaluate_estimator`` evaluates any critic.
+    ``critic_step`` counts the steps.
 
     Args:
         pair: the distributions P and Q.
-        critic: builds the critic from the shape of one sample; its initial weights depend on ``seed`` only.
-            None is ``networks.default_critic``.
-        steps: the training ends after so many.
+        critic: builds the critic from the shape of one sample; its initial weights depend on ``seed`` only. None is
+            ``networks.default_critic``.
+        steps: number of training steps.
         batch_size: samples of each distribution in a step.
         optimizer: builds the optimiser from the critic's parameters; None is ``optim.StiefelMuon``.
-        penalty: added to the loss, ``penalty(critic, x, y, generator)``: for critics without constraints.
-        project: bring weights back into their sets after each update, or after each epoch and at the end.
+        penalty: added to the loss, ``penalty(critic, x, y, generator)``, for critics without constraints.
+        project: project weights after each update, or after each epoch and at the end.
         epoch_steps: steps in an epoch.
         decay: of the learning rate, to zero at the end of the run: "none", "linear" or "cosine".
-        average: of the critic's weights, brought back into their sets, is what is evaluated; None evaluates the
-            critic itself.
-        batch_growth: pairs (part of the run from which it holds, factor of the batch size), ascending:
+        average: average of the critic's weights, projected onto their sets, to be evaluated; None evaluates the critic
+            itself.
+        batch_growth: pairs (fraction of the run from which it holds, factor of the batch size), ascending:
             ``[(0.5, 2), (0.75, 4)]``.
-        seed: what the critic's initial weights and all samples are drawn from.
+        seed: of the critic's initial weights and of all samples.
         log_every: steps between two logs of the training estimate ``train/w1_critic``.
 
     Raises:
         ValueError: a count below 1, a critic that does not take the pair's samples or is no factory, an unknown
-            decay or project; while it trains: an estimate that is no longer finite.
+            decay or project; during training: an estimate that is not finite.
 
     Source:
         Villani, "Optimal Transport: Old and New", 2009, (5.11) and (6.3); Arjovsky, Chintala, Bottou,
@@ -121,7 +121,7 @@ class W1Estimator(SteppedModule):
         return cast(Tensor, self.critic(x))
 
     def final_critic(self) -> nn.Module:
-        """A copy of what is evaluated: the critic, or the average of its weights brought back into their sets."""
+        """Return a copy of the critic to evaluate: itself, or the average of its weights projected onto their sets."""
         critic = copy.deepcopy(self.critic if self.averaged is None else self.averaged)
         if self.averaged is not None:
             project_(critic)
@@ -132,8 +132,8 @@ class W1Estimator(SteppedModule):
         data = self.trainer.datamodule  # type: ignore[attr-defined]
         if data is not None:
             raise ValueError(
-                f"W1Estimator draws its samples from its pair, {self.pair}; got data as well, "
-                f"{type(data).__name__}: leave it out"
+                f"W1Estimator draws its samples from its pair, {self.pair}, and takes no data; "
+                f"got {type(data).__name__}"
             )
 
     def train_dataloader(self) -> "_Steps":
@@ -152,12 +152,12 @@ class W1Estimator(SteppedModule):
         if self.average is not None and self.averaged is not None:
             self.average.update_(self.averaged, self.critic, step, self.steps)
         if self.critic_step % self.log_every == 0:
-            self.log_estimate(estimate, self.critic_step)
+            self.log_training("train/w1_critic", estimate)
         self.stop_when_done()
 
     def _update(self, step: int, n: int, optimizer: LightningOptimizer) -> Tensor:
-        """One step; returns what this rank's part contributes to the estimate."""
-        mine = self.ranks.share(n)
+        """Take one step; return this rank's contribution to the estimate."""
+        mine = self.ranks.part(n)
         x, y = self.pair.sample(n, keyed_generator(self.seed, "pair", step, device=self.device))
         x, y = mine.of(x).to(self.dtype), mine.of(y).to(self.dtype)
         x_values, y_values = self.critic(torch.cat((x, y))).split((len(x), len(y)))
@@ -167,22 +167,22 @@ class W1Estimator(SteppedModule):
             stream = keyed_generator(self.seed, "penalty", step, device=self.device)
             loss = loss + self.penalty(self.critic, x, y, stream, mine)
         elif self.penalty is not None:
-            # A plain function knows nothing of parts: each has a stream of its own.
+            # A plain function takes no parts of batches: each part has a stream of its own.
             part = [mine.start] if mine.start else []
             stream = keyed_generator(self.seed, "penalty", step, *part, device=self.device)
             loss = loss + self.penalty(self.critic, x, y, stream)
         optimizer.zero_grad()
-        with self.ranks.alone():
+        with self.ranks.no_gradient_sync():
             self.manual_backward(loss * mine.share)
-        self.step_together(optimizer)
+        self.take_step(optimizer)
         self.ranks.average_statistics_(self.critic)
         return estimate.detach() * mine.share
 
     def validation_step(self, batch: int, batch_idx: int) -> None:
-        """Nothing by itself: ``HeldOutW1`` evaluates when the loop ends."""
+        """Do nothing: ``HeldOutW1`` evaluates when the loop ends."""
 
     def test_step(self, batch: int, batch_idx: int) -> None:
-        """Nothing by itself: ``HeldOutW1`` evaluates when the loop ends."""
+        """Do nothing: ``HeldOutW1`` evaluates when the loop ends."""
 
     def val_dataloader(self) -> list[int]:
         return [0]
@@ -193,7 +193,7 @@ class W1Estimator(SteppedModule):
     def configure_optimizers(self) -> Optimizer:
         optimizer = self.optimizer(self.critic.parameters())
         self.check_optimizers([optimizer], "critic")
-        # Those of the config, also where a checkpoint's decayed ones are loaded over them.
+        # The rates of the config: a checkpoint holds decayed ones.
         self._rates = [group["lr"] for group in optimizer.param_groups]
         return optimizer
 
@@ -201,7 +201,7 @@ class W1Estimator(SteppedModule):
 class _Steps:
     """A data loader without data: a training step draws its own samples.
 
-    It has a state, if an empty one, so that Lightning knows that a run can be resumed between any two steps.
+    It has a state, so that Lightning can resume a run between any two steps.
     """
 
     def __iter__(self) -> Iterator[int]:
@@ -212,31 +212,33 @@ class _Steps:
         return {"position": 0}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Nothing to restore."""
+        """Do nothing: there is nothing to restore."""
 
 
 def _build(factory: CriticFactory, pair: Pair, seed: int) -> nn.Module:
-    """A critic for the pair, from initial weights that depend on the seed only."""
+    """Build a critic for the pair, with initial weights that depend on the seed only."""
     if isinstance(factory, nn.Module):
         raise ValueError(
-            f"critic must build a critic from a shape; got a {type(factory).__name__} that is built already: "
+            f"critic must be a function from a shape to a network; got a network, {type(factory).__name__}: "
             "pass critic=lambda shape: network"
         )
     with torch.random.fork_rng(devices=[]):
-        # Layers draw their weights from the global stream; it is lent to them and given back.
+        # Layers draw their weights from the global generator, whose state is restored.
         torch.default_generator.set_state(keyed_generator(seed, "critic").get_state())
         critic = factory(pair.shape)
     check_has_values(critic, "critic")
     kind = f"{pair}'s samples of shape {tuple(pair.shape)}"
     takes = tuple(getattr(critic, "input_shape", pair.shape))
     if takes != tuple(pair.shape):
-        raise ValueError(f"the critic takes samples of shape {takes}, not {kind}")
+        raise ValueError(f"critic must take {kind}; it takes samples of shape {takes}")
     parameter = next(critic.parameters(), torch.empty(0))
     probe = torch.zeros(2, *pair.shape, dtype=parameter.dtype, device=parameter.device)
     try:
         values = try_network(critic, "critic", probe)
     except ValueError as error:
-        raise ValueError(f"{error}; it was to take {kind}") from None
+        raise ValueError(f"{error}; it must take {kind}") from None
     if values.numel() != 2:
-        raise ValueError(f"the critic must return one value a sample; got shape {tuple(values.shape)} for 2 of {kind}")
+        raise ValueError(
+            f"the critic must return one value per sample; got shape {tuple(values.shape)} for 2 of {kind}"
+        )
     return critic

@@ -1,4 +1,4 @@
-"""The Wasserstein GAN: a critic and a generator, injected, trained in turn."""
+"""The Wasserstein GAN: alternating training of an injected critic and generator."""
 
 import copy
 from collections.abc import Callable, Iterable
@@ -29,41 +29,41 @@ def _adam(parameters: Iterable[nn.Parameter]) -> Optimizer:
 class WassersteinGAN(SteppedModule):
     """Trains ``min_G max_f E f(x) - E f(G(z))`` over a Lipschitz critic f and a generator G.
 
-    Every batch is one critic step; every ``n_critic``-th is followed by a generator step. After a
-    critic step, constrained weights are brought back into their sets (``lipschitz.project_``).
-    ``critic_step`` and ``generator_step`` count them; Lightning's ``global_step`` counts both together.
+    Every batch is one critic step; every ``n_critic``-th is followed by a generator step. After a critic step,
+    constrained weights are projected back onto their sets (``lipschitz.project_``). ``critic_step`` and
+    ``generator_step`` count the steps; Lightning's ``global_step`` counts both together.
 
-    The members of the family differ in what is injected: a critic of orthogonal layers (the Lipschitz WGAN), of layers
-    with ``WeightClipping`` (the first WGAN) or ``SpectralNorm``, or of ordinary ones with a ``GradientPenalty``
-    (WGAN-GP; one-sided, WGAN-LP). What is proven of each, ``ExactW1`` says.
+    Members of the family differ in the injected critic and penalty: a critic of orthogonal layers (the Lipschitz WGAN),
+    of layers with ``WeightClipping`` (the first WGAN) or ``SpectralNorm``, or of ordinary layers with a
+    ``GradientPenalty`` (WGAN-GP; one-sided, WGAN-LP). :class:`ExactW1` logs the values that are proven for each.
 
-    On several ranks (DDP) each takes its part of every batch: the steps are those of one process, up to rounding, but
-    for dropout and for batch normalisation, which sees a rank's part only (``trainer.sync_batchnorm`` on GPUs).
+    On several ranks (DDP) each rank takes its part of every batch: the steps are those of one process, up to rounding,
+    dropout, and batch normalisation, which sees a rank's part only (``trainer.sync_batchnorm`` on GPUs).
 
     Args:
-        critic: maps ``(N, *shape)`` to one value a sample.
-        generator: maps noise ``(N, noise_dim)`` to ``(N, *shape)``; has an attribute ``noise_dim``. One with an
-            attribute ``classes`` above 0 gets so many more columns: the label, one-hot.
-        n_critic: critic steps to each generator step.
-        generator_steps: the training ends after so many.
-        critic_optimizer: builds the critic's optimiser from its parameters; None is Adam with
-            learning rate 1e-3 and betas (0.5, 0.9).
+        critic: maps ``(N, *shape)`` to one value per sample.
+        generator: maps noise ``(N, noise_dim)`` to ``(N, *shape)``; has an attribute ``noise_dim``. If it has an
+            attribute ``classes`` above 0, its inputs have as many more columns: the label, one-hot.
+        n_critic: critic steps for each generator step.
+        generator_steps: number of generator steps of the training.
+        critic_optimizer: builds the critic's optimiser from its parameters; None is Adam with learning rate 1e-3 and
+            betas (0.5, 0.9).
         generator_optimizer: builds the generator's; None as above.
-        linear_decay: let both learning rates fall linearly: step k of n is taken at ``1 - k / n`` of
-            the rate. A finished run that is resumed with more ``generator_steps`` takes up the new line.
+        linear_decay: decrease both learning rates linearly: step k of n has ``1 - k / n`` of the rate. A finished run
+            that is resumed with more ``generator_steps`` continues on the new line.
         penalty: added to the critic's loss, for critics without constraints.
-        generator_average: of the generator's weights and batch statistics; evaluated beside the generator itself, and
-            what ``wgan-lip sample`` draws from.
-        gradient_clip: largest norm of either network's gradient; longer ones are shortened. None clips nothing.
-        accumulate: parts into which each batch is split (on each rank), one in memory at a time; the gradients are
-            summed. The same step, but for layers that mix the samples of a batch.
+        generator_average: of the generator's weights and batch statistics; it is evaluated beside the generator, and
+            ``wgan-lip sample`` draws from it.
+        gradient_clip: largest norm of each network's gradient; longer gradients are shortened. None clips nothing.
+        accumulate: number of parts of each batch (on each rank) that are computed one after the other, to save memory;
+            gradients are summed. Only layers that mix the samples of a batch notice.
         compile: compile both networks for training (``torch.compile``).
-        seed: what the noise is drawn from; a step's noise depends on the seed and the step only.
+        seed: of the noise; the noise of a step depends on the seed and the step only.
         log_every: critic steps between two logs of the training estimate.
 
     Raises:
-        ValueError: a count below 1, a clip that is not positive, or a generator without ``noise_dim``; while it trains:
-            an estimate that is no longer finite.
+        ValueError: a count below 1, a clip that is not positive, or a generator without ``noise_dim``; during training:
+            an estimate that is not finite.
 
     Source:
         Arjovsky, Chintala, Bottou, "Wasserstein GAN", ICML 2017, equation (2) and algorithm 1.
@@ -96,7 +96,9 @@ class WassersteinGAN(SteppedModule):
         if gradient_clip is not None and not gradient_clip > 0:
             raise ValueError(f"gradient_clip must be positive; got gradient_clip={gradient_clip}")
         if not isinstance(getattr(generator, "noise_dim", None), int):
-            raise ValueError(f"generator must have an integer attribute noise_dim; {type(generator).__name__} has none")
+            raise ValueError(
+                f"generator must have an integer attribute noise_dim; got a {type(generator).__name__} without it"
+            )
         for role, network in (("critic", critic), ("generator", generator)):
             check_has_values(network, role)
         self.automatic_optimization = False
@@ -112,7 +114,7 @@ class WassersteinGAN(SteppedModule):
         self.averaged = copy.deepcopy(generator).requires_grad_(False) if generator_average else None
         self.gradient_clip = gradient_clip
         self.accumulate = accumulate
-        # Not submodules: their parameters are those of the networks.
+        # In a dictionary, not as submodules: their parameters are those of the networks.
         self._trained: dict[str, Callable[[Tensor], Tensor]] = {
             name: torch.compile(network) if compile else network
             for name, network in (("critic", critic), ("generator", generator))
@@ -137,18 +139,18 @@ class WassersteinGAN(SteppedModule):
         return cast(Tensor, self.generator(noise))
 
     def noise(self, n: int, *key: int | str) -> Tensor:
-        """What n samples are generated from: draws of ``N(0, I)``, and uniform labels where there are classes.
+        """Draw the generator's inputs: ``N(0, I)``, and uniform labels, one-hot, if it has classes.
 
         They depend on the seed and ``key`` only, and so are the same on all ranks.
 
         Args:
-            n: how many.
-            key: names the stream.
+            n: number of samples.
+            key: of the random stream.
 
         Returns:
             Shape (n, noise_dim + classes).
         """
-        # The 0 is a stream's number, of which there is one.
+        # The 0 keeps the streams of runs that were begun when there were several.
         stream = keyed_generator(self.seed, "noise", *key, 0, device=self.device)
         noise = torch.randn(n, self.noise_dim, generator=stream, device=self.device, dtype=drawing_dtype())
         if self.classes:
@@ -162,7 +164,7 @@ class WassersteinGAN(SteppedModule):
 
         Args:
             noise: shape (n, noise_dim + classes), on the module's device.
-            averaged: by the averaged generator.
+            averaged: use the average of the generator.
 
         Returns:
             Shape ``(n, *shape)``.
@@ -172,7 +174,7 @@ class WassersteinGAN(SteppedModule):
         """
         generator = self.averaged if averaged else self.generator
         if generator is None:
-            raise ValueError("no average of the generator is kept: give generator_average")
+            raise ValueError("averaged=True requires generator_average; got generator_average=None")
         training = generator.training
         generator.eval()
         try:
@@ -185,7 +187,7 @@ class WassersteinGAN(SteppedModule):
         critic_optimizer, generator_optimizer = cast(list[LightningOptimizer], self.optimizers())
         decay = cast(list[Any], self.lr_schedulers()) if self.linear_decay else None
         mine = self.part_of_batch(len(batch))
-        with self.ranks.alone():
+        with self.ranks.no_gradient_sync():
             estimate = self._critic_update(batch.to(self.dtype), mine, critic_optimizer)
             self.critic_step += 1
             if decay:
@@ -196,11 +198,11 @@ class WassersteinGAN(SteppedModule):
                 if decay:
                     decay[1].step()
         if self.critic_step % self.log_every == 0:
-            self.log_estimate(estimate, self.critic_step)
+            self.log_training("train/w1_critic", estimate)
         self.stop_when_done()
 
     def _critic_update(self, real: Tensor, mine: Part, optimizer: LightningOptimizer) -> Tensor:
-        """One step; returns what this rank's part contributes to the estimate."""
+        """Take one step; return this rank's contribution to the estimate."""
         noise = self.noise(mine.total, "critic", self.critic_step)
         estimate = torch.zeros((), device=self.device)
         optimizer.zero_grad()
@@ -215,20 +217,20 @@ class WassersteinGAN(SteppedModule):
                 loss = loss + self.penalty(self.critic, x, fake, stream, here)
             self.manual_backward(loss * here.share)
             estimate += part.detach() * here.share
-        self.step_together(optimizer, self.gradient_clip)
+        self.take_step(optimizer, self.gradient_clip)
         project_(self.critic)
         self.ranks.average_statistics_(self.critic, self.generator)
         return estimate
 
     def _generator_update(self, mine: Part, optimizer: LightningOptimizer) -> None:
-        # The critic's own gradients are not wanted here, and cost as much as the generator's.
+        # The critic's own gradients are not used here, and cost as much as the generator's.
         self.critic.requires_grad_(False)
         optimizer.zero_grad()
         noise = self.noise(mine.total, "generator", self.generator_step)
         for here in mine.chunks(self.accumulate):
             loss = -self._trained["critic"](self._trained["generator"](here.of(noise))).mean()
             self.manual_backward(loss * here.share)
-        self.step_together(optimizer, self.gradient_clip)
+        self.take_step(optimizer, self.gradient_clip)
         self.critic.requires_grad_(True)
         self.ranks.average_statistics_(self.critic, self.generator)
         if self.generator_average is not None and self.averaged is not None:
@@ -237,10 +239,10 @@ class WassersteinGAN(SteppedModule):
             )
 
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
-        """Nothing by itself: ``ExactW1`` evaluates when the loop ends."""
+        """Do nothing: ``ExactW1`` evaluates when the loop ends."""
 
     def test_step(self, batch: Tensor, batch_idx: int) -> None:
-        """Nothing by itself: ``ExactW1`` evaluates when the loop ends."""
+        """Do nothing: ``ExactW1`` evaluates when the loop ends."""
 
     def configure_optimizers(self) -> Any:
         optimizers = [

@@ -122,7 +122,7 @@ def test_a_critic_with_a_large_constant_has_a_small_proven_estimate_and_an_uncer
 
 def test_a_critic_with_several_outputs_is_an_error():
     x = torch.randn(5, 2)
-    with pytest.raises(ValueError, match=r"one value a sample; got shape \(10, 3\)"):
+    with pytest.raises(ValueError, match=r"one value per sample; got shape \(10, 3\)"):
         evaluate(nn.Sequential(OrthogonalLinear(2, 3)), x, x, x)
 
 

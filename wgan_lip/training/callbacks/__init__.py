@@ -1,14 +1,13 @@
 """Callbacks that act every so many of a module's own steps."""
 
 from wgan_lip.training.callbacks.certified_accuracy import CertifiedAccuracy, default_eps, draw_images
-from wgan_lip.training.callbacks.every_steps import EvaluateEverySteps, EverySteps
+from wgan_lip.training.callbacks.every_steps import EvaluateEverySteps, EverySteps, Result
 from wgan_lip.training.callbacks.exact_w1 import ExactW1
-from wgan_lip.training.callbacks.feature_quality import FeatureQuality, FeatureScores, compare_features
+from wgan_lip.training.callbacks.feature_quality import FeatureQuality
 from wgan_lip.training.callbacks.gradient_norms import GradientNorms
 from wgan_lip.training.callbacks.gradient_points import gan_points, pair_points
 from wgan_lip.training.callbacks.heldout_w1 import HeldOutW1
-from wgan_lip.training.callbacks.last_step import LastStep
-from wgan_lip.training.callbacks.monitors import MonitorEvaluations
+from wgan_lip.training.callbacks.lightning_steps import LastStep, MonitorEvaluations
 from wgan_lip.training.callbacks.sample_grid import SampleGrid
 
 __all__ = [
@@ -17,13 +16,12 @@ __all__ = [
     "EverySteps",
     "ExactW1",
     "FeatureQuality",
-    "FeatureScores",
     "GradientNorms",
     "HeldOutW1",
     "LastStep",
     "MonitorEvaluations",
+    "Result",
     "SampleGrid",
-    "compare_features",
     "default_eps",
     "draw_images",
     "gan_points",

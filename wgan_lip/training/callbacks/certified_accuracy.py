@@ -1,4 +1,4 @@
-"""What is proven of a ``RobustClassifier`` on held-out images, while it trains."""
+"""The certified accuracy of a ``RobustClassifier`` on held-out images during training."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ _DEFAULT_EPS = {"linf": (0.05, 0.1), "l2": (0.5, 1.0)}
 
 
 @dataclass(frozen=True)
-class CertifiedFigures:
-    """Accuracies on held-out images, for logs and for people.
+class Accuracies:
+    """Clean and certified accuracies on held-out images.
 
     Attributes:
-        robustness: what was measured.
+        robustness: the measured accuracies and radii.
     """
 
     robustness: Robustness
@@ -55,7 +55,7 @@ class CertifiedFigures:
         parts = [f"clean {_percent(r.clean)}"]
         parts += [f"certified at {row.eps:g} {_percent(row.certified)}" for row in r.at if row.certified is not None]
         if r.certificate is None:
-            parts.append(f"nothing is proven of this network: {r.unproven}")
+            parts.append(f"the network has no certificate: {r.unproven}")
         return f"accuracy on {r.clean.n} held-out images ({r.norm}): {', '.join(parts)}"
 
     def brief(self) -> str:
@@ -71,19 +71,19 @@ def _percent(accuracy: object) -> str:
 class CertifiedAccuracy(EvaluateEverySteps):
     """Logs the clean and the certified accuracy on held-out images, each with its confidence interval.
 
-    At the start, every ``every`` steps, and at the end; the images are the same each time. In ``validate`` and ``test``
-    it does so once. Attacks take longer, and are left to ``wgan-lip certify``.
+    It does so at the start, every ``every`` steps, and at the end, on the same images each time; in ``validate`` and
+    ``test`` once. Attacks take longer: ``wgan-lip certify`` runs them.
 
     Args:
-        every: steps between two evaluations.
-        n: held-out images; all there are, if fewer.
+        every: number of steps between two evaluations.
+        n: number of held-out images; all, if there are fewer.
         eps: radii, pixels in [0, 1]; None is 0.05 and 0.1 in l_inf, 0.5 and 1 in l2.
-        seed: what the images are drawn from.
+        seed: of the choice of images.
         confidence: of the intervals (Clopper-Pearson).
 
     Raises:
-        ValueError: a count below 1, a radius that is not positive, a confidence outside (0, 1), a module that is no
-            ``RobustClassifier``.
+        ValueError: a count below 1, a radius that is not positive, a confidence outside (0, 1), or a module that is not
+            a ``RobustClassifier``.
     """
 
     def __init__(
@@ -112,13 +112,13 @@ class CertifiedAccuracy(EvaluateEverySteps):
         if trainer.is_global_zero:
             data = trainer.datamodule  # type: ignore[attr-defined]
             if not isinstance(data, ImageDataModule):
-                raise ValueError(f"CertifiedAccuracy needs a data module of images; got {type(data).__name__}")
+                raise ValueError(f"CertifiedAccuracy requires an ImageDataModule; got {type(data).__name__}")
             self._heldout = draw_images(data, self.n, self.seed)
 
-    def evaluate(self, trainer: Trainer, module: SteppedModule) -> CertifiedFigures:
-        return module.ranks.lead(lambda: self._measure(_module(module)))
+    def evaluate(self, trainer: Trainer, module: SteppedModule) -> Accuracies:
+        return module.ranks.on_rank_zero(lambda: self._measure(_module(module)))
 
-    def _measure(self, classifier: RobustClassifier) -> CertifiedFigures:
+    def _measure(self, classifier: RobustClassifier) -> Accuracies:
         if self._heldout is None:
             raise ValueError("CertifiedAccuracy evaluates within a Trainer, which calls its setup first")
         eps = self.eps or default_eps(classifier.norm)
@@ -131,11 +131,11 @@ class CertifiedAccuracy(EvaluateEverySteps):
             pgd=None,
             confidence=self.confidence,
         )
-        return CertifiedFigures(found)
+        return Accuracies(found)
 
 
 def default_eps(norm: str) -> tuple[float, ...]:
-    """The radii at which a classifier is scored where none are named, pixels in [0, 1].
+    """Return the default radii of certified accuracies, pixels in [0, 1].
 
     Args:
         norm: "l2" or "linf".
@@ -144,12 +144,15 @@ def default_eps(norm: str) -> tuple[float, ...]:
 
 
 def draw_images(data: ImageDataModule, n: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Held-out images with pixels in [0, 1], and their labels.
+    """Draw held-out images with pixels in [0, 1], and their labels.
 
     Args:
         data: with labels.
-        n: how many; all there are, if fewer.
-        seed: what they are drawn from.
+        n: number of images; all, if there are fewer.
+        seed: of the draw.
+
+    Raises:
+        ValueError: data without labels.
     """
     if not data.classes:
         raise ValueError(f"{type(data).__name__} has no labels: set labels to true")
@@ -160,5 +163,5 @@ def draw_images(data: ImageDataModule, n: int, seed: int) -> tuple[Tensor, Tenso
 
 def _module(pl_module: LightningModule) -> RobustClassifier:
     if not isinstance(pl_module, RobustClassifier):
-        raise ValueError(f"CertifiedAccuracy evaluates a RobustClassifier; got {type(pl_module).__name__}")
+        raise ValueError(f"CertifiedAccuracy requires a RobustClassifier; got {type(pl_module).__name__}")
     return pl_module

@@ -1,4 +1,4 @@
-"""When callbacks act: at the start of training, every so many of the module's own steps, and when it is done."""
+"""Callbacks that act at the start of training, every so many of the module's own steps, and at its end."""
 
 from abc import abstractmethod
 from typing import Any, Protocol, cast
@@ -10,16 +10,16 @@ from wgan_lip.training.stepped import SteppedModule
 
 
 class EverySteps(Callback):
-    """Acts at step 0, every ``every`` steps and at the end of training; never twice at one step, nor after a resume.
+    """Acts at step 0, every ``every`` steps and at the end of training; only once at each step, also after a resume.
 
     Args:
-        every: steps between two acts.
+        every: number of steps between two actions.
 
     Attributes:
-        last_step: when it acted last; -1 before.
+        last_step: step of the last action; -1 before the first.
 
     Raises:
-        ValueError: ``every < 1``; when training starts: a module that is no ``SteppedModule``.
+        ValueError: ``every < 1``; when training starts: the module is not a ``SteppedModule``.
     """
 
     def __init__(self, every: int) -> None:
@@ -30,11 +30,11 @@ class EverySteps(Callback):
 
     @abstractmethod
     def act(self, trainer: Trainer, module: SteppedModule) -> None:
-        """What is done at this step."""
+        """Act at the current step."""
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not isinstance(pl_module, SteppedModule):
-            raise ValueError(f"{type(self).__name__} serves a SteppedModule; got {type(pl_module).__name__}")
+            raise ValueError(f"{type(self).__name__} requires a SteppedModule; got {type(pl_module).__name__}")
         if pl_module.step == 0:
             self._act_once(trainer, pl_module)
 
@@ -63,33 +63,36 @@ class EverySteps(Callback):
             self.act(trainer, module)
 
 
-class Figures(Protocol):
-    """What an evaluation found, for logs and for people."""
+class Result(Protocol):
+    """Result of an evaluation, for logs and for people."""
 
     def metrics(self) -> dict[str, float]:
-        """The values by the names under which they are logged."""
+        """Return the known values by the names under which they are logged."""
 
     def describe(self) -> str:
-        """One line that explains itself."""
+        """Return one line that explains itself."""
 
     def brief(self) -> str:
-        """At most 40 characters, for a progress bar."""
+        """Return at most 40 characters, for a progress bar."""
 
 
 class EvaluateEverySteps(EverySteps):
-    """Evaluates and logs when it is time, and once in ``validate`` and ``test``.
+    """Evaluates and logs every so many steps, and once in ``validate`` and ``test``.
 
     Args:
-        every: steps between two evaluations.
+        every: number of steps between two evaluations.
+
+    Attributes:
+        last: result of the last evaluation; None before the first.
     """
 
     def __init__(self, every: int) -> None:
         super().__init__(every)
-        self.last: Figures | None = None
+        self.last: Result | None = None
 
     @abstractmethod
-    def evaluate(self, trainer: Trainer, module: SteppedModule) -> Figures:
-        """One evaluation of the module as it is."""
+    def evaluate(self, trainer: Trainer, module: SteppedModule) -> Result:
+        """Evaluate the module."""
 
     def act(self, trainer: Trainer, module: SteppedModule) -> None:
         self.last = self.evaluate(trainer, module)

@@ -1,4 +1,4 @@
-"""The exact Wasserstein-1 distance beside the critic's estimate, while the GAN trains."""
+"""The exact Wasserstein-1 distance beside the critic's estimate during training."""
 
 import warnings
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from pytorch_lightning import LightningModule, Trainer
 from torch import Tensor
 
 from wgan_lip.data import SampleDataModule
-from wgan_lip.evaluation.evaluation import Evaluation, evaluate
+from wgan_lip.evaluation import Evaluation, evaluate
 from wgan_lip.files import different_scales
 from wgan_lip.randomness import keyed_generator
 from wgan_lip.saved import named_value
 from wgan_lip.training.callbacks.every_steps import EvaluateEverySteps
-from wgan_lip.training.probe import try_network
+from wgan_lip.training.checks import try_network
 from wgan_lip.training.ranks import Ranks
 from wgan_lip.training.stepped import SteppedModule
 from wgan_lip.training.wgan import WassersteinGAN
@@ -24,41 +24,39 @@ from wgan_lip.transport import Norm, check_norm
 class ExactW1(EvaluateEverySteps):
     """Logs the critic's estimate, the exact W1 and the noise floor during training.
 
-    At the start, every ``every`` generator steps, and at the end it draws ``n`` held-out real and
-    ``n`` generated samples and logs ``w1/exact``, ``w1/critic``, ``w1/gap``, ``w1/gap_relative``,
-    ``w1/noise_floor``, ``w1/population_lower``, ``w1/population_upper``, ``w1/seconds`` and
-    ``lipschitz/certified`` (see :class:`Evaluation`). In ``validate`` and ``test`` it does so once.
-    Each solve starts from the critic's values or, unless samples are drawn anew, from the last evaluation, whichever is
-    nearer; what it needs of that is in the checkpoint, so that a resumed run finds the same potentials. What is not
-    proven or not known is not logged; ``w1/uncertified`` is the estimate of a critic that is not proven 1-Lipschitz.
+    At the start, every ``every`` generator steps, and at the end, it draws ``n`` held-out real and ``n`` generated
+    samples and logs the values of an :class:`Evaluation` as ``w1/exact``, ``w1/critic``, ..., and
+    ``lipschitz/certified``. In ``validate`` and ``test`` it does so once. Values that are not known are not logged.
+    Each solve starts from the critic's values or from the potential of the last evaluation (unless samples are
+    redrawn), whichever is nearer; the potential is kept in checkpoints, so a resumed run starts from the same one.
 
-    Where the module keeps an average of the generator, the same is logged of its samples, from the same noise, as
+    If the module keeps an average of the generator, the same values of its samples, from the same noise, are logged as
     ``w1_averaged/exact`` and so on.
 
-    On several ranks each generates and reads its part of the samples; rank 0 solves, and the others wait for the
-    result. So that none waits longer than a collective may take, solving has a time budget there; when it is spent,
-    ``w1/exact_lower`` and ``w1/exact_upper`` are logged, between which the value is proven to lie, and no
+    On several ranks each rank generates and reads its part of the samples; rank 0 solves, and the others wait for the
+    result. There the solver has a time budget, so that no rank waits longer than a collective may take. When it is
+    spent, ``w1/exact_lower`` and ``w1/exact_upper`` are logged, between which the value is proven to lie, and no
     ``w1/exact``.
 
-    The population bracket holds with probability ``confidence`` for each evaluation by itself, not for all of them
-    at once. Its upper end is finite, and its lower end's confidence proven, where data module and generator have
+    The population bracket holds with probability ``confidence`` for each single evaluation, not for all of them
+    together. Its upper end is finite, and the confidence of its lower end proven, if data module and generator have
     ``bounds`` of their samples' coordinates.
 
     Args:
-        every: generator steps between two evaluations.
+        every: number of generator steps between two evaluations.
         n: samples on each side; at least 2.
-        seed: what the samples are drawn from.
-        redraw: take other samples and noise at each step. Otherwise they are the same throughout the training, so that
-            a curve shows the training and not the draws.
-        norm: the ground norm; None takes the one in which the critic is certified.
+        seed: of the samples.
+        redraw: draw other samples and noise at each evaluation. By default they are the same throughout the training,
+            so that a curve shows the training and not the draws.
+        norm: the ground norm; None is the one in which the critic is certified.
         confidence: of the population bracket.
-        time_budget: seconds that the solver may take for one evaluation (it looks at the clock between its steps);
-            None is any time on one rank, and half of the collectives' time-out on several.
+        time_budget: seconds that the solver may take for one evaluation (checked between its steps); None is no limit
+            on one rank, and half of the collectives' timeout on several.
 
     Raises:
         ValueError: a count that is too small, a confidence outside (0, 1), an unknown norm, a time budget that is not
-            positive; when training starts: a split smaller than n, a data module that is not a ``SampleDataModule``,
-            a critic for other samples, or a time budget that is longer than the ranks wait for each other.
+            positive; when training starts: a split smaller than n, a data module that is not a ``SampleDataModule``, a
+            critic for samples of another shape, or a time budget not below the collectives' timeout.
     """
 
     def __init__(
@@ -88,7 +86,7 @@ class ExactW1(EvaluateEverySteps):
         self.redraw = redraw
         self.time_budget = time_budget
         self._same_real: Evaluation | None = None
-        # Of the real samples, and of the averaged generator's after the generator's.
+        # One for the generator, and one for its average.
         self._real_potentials: list[Tensor] = []
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -96,11 +94,11 @@ class ExactW1(EvaluateEverySteps):
         for split in ("heldout", "train"):
             if data.size(split) < self.n:
                 raise ValueError(
-                    f"ExactW1 needs n={self.n} samples of the {split} split; "
+                    f"ExactW1 requires n={self.n} samples of the {split} split; "
                     f"{type(data).__name__} has {data.size(split)}: lower n (in a config, exact_w1.n)"
                 )
         self._same_real = None
-        # Networks for other samples are found here, not in the middle of a step.
+        # Shapes are checked before the first step.
         made = try_network(module.generator, "generator", module.noise(1, "probe"))
         if tuple(made.shape[1:]) != tuple(data.sample_shape):
             raise ValueError(
@@ -114,7 +112,7 @@ class ExactW1(EvaluateEverySteps):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         super().load_state_dict(state_dict)
-        # Older checkpoints lack them, and n may be another one since.
+        # Older checkpoints lack them, and n may have changed.
         kept = state_dict.get("real_potentials", [])
         if not isinstance(kept, list) or not all(isinstance(one, Tensor) and one.ndim == 1 for one in kept):
             raise ValueError(f"ExactW1's real_potentials in the checkpoint must be vectors; got {named_value(kept)}")
@@ -122,14 +120,14 @@ class ExactW1(EvaluateEverySteps):
 
     def evaluate(self, trainer: Trainer, module: SteppedModule) -> "Evaluations":
         gan, data = _module(module), _data(trainer)
-        parts = gan.ranks.together(lambda: self._draw(data, gan))
-        # The first rank alone has them whole.
+        parts = gan.ranks.on_all(lambda: self._draw(data, gan))
+        # Whole on rank 0 only.
         samples = [gan.ranks.gather(part) for part in parts]
-        return gan.ranks.lead(lambda: self._compare(data, gan, *cast(list[Tensor], samples)))
+        return gan.ranks.on_rank_zero(lambda: self._compare(data, gan, *cast(list[Tensor], samples)))
 
     def _draw(self, data: SampleDataModule, gan: WassersteinGAN) -> list[Tensor]:
-        """This rank's part of the held-out and other real samples, of the generator's, and of its average's."""
-        key, mine = ("exact w1", gan.generator_step if self.redraw else 0), gan.ranks.share(self.n)
+        """Return this rank's part of held-out, training and generated samples, and of the averaged generator's."""
+        key, mine = ("exact w1", gan.generator_step if self.redraw else 0), gan.ranks.part(self.n)
         stream = keyed_generator(self.seed, *key)
         real, other_real = (data.draw(split, self.n, stream, mine) for split in ("heldout", "train"))
         noise = mine.of(gan.noise(self.n, *key, self.seed))
@@ -155,7 +153,7 @@ class ExactW1(EvaluateEverySteps):
                 real_potential=self._real_potentials[i].numpy() if i < len(self._real_potentials) else None,
                 time_budget=None if budget is None else budget / len(fakes),
             )
-            # Of real samples alone: the same for both generators, and throughout where nothing is drawn anew.
+            # The noise floor is that of real samples: the same for both generators, and for later evaluations.
             self._same_real = evaluation
             found.append(evaluation)
         if self.redraw:
@@ -165,7 +163,7 @@ class ExactW1(EvaluateEverySteps):
         return Evaluations(*found)
 
     def _check_scales(self, real: Tensor, fake: Tensor, bounds: tuple[float, float] | None) -> None:
-        """Warn once where data and generator are evidently on different scales; bounds tell more than samples."""
+        """Warn once if data and generator have evidently different scales; bounds are surer than samples."""
         if bounds is not None:
             fake = torch.tensor(bounds).view(2, *(1 for _ in real.shape[1:])).expand(2, *real.shape[1:])
         a, b = (samples.detach().cpu().double().numpy() for samples in (real, fake))
@@ -175,13 +173,13 @@ class ExactW1(EvaluateEverySteps):
             warnings.warn(warning, stacklevel=2)
 
     def _budget(self, ranks: Ranks) -> float | None:
-        """Seconds for one evaluation."""
+        """Return the seconds for one evaluation, or None."""
         if ranks.size == 1:
             return self.time_budget
         longest = ranks.timeout.total_seconds()
         if self.time_budget is not None and self.time_budget >= longest:
             raise ValueError(
-                f"time_budget must be below the {longest:g} s that ranks wait for each other (the strategy's timeout); "
+                f"time_budget must be below the strategy's timeout of {longest:g} s, after which waiting ranks fail; "
                 f"got time_budget={self.time_budget}"
             )
         return self.time_budget or longest / 2
@@ -189,34 +187,34 @@ class ExactW1(EvaluateEverySteps):
 
 @dataclass(frozen=True)
 class Evaluations:
-    """An evaluation of the generator, and of its average where there is one.
+    """Evaluations of the generator and of its average.
 
     Attributes:
         raw: of the generator itself.
-        averaged: of its average.
+        averaged: of its average; None if no average is kept.
     """
 
     raw: Evaluation
     averaged: Evaluation | None = None
 
     def metrics(self) -> dict[str, float]:
-        """The known values by the names under which they are logged."""
+        """Return the known values by the names under which they are logged."""
         return {**(self.averaged.metrics("w1_averaged") if self.averaged else {}), **self.raw.metrics()}
 
     def describe(self) -> str:
-        """One line: the generator's evaluation, and the exact W1 of its average."""
+        """Return one line: the generator's evaluation, and the exact W1 of its average."""
         if self.averaged is None or self.averaged.exact is None:
             return self.raw.describe()
         return f"{self.raw.describe()}, averaged generator {self.averaged.exact:.3f}"
 
     def brief(self) -> str:
-        """The generator's evaluation, for a progress bar."""
+        """Return the generator's evaluation, for a progress bar."""
         return self.raw.brief()
 
 
 def _module(pl_module: LightningModule) -> WassersteinGAN:
     if not isinstance(pl_module, WassersteinGAN):
-        raise ValueError(f"ExactW1 evaluates a WassersteinGAN; got {type(pl_module).__name__}")
+        raise ValueError(f"ExactW1 requires a WassersteinGAN; got {type(pl_module).__name__}")
     return pl_module
 
 
@@ -224,7 +222,7 @@ def _data(trainer: Trainer) -> SampleDataModule:
     data = trainer.datamodule  # type: ignore[attr-defined]
     if not isinstance(data, SampleDataModule):
         raise ValueError(
-            "ExactW1 draws held-out samples from a SampleDataModule; got "
+            "ExactW1 requires a SampleDataModule; got "
             f"{'plain dataloaders' if data is None else type(data).__name__}: pass datamodule= to the trainer"
         )
     return data

@@ -1,104 +1,47 @@
-"""How good generated images are by features of them, each number beside what sampling alone makes of it."""
+"""Quality of generated images by features of them during training."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
-import torch
 from pytorch_lightning import LightningModule, Trainer
 from torch import Tensor
 
 from wgan_lip.data import SampleDataModule
-from wgan_lip.evaluation.inception import InceptionQuality
-from wgan_lip.networks.features import FeatureNetwork
-from wgan_lip.networks.inception import InceptionFeatures
+from wgan_lip.evaluation import InceptionQuality, compare_features
+from wgan_lip.networks import FeatureNetwork, InceptionFeatures
 from wgan_lip.progress import progress_bar
-from wgan_lip.quality import kernel_distance, manifold_metrics
 from wgan_lip.randomness import keyed_generator
 from wgan_lip.training.callbacks.every_steps import EverySteps
 from wgan_lip.training.features import describe, image_shape_of, load_features, save_features, train_features
 from wgan_lip.training.stepped import SteppedModule
 from wgan_lip.training.wgan import WassersteinGAN
-from wgan_lip.transport import sliced_wasserstein1, wasserstein1
-
-
-@dataclass(frozen=True)
-class FeatureScores:
-    """Two samples, compared by their features; ``_standard_error`` is of the number before it.
-
-    Attributes:
-        kernel_distance: squared MMD with the kernel of KID, without bias (``quality.kernel_distance``).
-        kernel_distance_standard_error: by the jackknife.
-        precision: see ``quality.ManifoldMetrics``, also for the next seven; the standard errors are by disjoint halves.
-        precision_standard_error: likewise.
-        recall: likewise.
-        recall_standard_error: likewise.
-        density: likewise.
-        density_standard_error: likewise.
-        coverage: likewise.
-        coverage_standard_error: likewise.
-        sliced_w1: mean W1 of projections.
-        w1: exact W1 in the space of features.
-    """
-
-    kernel_distance: float
-    kernel_distance_standard_error: float
-    precision: float
-    precision_standard_error: float
-    recall: float
-    recall_standard_error: float
-    density: float
-    density_standard_error: float
-    coverage: float
-    coverage_standard_error: float
-    sliced_w1: float
-    w1: float
-
-
-def compare_features(real: Tensor, fake: Tensor, generator: torch.Generator) -> FeatureScores:
-    """Compare generated samples with real ones by their features.
-
-    Args:
-        real: shape (n, d).
-        fake: shape (m, d).
-        generator: draws the halves of the standard errors, and the directions of the sliced W1.
-
-    Raises:
-        ValueError: too few samples, NaN or infinity.
-    """
-    kernel = kernel_distance(real, fake)
-    return FeatureScores(
-        kernel_distance=kernel.value,
-        kernel_distance_standard_error=kernel.standard_error,
-        **asdict(manifold_metrics(real, fake, generator=generator)),
-        sliced_w1=sliced_wasserstein1(real, fake, generator=generator).mean,
-        w1=wasserstein1(real, fake).value,
-    )
 
 
 class FeatureQuality(EverySteps):
-    """Logs how alike generated and held-out images are by features of them, and what real images score.
+    """Logs scores of generated images against held-out ones by features of them, and the scores of real images.
 
-    The features are those of a :class:`FeatureNetwork`, trained for about a minute on the training split when training
-    starts, and kept as ``features.pt`` in the trainer's ``default_root_dir``. They are no Inception features: numbers
-    of runs with different features cannot be compared. Every name of :class:`FeatureScores` is logged as
-    ``features/NAME``, of the averaged generator where there is one, and as ``features/NAME_floor``, where images of
-    the training split stand in for generated ones: what a perfect generator would score with so many.
+    The features are those of a :class:`FeatureNetwork`, which is trained for about a minute on the training split when
+    training starts, and kept as ``features.pt`` in the trainer's ``default_root_dir``. They are not Inception features:
+    scores of runs with different features cannot be compared. Each score of :class:`FeatureScores` is logged as
+    ``features/NAME``, of the averaged generator if there is one, and that of images of the training split, what a
+    perfect generator would score with as many images, as ``features/NAME_floor``.
 
-    With a file of Inception's weights, FID and KID of the same images are logged beside them, as ``inception/NAME`` and
-    ``inception/NAME_floor`` of :class:`InceptionScores`. Those can be compared between runs, at the same n.
+    With a file of Inception's weights, FID and KID of the same images are logged as well, as ``inception/NAME`` and
+    ``inception/NAME_floor`` of :class:`InceptionScores`. These can be compared between runs with the same n.
 
     Args:
-        every: generator steps between two.
-        n: images on each side; 0 leaves all this out.
-        seed: what images and features are drawn from; the images and the noise are the same throughout the training.
+        every: number of generator steps between two evaluations.
+        n: images on each side; 0 evaluates nothing.
+        seed: of images, noise (both the same throughout the training) and features.
         features: file of the features; None trains them.
         training_steps: of the features.
-        inception: file of Inception's weights, see :class:`InceptionFeatures`; None leaves FID and KID out.
+        inception: file of Inception's weights, see :class:`InceptionFeatures`; None computes no FID and KID.
 
     Raises:
         ValueError: a count that is too small, or ``inception`` without n; when training starts: samples that are not
-            square images, fewer of them than n, features of other images, or what :class:`InceptionFeatures` raises.
+            square images, a split smaller than n, features for images of another shape, or an error of
+            :class:`InceptionFeatures`.
     """
 
     def __init__(
@@ -116,7 +59,7 @@ class FeatureQuality(EverySteps):
         if training_steps < 1:
             raise ValueError(f"training_steps must be at least 1; got training_steps={training_steps}")
         if inception is not None and n == 0:
-            raise ValueError(f"inception needs n, the images on each side; got inception={inception}, n=0")
+            raise ValueError(f"inception requires n, the number of images on each side; got inception={inception}, n=0")
         self.n = n
         self.seed = seed
         self.features = features
@@ -130,20 +73,20 @@ class FeatureQuality(EverySteps):
         if self.n:
             data = trainer.datamodule  # type: ignore[attr-defined]
             if not isinstance(data, SampleDataModule) or not isinstance(pl_module, WassersteinGAN):
-                raise ValueError("FeatureQuality compares samples of a WassersteinGAN with those of a SampleDataModule")
+                raise ValueError("FeatureQuality requires a WassersteinGAN and a SampleDataModule")
             for split in ("heldout", "train"):
                 if data.size(split) < self.n:
                     raise ValueError(
-                        f"FeatureQuality needs n={self.n} samples of the {split} split; "
+                        f"FeatureQuality requires n={self.n} samples of the {split} split; "
                         f"{type(data).__name__} has {data.size(split)}: lower n"
                     )
             if self.inception is not None:
                 if image_shape_of(data)[0] not in (1, 3):
-                    raise ValueError(f"inception needs images of 1 or 3 channels; got {image_shape_of(data)}")
+                    raise ValueError(f"inception requires images of 1 or 3 channels; got {image_shape_of(data)}")
                 if trainer.is_global_zero:
                     self._inception, self._inception_quality = InceptionFeatures(self.inception), None
             if trainer.is_global_zero:
-                # On other ranks there is no network, and nothing to do.
+                # Other ranks do nothing.
                 self._network = self._features(Path(trainer.default_root_dir) / "features.pt", data)
         super().on_train_start(trainer, pl_module)
 
@@ -161,7 +104,7 @@ class FeatureQuality(EverySteps):
         network = load_features(path)
         if network.input_shape != image_shape_of(data):
             raise ValueError(
-                f"the features of {path} are of images of shape {network.input_shape}; "
+                f"the features of {path} are for images of shape {network.input_shape}; "
                 f"{type(data).__name__}'s are {image_shape_of(data)}"
             )
         return network
@@ -177,13 +120,13 @@ class FeatureQuality(EverySteps):
         real, floor, made = (describe(self._network, images) for images in (heldout, train, fake))
         metrics: dict[str, Any] = {}
         for suffix, other in (("", made), ("_floor", floor)):
-            # The same halves and directions for both.
+            # The same halves and directions for generated and real images.
             scores = asdict(compare_features(real, other, keyed_generator(self.seed, "halves and directions")))
             metrics |= {f"features/{name}{suffix}": value for name, value in scores.items()}
         gan.log_metrics(metrics | self._on_inception(gan, heldout, train, fake))
 
     def _on_inception(self, gan: WassersteinGAN, heldout: Tensor, train: Tensor, fake: Tensor) -> dict[str, float]:
-        """FID, KID and what the training split's images have of them; nothing without Inception."""
+        """Return FID and KID of generated images and of the training split's; nothing without Inception."""
         if self._inception is None or self._network is None:
             return {}
         channels = self._network.input_shape[0]

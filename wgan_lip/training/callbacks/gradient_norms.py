@@ -50,7 +50,7 @@ class GradientNorms(EverySteps):
 
     def act(self, trainer: Trainer, module: SteppedModule) -> None:
         if self.n:
-            module.log_metrics(module.ranks.lead(lambda: self._metrics(trainer, module)))
+            module.log_metrics(module.ranks.on_rank_zero(lambda: self._metrics(trainer, module)))
 
     def _check(self, trainer: Trainer, module: LightningModule) -> None:
         if isinstance(module, W1Estimator):

@@ -26,19 +26,19 @@ class SampleGrid(EverySteps):
     """Saves grids of generated images, from the same noise each time, and one of real images.
 
     In ``samples/`` of the trainer's ``default_root_dir``: ``<generator_step>.png``; ``averaged-<generator_step>.png``
-    where the module keeps an average of the generator; ``interpolations-<generator_step>.png``, whose rows lead from
-    one noise to another, by the average if there is one; ``real.png`` (held-out); and, when the training ends,
-    ``neighbours-<generator_step>.png``, whose rows begin with a generated image and go on with the training images that
-    are nearest to it in l2: has the generator learnt them by heart? All also go to Weights & Biases.
-    Pixels in [-1, 1] become black to white. Samples that are not images of 1 or 3 channels are not drawn.
+    if the module keeps an average of the generator; ``interpolations-<generator_step>.png``, with a path from one noise
+    to another in each row, by the average if there is one; ``real.png`` (held-out); and, when the training ends,
+    ``neighbours-<generator_step>.png``, with a generated image and its nearest training images in l2 in each row, to
+    see whether the generator copies them. All are logged to Weights & Biases, too. Pixels in [-1, 1] are black to
+    white. Samples that are not images of 1 or 3 channels are not drawn.
 
     Args:
-        every: generator steps between two grids.
-        n: images in a grid.
-        seed: what the noise and the real images are drawn from.
-        interpolations: rows of interpolations; 0 draws none.
-        neighbours: rows of nearest neighbours; 0 draws none.
-        among: training images that neighbours are sought among, drawn at random if there are more.
+        every: number of generator steps between two grids.
+        n: number of images in a grid.
+        seed: of the noise and the choice of real images.
+        interpolations: number of rows of interpolations; 0 draws none.
+        neighbours: number of rows of nearest neighbours; 0 draws none.
+        among: number of training images that are searched for neighbours, drawn at random if there are more.
 
     Raises:
         ValueError: a count that is too small.
@@ -69,8 +69,8 @@ class SampleGrid(EverySteps):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         data = trainer.datamodule  # type: ignore[attr-defined]
         if not isinstance(data, SampleDataModule) or not isinstance(pl_module, WassersteinGAN):
-            raise ValueError("SampleGrid draws the samples of a WassersteinGAN beside those of a SampleDataModule")
-        # Channels after those of the image hold its label.
+            raise ValueError("SampleGrid requires a WassersteinGAN and a SampleDataModule")
+        # Channels after the image's own hold its label.
         channels = getattr(data, "image_channels", data.sample_shape[0])
         self._channels = channels if len(data.sample_shape) == 3 and channels in (1, 3) else 0
         if not self._channels:
@@ -125,11 +125,11 @@ class SampleGrid(EverySteps):
 
 
 def _paths(gan: WassersteinGAN, rows: int, seed: int) -> Tensor:
-    """Noise along great circles from one draw to another, ``_COLUMNS`` points each; the label stays the first one's."""
+    """Return noise along great circles between two draws, ``_COLUMNS`` points each, with the label of the first."""
     start, end = gan.noise(rows, "from", seed), gan.noise(rows, "to", seed)
     a, b = (z[:, None, : gan.noise_dim] for z in (start, end))
     t = torch.linspace(0, 1, _COLUMNS, device=a.device, dtype=a.dtype)[None, :, None]
-    # Draws of N(0, I) lie near a sphere; a straight line would lead through its middle, where there are none.
+    # Draws of N(0, I) lie near a sphere; a straight line would pass near its centre, where there are none.
     lengths = torch.lerp(a.norm(dim=2, keepdim=True), b.norm(dim=2, keepdim=True), t)
     a, b = normalize(a, dim=2), normalize(b, dim=2)
     angle = torch.arccos((a * b).sum(2, keepdim=True).clamp(-1 + 1e-6, 1 - 1e-6))
