@@ -42,7 +42,7 @@ class StepClock(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         Ranks._sum_ = self._timed("exchange", self._weighed(Ranks._sum_))  # type: ignore[method-assign]
-        SteppedModule.step_together = self._timed("step", SteppedModule.step_together)  # type: ignore[method-assign]
+        SteppedModule.take_step = self._timed("step", SteppedModule.take_step)  # type: ignore[method-assign]
         WassersteinGAN.noise = self._timed("noise", WassersteinGAN.noise)  # type: ignore[method-assign]
         wgan_module.project_ = self._timed("project", wgan_module.project_)
         torch.distributed.broadcast = self._timed("control", torch.distributed.broadcast)
