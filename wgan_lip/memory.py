@@ -1,4 +1,4 @@
-"""How much memory there is, and the refusal of what will not fit, before anything is allocated."""
+"""Available memory, and a check of what a computation needs before anything is allocated."""
 
 from pathlib import Path
 
@@ -10,10 +10,10 @@ _CGROUPS = (
 
 
 def available_memory() -> float:
-    """Bytes that this process can still allocate: free on the machine, and within its control group.
+    """Return the bytes that this process can still allocate on the machine and in its control group.
 
     Returns:
-        Infinity where the system does not tell.
+        Infinity if the system does not report it.
     """
     available = float("inf")
     meminfo = Path(_MEMINFO)
@@ -30,16 +30,16 @@ def available_memory() -> float:
 
 
 def require_memory(needed: float, budget: float | None, what: str, instead: str) -> None:
-    """Refuse a computation that would not fit.
+    """Check that a computation fits in memory.
 
     Args:
         needed: bytes.
         budget: bytes allowed; those available if None.
-        what: the computation, for the message.
-        instead: what to do, for the message.
+        what: the computation, for the error.
+        instead: the remedy, for the error.
 
     Raises:
-        ValueError: more is needed than there is.
+        ValueError: more is needed than allowed or available.
     """
     allowed = available_memory() if budget is None else budget
     if needed > allowed:

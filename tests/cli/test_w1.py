@@ -87,11 +87,11 @@ def test_the_population_bracket_is_the_library_s(files, ask):
         options = [word for name, value in known.items() for word in (f"--{name}", value)]
         found = ask("x.npy", "y.npy", "--confidence", 0.9, *options)["population"]
         expected = population_bracket(X, Y, confidence=0.9, **known, generator=keyed_generator(0, "w1", "held out"))
-        assert (found["lower"], found["lower_estimate"]) == (expected.lower, expected.lower_estimate)
+        assert (found["lower"], found["lower_estimate"]) == (expected.lower, expected.lower_bound.estimate)
         assert found["upper"] == (expected.upper if known else None)
         assert (found["lower_guarantee"], found["upper_guarantee"]) == (
-            expected.lower_guarantee,
-            expected.upper_guarantee,
+            expected.lower_bound.guarantee,
+            expected.upper_bound.guarantee,
         )
 
 
@@ -274,7 +274,7 @@ def test_a_terminal_is_shown_where_the_solver_is():
         (["x.npy", "y.npy", "--memory-budget", "0"], "argument --memory-budget: must be MiB, more than 0"),
         (["x.npy", "y.npy", "--memory-budget", "0.1"], "more than the 0.0 GiB allowed by memory_budget"),
         (["x.npy", "y.npy", "--diameter", "-1"], "argument --diameter: must be at least 0"),
-        (["x.npy", "y.npy", "--diameter", "1"], "diameter of the support of x.npy must not be smaller than distances"),
+        (["x.npy", "y.npy", "--diameter", "1"], "diameter of the support of x.npy must be at least the distance"),
         (["x.npy", "y.npy", "--sigma", "inf"], "argument --sigma: must be at least 0; got 'inf'"),
     ],
 )

@@ -20,7 +20,7 @@ def test_the_solver_is_the_fastest_for_the_size(monkeypatch):
     monkeypatch.setattr(exact, "_FEW_ARCS_FLAT", 40)
     monkeypatch.setattr(exact, "_FEW_ARCS", 12)
     chosen = {
-        shape: exact._fastest(problem_of(*shape))
+        shape: exact._fastest_method(problem_of(*shape))
         for shape in ((100, 100, 1), (4, 10, 2), (4, 10, 7), (4, 11, 7), (3, 4, 8), (3, 5, 8), (13, 1, 9))
     }
     assert chosen == {
@@ -45,7 +45,7 @@ def test_the_solver_is_the_fastest_for_the_size(monkeypatch):
         (
             "column-generation",
             60 * (12_000 + 24 * 3),
-            "use fewer points (a random subset is an honest sample too), or more memory",
+            "use fewer points (a random subset is a valid sample too), or more memory",
         ),
     ],
 )
@@ -66,14 +66,14 @@ def test_sorting_is_for_the_line_and_needs_no_memory():
 
 def test_a_start_is_centred_scaled_and_no_larger_than_potentials_can_be():
     problem = problem_of(3, 3, 2)
-    start = exact._sensible(np.array([10.0, 12.0, 16.0]), 4.0, problem)
+    start = exact._scaled_start(np.array([10.0, 12.0, 16.0]), 4.0, problem)
     assert start.tolist() == [-0.5, 0, 1]
     # Distances are at most 2 d, in units in which coordinates are at most 1; twice that is allowed.
-    assert exact._sensible(np.array([-1e3, 0.0, 1e3]), 1.0, problem).tolist() == [-8, 0, 8]
-    assert exact._sensible(np.array([-1e308, 0.0, 1e308]), 1e-308, problem).tolist() == [-8, 0, 8]
-    assert exact._sensible(np.array([1e308, -1e308, 1e308]), 1.0, problem).tolist() == [0, -8, 0]
+    assert exact._scaled_start(np.array([-1e3, 0.0, 1e3]), 1.0, problem).tolist() == [-8, 0, 8]
+    assert exact._scaled_start(np.array([-1e308, 0.0, 1e308]), 1e-308, problem).tolist() == [-8, 0, 8]
+    assert exact._scaled_start(np.array([1e308, -1e308, 1e308]), 1.0, problem).tolist() == [0, -8, 0]
     # The mean of the two in the middle overflows.
-    assert exact._sensible(np.array([1.7e308] * 2), 1.0, problem).tolist() == [-8, -8]
+    assert exact._scaled_start(np.array([1.7e308] * 2), 1.0, problem).tolist() == [-8, -8]
 
 
 @pytest.mark.parametrize(
@@ -270,14 +270,14 @@ def test_a_column_generation_is_asked_for_all_that_it_was_asked_for(asked):
     assert [part.tolist() for part in options["start"]] == [[2, -2], [0.5, -0.5]]
     assert (options["budget"].seconds, options["budget"].memory) == (3, 10**6)
     assert options["device"] == "cuda"
-    options["watch"](Progress((2, 2), 1, 5, 0.5, 1.5, 9.0))
+    options["report"](Progress((2, 2), 1, 5, 0.5, 1.5, 9.0))
     assert seen == [Progress((2, 2), 1, 5, 2.0, 6.0, 9.0)]
 
 
 def test_without_a_watcher_nobody_is_told(asked):
     x = np.zeros((2, 2))
     _, _, options = asked(x, x + 1, method="column-generation")
-    assert options["watch"](Progress((2, 2), 1, 5, 0.5, 1.5, 9.0)) is None
+    assert options["report"](Progress((2, 2), 1, 5, 0.5, 1.5, 9.0)) is None
 
 
 def test_the_simplex_is_given_the_start(asked):

@@ -99,11 +99,11 @@ def test_a_c_transform_is_feasible_and_the_largest_that_is(norm):
         ),
         (
             lambda x, y, s: mcshane_extension(x[:1], y, s),
-            "solution must be that of x and y; got x_potential of shape (2,) for 1 points",
+            "solution must be the result for x and y; got x_potential of shape (2,) for 1 points",
         ),
         (
             lambda x, y, s: mcshane_extension(x, y[:1], s),
-            "solution must be that of x and y; got y_potential of shape (3,) for 1 points",
+            "solution must be the result for x and y; got y_potential of shape (3,) for 1 points",
         ),
         (
             lambda x, y, s: mcshane_extension(x, y, s)(np.ones((1, 3))),

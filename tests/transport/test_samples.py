@@ -44,7 +44,13 @@ def test_what_is_no_set_of_points_is_refused():
     for integers in (np.ones(2, dtype=int), torch.ones(2, dtype=torch.int32), np.ones(2, dtype=bool)):
         message = f"z must hold floating-point numbers of at most 64 bits; got dtype {integers.dtype}"
         refused(ValueError, message, as_points, integers, "z")
-    refused(ValueError, "z is a masked array; pass the points that count", as_points, np.ma.array([1.0]), "z")
+    refused(
+        ValueError,
+        "z must not be a masked array: pass only the points that are not masked",
+        as_points,
+        np.ma.array([1.0]),
+        "z",
+    )
     for sparse in (torch.eye(2).to_sparse(), torch.ones(2, device="meta")):
         got = f"must be a dense tensor with values; got torch.float32 in layout {sparse.layout} on {sparse.device}"
         refused(ValueError, f"z {got}", as_points, sparse, "z")
@@ -90,12 +96,14 @@ def test_weights_may_be_off_by_their_own_rounding(dtype, off, fine, sign):
         if fine:
             assert as_weights(given, 4, "w").tolist() == weights.tolist()
         else:
-            with pytest.raises(ValueError, match=r"^w must sum to 1; got sum [01]\.\d+: divide them by it$"):
+            with pytest.raises(ValueError, match=r"^w must sum to 1; got the sum [01]\.\d+: divide all by it$"):
                 as_weights(given, 4, "w")
 
 
 def test_weights_that_are_none_are_refused():
-    refused(ValueError, "w must have one entry a point, shape (3,); got shape (2,)", as_weights, np.ones(2), 3, "w")
+    refused(
+        ValueError, "w must have one entry for each point, shape (3,); got shape (2,)", as_weights, np.ones(2), 3, "w"
+    )
     refused(
         ValueError,
         "w must not be negative or NaN; got -0.5 at point 1",
@@ -107,8 +115,8 @@ def test_weights_that_are_none_are_refused():
     refused(
         ValueError, "w must not be negative or NaN; got nan at point 2", as_weights, np.array([0.5, -9, np.nan]), 3, "w"
     )
-    refused(ValueError, "w must sum to 1; got sum 2.0: divide them by it", as_weights, np.array([2.0, 0.0]), 2, "w")
-    with pytest.raises(ValueError, match=r"^w must sum to 1; got .*2\.5.* among them: divide them by their sum$"):
+    refused(ValueError, "w must sum to 1; got the sum 2.0: divide all by it", as_weights, np.array([2.0, 0.0]), 2, "w")
+    with pytest.raises(ValueError, match=r"^w must sum to 1; got a weight of .*2\.5.*: divide all by their sum$"):
         as_weights(np.array([2.5, 0.0]), 2, "w")
 
 
@@ -117,13 +125,13 @@ def test_potentials_are_a_pair():
     assert [side.tolist() for side in as_potentials(pair, 2, 1)] == [[1, 2], [3]]
     assert [side.tolist() for side in as_potentials(list(pair), 2, 1)] == [[1, 2], [3]]
     for wrong in (np.ones(2), (np.ones(2),), (np.ones(2),) * 3):
-        message = f"initial_potentials must be a pair, of x and of y; got {type(wrong).__name__}"
+        message = f"initial_potentials must be a pair, on x and on y; got {type(wrong).__name__}"
         refused(TypeError, message, as_potentials, wrong, 2, 2)
-    message = "initial_potentials must have one entry a point, shapes (2,) and (1,); got (2,) and (2,)"
+    message = "initial_potentials must have one entry for each point, shapes (2,) and (1,); got (2,) and (2,)"
     refused(ValueError, message, as_potentials, (np.ones(2), np.ones(2)), 2, 1)
-    message = "initial_potentials must have one entry a point, shapes (1,) and (2,); got (2,) and (2,)"
+    message = "initial_potentials must have one entry for each point, shapes (1,) and (2,); got (2,) and (2,)"
     refused(ValueError, message, as_potentials, (np.ones(2), np.ones(2)), 1, 2)
     for wrong in ((np.ones(2), np.array([np.inf])), (np.array([0, np.nan]), np.ones(1))):
-        refused(ValueError, "initial_potentials hold NaN or infinity", as_potentials, wrong, 2, 1)
+        refused(ValueError, "initial_potentials must be finite; got NaN or infinity", as_potentials, wrong, 2, 1)
     message = "initial_potentials[1] must be a torch.Tensor or numpy.ndarray; got list"
     refused(TypeError, message, as_potentials, (np.ones(1), [1.0]), 1, 1)

@@ -4,7 +4,7 @@ from wgan_lip.transport.deviation import standard_error
 from wgan_lip.transport.exact import Method, wasserstein1
 from wgan_lip.transport.mcshane import McShaneExtension, c_transform, mcshane_extension
 from wgan_lip.transport.norm import Norm, box_diameter, check_norm
-from wgan_lip.transport.result import Progress, Solution, UnprovenError, W1Result
+from wgan_lip.transport.result import Progress, UnprovenError, W1Result
 from wgan_lip.transport.samples import FloatArray
 from wgan_lip.transport.statistics.assumptions import Spread, spreads
 from wgan_lip.transport.statistics.noise_floor import NoiseFloor, noise_floor
@@ -24,7 +24,6 @@ __all__ = [
     "PopulationBracket",
     "Progress",
     "SlicedW1",
-    "Solution",
     "Spread",
     "UnprovenError",
     "UpperBound",

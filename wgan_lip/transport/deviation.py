@@ -1,4 +1,4 @@
-"""Standard deviations and errors, of numbers of any size: scaled to order 1, so that their squares do not overflow."""
+"""Means, standard deviations and standard errors of numbers of any size, scaled so that no square overflows."""
 
 import math
 
@@ -9,7 +9,7 @@ from wgan_lip.transport.samples import FloatArray
 
 
 def standard_error(values: FloatArray, weights: FloatArray | None = None) -> float:
-    """Standard error of a weighted mean of independent values, each with the variance of all.
+    """Estimate the standard error of a weighted mean of independent values of equal variance.
 
     ``sqrt(sum a_i^2 (v_i - v_mean)^2 / (1 - sum a_i^2))``; with equal weights ``sqrt(var v / n)``
 
@@ -18,7 +18,7 @@ def standard_error(values: FloatArray, weights: FloatArray | None = None) -> flo
         weights: of sum 1, shape (n,); equal ones if None.
 
     Returns:
-        NaN where fewer than two values weigh anything.
+        NaN if fewer than two values have a positive weight.
     """
     a = np.full(len(values), 1 / len(values)) if weights is None else weights
     if np.count_nonzero(a) < 2:
@@ -29,11 +29,11 @@ def standard_error(values: FloatArray, weights: FloatArray | None = None) -> flo
 
 
 def deviation(values: FloatArray) -> float:
-    """Standard deviation of a distribution, from n independent values of it, shape (n,); NaN for one."""
+    """Estimate a standard deviation from n independent values, shape (n,); NaN for a single value."""
     return math.sqrt(len(values)) * standard_error(values)
 
 
 def mean(values: FloatArray) -> float:
-    """Mean of values, shape (n,), whose sum may overflow."""
+    """Compute the mean of values, shape (n,), even if their sum overflows."""
     unit = unit_of(values)
     return unit * (math.fsum((values / unit).tolist()) / len(values))

@@ -1,4 +1,4 @@
-"""An exact potential, extended from the samples to all space: a critic to score held-out samples with."""
+"""Extensions of exact potentials from the samples to all space: critics that can score held-out samples."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeAlias, get_args
@@ -6,7 +6,7 @@ from typing import ClassVar, Literal, TypeAlias, get_args
 import numpy as np
 
 from wgan_lip.transport.norm import Norm, check_norm
-from wgan_lip.transport.result import Solution
+from wgan_lip.transport.result import W1Result
 from wgan_lip.transport.rounding import gradual_underflow, rounded_down, unit_of
 from wgan_lip.transport.samples import FloatArray, Samples, as_pair, as_points
 from wgan_lip.transport.solvers.pricing import Pricer, accurate_level
@@ -21,26 +21,27 @@ Envelope: TypeAlias = Literal["largest", "smallest", "mean"]
 #   N(0, I) against N(0, 2.25 I), R^128    -2.92       3.93   0.56
 #   digits 0-4 against 5-9                  2.05       2.25   2.15
 #   digits against their Gaussian fit       0.15       1.28   0.73
-# Swap the two sets, and the largest and the smallest swap. Cones on the more concentrated sample certify most, as
-# they see how far the other one spreads; cones on the other can certify nothing. The mean is the safe default.
-# population_bracket() chooses by a split within the samples it fits, and came within 0.02 of the best column.
+# If the two sets are swapped, the largest and the smallest are swapped too. Cones on the points of the more
+# concentrated sample certify most, because they grow towards the other one; cones on the other may certify nothing. The
+# mean is the safe default. population_bracket() chooses by a split of the samples that it fits, and came within 0.02 of
+# the best column.
 
-# Cones of each point that are computed coordinate by coordinate.
+# Cones that are computed coordinate by coordinate at each point.
 _CONES = 4
 
 
 @dataclass(frozen=True)
 class McShaneExtension:
-    """A 1-Lipschitz function on all space that is an optimal critic on the samples it was fitted to.
+    """A 1-Lipschitz function on all space that is an optimal critic of the samples it was fitted to.
 
-    Call it with points of shape (k, ...) for its values, shape (k,), in the units of the samples. It takes
-    O(k (n + m) d) time and blockwise memory. Built by :func:`mcshane_extension`.
+    A call with points of shape (k, ...) returns its values, shape (k,), in the units of the samples. It takes
+    O(k (n + m) d) time, and the memory of a block. Built by :func:`mcshane_extension`.
 
     Attributes:
         x, y: the points it was fitted to, shapes (n, d) and (m, d).
         x_potential, y_potential: their optimal potentials, shapes (n,) and (m,).
         norm: the norm in which it is 1-Lipschitz.
-        envelope: which of the extensions.
+        envelope: which extension it is.
         lipschitz_constant: 1, by construction.
     """
 
@@ -54,7 +55,7 @@ class McShaneExtension:
 
     @gradual_underflow()
     def __call__(self, z: Samples) -> FloatArray:
-        """Values at ``z``, shape (k,).
+        """Compute the values at ``z``, shape (k,).
 
         Raises:
             ValueError: bad samples, another dimension, distances that overflow.
@@ -77,17 +78,17 @@ class McShaneExtension:
 
 @gradual_underflow()
 def mcshane_extension(
-    x: Samples, y: Samples, solution: Solution, *, norm: Norm = "l2", envelope: Envelope = "mean"
+    x: Samples, y: Samples, solution: W1Result, *, norm: Norm = "l2", envelope: Envelope = "mean"
 ) -> McShaneExtension:
     """Extend the exact potentials of two sample sets to a 1-Lipschitz function on all space.
 
     ``largest(z) = min_j |z - y_j| - y_potential[j]``, ``smallest(z) = max_i x_potential[i] - |z - x_i|``,
     ``mean(z) = (largest(z) + smallest(z)) / 2``
 
-    Minima and maxima of 1-Lipschitz cones are 1-Lipschitz, whatever the potentials. For feasible ones the largest
+    Minima and maxima of 1-Lipschitz cones are 1-Lipschitz for any potentials. If potentials are feasible, the largest
     is at least ``x_potential`` on x and at most ``-y_potential`` on y, and so is the smallest; hence
     ``mean f(x) - mean f(y)`` is at least the value of the potentials: W1 of the samples if they are optimal.
-    On other samples it is a lower bound of nothing but their own W1; see :func:`population_lower`.
+    On other samples it is a lower bound of the W1 of those samples only; see :func:`population_lower`.
 
     Args:
         x: the samples the problem was solved for, shape (n, ...).
@@ -110,7 +111,7 @@ def mcshane_extension(
     for name, points, potential in (("x", x_points, solution.x_potential), ("y", y_points, solution.y_potential)):
         if potential.shape != (len(points),):
             raise ValueError(
-                f"solution must be that of x and y; got {name}_potential of shape {potential.shape} "
+                f"solution must be the result for x and y; got {name}_potential of shape {potential.shape} "
                 f"for {len(points)} points"
             )
     return McShaneExtension(x_points, y_points, solution.x_potential, solution.y_potential, norm, envelope)
@@ -118,12 +119,12 @@ def mcshane_extension(
 
 @gradual_underflow()
 def c_transform(x: Samples, y: Samples, y_potential: FloatArray, *, norm: Norm = "l2") -> FloatArray:
-    """The largest potential on x that is feasible with a given one on y.
+    """Compute the largest potential on x that is feasible with a given one on y.
 
     ``f(x_i) = min_j |x_i - y_j| - g(y_j)``
 
-    Computed in float64 and rounded down, so that ``f(x_i) + g(y_j) <= |x_i - y_j|`` holds for the true distances, and
-    the value of both is a lower bound of W1 whatever g is.
+    It is computed in float64 and rounded down, so that ``f(x_i) + g(y_j) <= |x_i - y_j|`` holds for the true
+    distances, and the value of the pair is a lower bound of W1 for any g.
 
     Args:
         x: shape (n, ...).
@@ -152,14 +153,14 @@ def c_transform(x: Samples, y: Samples, y_potential: FloatArray, *, norm: Norm =
 
 
 def _c_transform(z: FloatArray, apexes: FloatArray, potential: FloatArray, norm: Norm) -> FloatArray:
-    """The same, unchecked: the lowest of the cones that stand on the apexes, shape (k,)."""
+    """Compute the c-transform at points ``z``, the lowest of the cones on the apexes, shape (k,)."""
     scale = unit_of(z, apexes, potential)
     z, apexes, potential = z / scale, apexes / scale, potential / scale
     pricer = Pricer(z, apexes, norm, accurate_level(norm, z.shape[1]), apexes.mean(axis=0))
     lowest = pricer.transform(potential, _CONES)
     values, rest = lowest.potential, np.flatnonzero(~lowest.attained)
     if len(rest):
-        # Many cones that nearly meet: differences of coordinates tell them apart.
+        # The values of many cones are nearly equal: differences of coordinates are accurate enough to order them.
         values[rest] = Pricer(z[rest], apexes, norm, "difference64", apexes[0]).transform(potential, _CONES).potential
     values = rounded_down(values, scale)
     if not np.isfinite(values).all():

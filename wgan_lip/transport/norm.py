@@ -1,4 +1,4 @@
-"""Ground norms: the distance between two points that a unit of mass pays."""
+"""Ground norms: the cost of moving a unit of mass is the distance in one of them."""
 
 from typing import Literal, TypeAlias, get_args
 
@@ -15,32 +15,34 @@ _METRICS: dict[Norm, Literal["euclidean", "cityblock", "chebyshev"]] = {
     "l1": "cityblock",
     "linf": "chebyshev",
 }
-# The order p of each, as NumPy and PyTorch call it.
+# The order p of each norm, in the convention of NumPy and PyTorch.
 ORDERS: dict[Norm, float] = {"l2": 2, "l1": 1, "linf": np.inf}
-# Coordinates held at once by `paired`.
+# Coordinates that `paired` holds in memory at once.
 _HELD = 2**20
-# Differences below the first have squares that underflow: they are multiplied by the second. Coordinates below 2 cannot
-# overflow by that.
+# Squares of differences below _SMALL underflow: such differences are multiplied by _LARGE, by which coordinates below 2
+# do not overflow.
 _SMALL, _LARGE = 2.0**-470, 2.0**470
 
 
 def check_norm(norm: str) -> None:
-    """Accept the ground norms that there are.
+    """Check the name of a ground norm.
 
     Raises:
-        ValueError: any other name.
+        ValueError: an unknown name.
     """
     if norm not in get_args(Norm):
         raise ValueError(f"norm must be one of {', '.join(get_args(Norm))}; got norm={norm!r}")
 
 
 def pairwise(x: FloatArray, y: FloatArray, norm: Norm) -> FloatArray:
-    """Distances ``|x_i - y_j|`` from differences of coordinates, within d + 4 roundings and ``lost`` of the truth.
+    """Compute all distances ``|x_i - y_j|``, from differences of coordinates.
+
+    The error is at most that of d + 4 roundings, and ``underflow_bound``.
 
     Args:
         x: shape (n, d), coordinates below 2 in size.
         y: shape (m, d), likewise.
-        norm: of the difference.
+        norm: the ground norm.
 
     Returns:
         Shape (n, m).
@@ -54,14 +56,14 @@ def pairwise(x: FloatArray, y: FloatArray, norm: Norm) -> FloatArray:
 def paired(
     x: FloatArray, y: FloatArray, rows: NDArray[np.integer], columns: NDArray[np.integer], norm: Norm
 ) -> FloatArray:
-    """Distances ``|x_rows[k] - y_columns[k]|``, as accurate as those of :func:`pairwise`, in little memory.
+    """Compute the distances ``|x[rows[k]] - y[columns[k]]|``, as accurately as :func:`pairwise`, in little memory.
 
     Args:
         x: shape (n, d), coordinates below 2 in size.
         y: shape (m, d), likewise.
         rows: indices of points of x, shape (k,).
         columns: indices of points of y, shape (k,).
-        norm: of the difference.
+        norm: the ground norm.
 
     Returns:
         Shape (k,).
@@ -79,11 +81,11 @@ def paired(
 
 
 def box_diameter(width: float, dimension: int, norm: Norm) -> float:
-    """Largest distance of two points of a cube.
+    """Compute the largest distance of two points of a cube.
 
     Args:
         width: of the cube, along each coordinate.
         dimension: of the points.
-        norm: of the difference.
+        norm: the ground norm.
     """
     return float(width * dimension ** (1 / ORDERS[norm]))

@@ -1,4 +1,4 @@
-"""Results of a solver, its reports while it works, and the budget that can end it early."""
+"""Results of a solver, its reports while it runs, and its budget of time and memory."""
 
 import time
 from collections.abc import Callable
@@ -13,44 +13,29 @@ from wgan_lip.transport.samples import FloatArray
 
 
 class UnprovenError(RuntimeError):
-    """A solver stopped without a proof of optimality, so there is no exact value to return."""
+    """Raised where a solver stopped without a proof of optimality, so that there is no exact value."""
 
 
 @dataclass(frozen=True)
-class Solution:
-    """A plan and potentials of a transport problem, and the bracket that they prove.
+class W1Result:
+    """The Wasserstein-1 distance of two sample sets: plan, potentials, and the bracket that they prove.
 
     Attributes:
         cost: cost of ``plan``, in the units of the samples.
         lower: proven lower bound of the distance: the value of the potentials, which satisfy
-            ``x_potential[i] + y_potential[j] <= |x_i - y_j|``, less what rounding can have added. (On
-            the real line the potentials that are returned satisfy this up to their own rounding.)
-        upper: proven upper bound: the plan's cost, plus what rounding can have taken.
+            ``x_potential[i] + y_potential[j] <= |x_i - y_j|``, less what rounding can have added. (On the real line
+            the returned potentials satisfy this up to their own rounding.)
+        upper: proven upper bound: the cost of the plan, plus what rounding can have taken.
         x_potential: shape (n,); for a 1-Lipschitz critic f that is optimal, f(x) up to a constant.
         y_potential: shape (m,); for that critic, -f(y) up to the same constant.
         plan: sparse, shape (n, m), with the weights of x as row sums and those of y as column sums.
-    """
-
-    cost: float
-    lower: float
-    upper: float
-    x_potential: FloatArray
-    y_potential: FloatArray
-    plan: coo_array
-
-
-@dataclass(frozen=True)
-class W1Result(Solution):
-    """The Wasserstein-1 distance of two sample sets: a :class:`Solution`, and how it was found.
-
-    Attributes:
-        exact: whether lower and upper bound agree to 1e-9, relatively, but for the rounding of subnormal
-            numbers. Only a budget that ran out makes it false; then there is a bracket, and no value.
+        exact: whether lower and upper bound agree to 1e-9, relatively, apart from the rounding of subnormal numbers.
+            It is false only if a budget ran out; then there is a bracket, and no value.
         norm: the ground norm.
         method: the solver: "sort", "network-simplex" or "column-generation".
         seconds: wall time of the whole call, the verification included.
-        standard_error: by how much the distance changes from draw to draw of both samples: an estimated standard
-            deviation, see :func:`standard_error_of`. NaN where one side is a single point, or a budget ran out.
+        standard_error: estimated standard deviation of the distance over draws of both samples, see
+            :func:`standard_error_of`. NaN if either side is a single point, or a budget ran out.
 
     Example:
         >>> from wgan_lip.transport import wasserstein1
@@ -60,6 +45,12 @@ class W1Result(Solution):
         True
     """
 
+    cost: float
+    lower: float
+    upper: float
+    x_potential: FloatArray
+    y_potential: FloatArray
+    plan: coo_array
     exact: bool
     norm: Norm
     method: str
@@ -75,8 +66,8 @@ class W1Result(Solution):
         """
         if not self.exact:
             raise UnprovenError(
-                f"no exact W1: the budget ran out when it was proven to lie in [{self.lower!r}, {self.upper!r}]; "
-                "use lower and upper, or allow more"
+                f"W1 is not known exactly: the budget ran out, and it is proven to lie in [{self.lower!r}, "
+                f"{self.upper!r}]; use lower and upper, or allow more time or memory"
             )
         return self.cost
 
@@ -86,10 +77,10 @@ class Progress:
     """The state of a column generation after one of its steps.
 
     Attributes:
-        points: points of x and of y in the problem that is being solved: the whole one, or the coarser one
-            that its first potentials come from.
-        round: of that problem; 0 is its start.
-        arcs: that are in use.
+        points: numbers of points of x and of y in the problem that is being solved: the whole one, or the coarser
+            one that gives its first potentials.
+        round: number of the round in that problem, from 0.
+        arcs: number of arcs in use.
         lower: proven lower bound of the whole problem, in the units of the samples.
         upper: proven upper bound of the whole problem.
         seconds: since the start.
@@ -103,11 +94,11 @@ class Progress:
     seconds: float
 
 
-Watcher: TypeAlias = Callable[[Progress], None]
+ProgressCallback: TypeAlias = Callable[[Progress], None]
 
 
 class BudgetSpentError(Exception):
-    """Raised within a solver when its time or memory is spent; it ends with the bracket that it has."""
+    """Raised within a solver when its time or memory is spent; the solver then returns its current bracket."""
 
 
 @dataclass(frozen=True)
@@ -115,9 +106,9 @@ class Budget:
     """Time and memory that a solver may use.
 
     Attributes:
-        seconds: wall time; None for any.
-        memory: bytes in addition to those in use at the start; None for what the machine has.
-        start: when the time began to count.
+        seconds: wall time; None for no limit.
+        memory: bytes in addition to those in use at the start; None for what the machine has available.
+        start: when the time began.
     """
 
     seconds: float | None = None
@@ -129,10 +120,10 @@ class Budget:
         return time.perf_counter() - self.start
 
     def check(self, needed: float = 0) -> None:
-        """End the solver if its time is spent, or if so many bytes are not there.
+        """End the solver if its time is spent, or if ``needed`` bytes are not available.
 
         Raises:
-            BudgetSpentError: it is.
+            BudgetSpentError: time or memory is spent.
         """
         if self.seconds is not None and self.elapsed() > self.seconds:
             raise BudgetSpentError

@@ -1,4 +1,4 @@
-"""Sample sets and weights as they come in: checked, and as float64 arrays."""
+"""Checks of sample sets, weights and potentials, and their conversion to float64 arrays."""
 
 import math
 from typing import TypeAlias
@@ -12,17 +12,17 @@ FloatArray: TypeAlias = NDArray[np.float64]
 Samples: TypeAlias = Tensor | NDArray[np.floating]
 Weights: TypeAlias = Tensor | NDArray[np.floating]
 
-# What the rounding of half-precision weights can add up to.
+# The largest error that is accepted in a sum of weights, from roundings in half precision.
 _LARGEST_ROUNDING = 0.01
 
 
 def as_points(samples: Samples, name: str) -> FloatArray:
-    """Samples as a float64 matrix with one point a row.
+    """Check samples and convert them to a float64 matrix with a point in each row.
 
     Args:
         samples: a floating-point tensor or array of shape ``(n, ...)``; axes after the first are
             flattened, and shape ``(n,)`` is n points on the real line.
-        name: what the caller calls them, for the errors.
+        name: of the argument, for errors.
 
     Returns:
         An array of shape ``(n, d)``. Conversion to float64 is exact.
@@ -45,7 +45,7 @@ def as_points(samples: Samples, name: str) -> FloatArray:
 
 
 def as_pair(x: Samples, y: Samples) -> tuple[FloatArray, FloatArray]:
-    """Both sample sets of a problem, checked to lie in the same space.
+    """Check and convert both sample sets of a problem, which must lie in the same space.
 
     Raises:
         TypeError, ValueError: as :func:`as_points`, or if the dimensions differ.
@@ -60,12 +60,12 @@ def as_pair(x: Samples, y: Samples) -> tuple[FloatArray, FloatArray]:
 
 
 def as_weights(weights: Weights | None, n: int, name: str) -> FloatArray:
-    """Weights of n points, checked; equal ones for None.
+    """Check and convert the weights of n points.
 
     Args:
-        weights: shape (n,), non-negative, of sum 1 up to the rounding of their precision.
-        n: how many points there are.
-        name: what the caller calls them, for the errors.
+        weights: shape (n,), non-negative, of sum 1 up to the rounding of their precision; equal weights if None.
+        n: number of points.
+        name: of the argument, for errors.
 
     Returns:
         Shape (n,), float64.
@@ -78,36 +78,36 @@ def as_weights(weights: Weights | None, n: int, name: str) -> FloatArray:
         return np.full(n, 1 / n)
     share = _as_float64(weights, name)
     if share.shape != (n,):
-        raise ValueError(f"{name} must have one entry a point, shape ({n},); got shape {tuple(share.shape)}")
+        raise ValueError(f"{name} must have one entry for each point, shape ({n},); got shape {tuple(share.shape)}")
     if not (share >= 0).all():
         worst = int(np.argmin(np.where(np.isnan(share), -np.inf, share)))
         raise ValueError(f"{name} must not be negative or NaN; got {share[worst]} at point {worst}")
     eps = torch.finfo(weights.dtype).eps if isinstance(weights, Tensor) else float(np.finfo(weights.dtype).eps)
     if share.max() > 2:
-        raise ValueError(f"{name} must sum to 1; got {share.max()!r} among them: divide them by their sum")
-    # Each weight, and the sum that they were divided by, carry roundings of this size.
+        raise ValueError(f"{name} must sum to 1; got a weight of {share.max()!r}: divide all by their sum")
+    # Each weight, and the sum by which it was divided, carries a rounding of this size.
     if not abs(math.fsum(share) - 1) <= min(8 * math.sqrt(n) * eps, _LARGEST_ROUNDING):
-        raise ValueError(f"{name} must sum to 1; got sum {math.fsum(share)!r}: divide them by it")
+        raise ValueError(f"{name} must sum to 1; got the sum {math.fsum(share)!r}: divide all by it")
     return share
 
 
 def as_potentials(potentials: tuple[Weights, Weights], n: int, m: int) -> tuple[FloatArray, FloatArray]:
-    """Potentials on n and m points, checked.
+    """Check and convert potentials on n and m points.
 
     Raises:
         TypeError: not a pair of tensors or arrays.
         ValueError: not floating point, of other shapes, NaN or infinite.
     """
     if not isinstance(potentials, tuple | list) or len(potentials) != 2:
-        raise TypeError(f"initial_potentials must be a pair, of x and of y; got {type(potentials).__name__}")
+        raise TypeError(f"initial_potentials must be a pair, on x and on y; got {type(potentials).__name__}")
     first, second = (_as_float64(values, f"initial_potentials[{side}]") for side, values in enumerate(potentials))
     if first.shape != (n,) or second.shape != (m,):
         raise ValueError(
-            f"initial_potentials must have one entry a point, shapes ({n},) and ({m},); "
+            f"initial_potentials must have one entry for each point, shapes ({n},) and ({m},); "
             f"got {first.shape} and {second.shape}"
         )
     if not (np.isfinite(first).all() and np.isfinite(second).all()):
-        raise ValueError("initial_potentials hold NaN or infinity")
+        raise ValueError("initial_potentials must be finite; got NaN or infinity")
     return first, second
 
 
@@ -126,5 +126,5 @@ def _as_float64(values: Samples, name: str) -> FloatArray:
     if not np.issubdtype(array.dtype, np.floating) or array.dtype.itemsize > 8:
         raise ValueError(f"{name} must hold floating-point numbers of at most 64 bits; got dtype {values.dtype}")
     if isinstance(array, np.ma.MaskedArray):
-        raise ValueError(f"{name} is a masked array; pass the points that count")
+        raise ValueError(f"{name} must not be a masked array: pass only the points that are not masked")
     return array.astype(np.float64, copy=False)

@@ -5,7 +5,7 @@ import pytest
 
 from wgan_lip.transport.result import Budget, BudgetSpentError
 from wgan_lip.transport.solvers import pricing
-from wgan_lip.transport.solvers.pricing import BothSides, Pricer
+from wgan_lip.transport.solvers.pricing import Pricer, TwoSidedPricer
 from wgan_lip.transport.solvers.problem import Problem
 
 X, Y = np.random.default_rng(0).normal(size=(2, 1600, 3))
@@ -31,7 +31,7 @@ def problem():
 
 
 def test_both_sides_keep_their_pricers_until_another_level_or_a_cap(made):
-    sides = BothSides(problem(), Budget(), "cpu")
+    sides = TwoSidedPricer(problem(), Budget(), "cpu")
     assert sides.levels == ("difference64",)
     assert np.array_equal(sides.center, (X.mean(axis=0) + Y.mean(axis=0)) / 2)
     for _ in range(2):
@@ -41,13 +41,13 @@ def test_both_sides_keep_their_pricers_until_another_level_or_a_cap(made):
     sides.transform(False, "difference32", np.zeros(700), 1)
     sides.transform(False, "difference64", np.zeros(700), 1)
     assert made[2:] == [1600, 1600]
-    sides.cut(0.25)
+    sides.cap_distances(0.25)
     priced = sides.transform(False, "difference64", np.zeros(700), 1)
     assert made[4:] == [1600]
     assert priced.potential.max() == pytest.approx(0.25)
 
 
 def test_the_time_of_both_sides_is_checked_while_they_are_priced():
-    sides = BothSides(problem(), Budget(seconds=0.0), "cpu")
+    sides = TwoSidedPricer(problem(), Budget(seconds=0.0), "cpu")
     with pytest.raises(BudgetSpentError):
         sides.transform(False, "difference64", np.zeros(700), 1)

@@ -9,7 +9,12 @@ from scipy.spatial.distance import cdist
 from wgan_lip.transport.result import Budget
 from wgan_lip.transport.solvers import column_generation
 from wgan_lip.transport.solvers.arcs import Arcs
-from wgan_lip.transport.solvers.column_generation import _centered, _drawn, _Generation, solve_column_generation
+from wgan_lip.transport.solvers.column_generation import (
+    _centered,
+    _Generation,
+    _random_quarter,
+    solve_column_generation,
+)
 from wgan_lip.transport.solvers.pricing import Transform
 from wgan_lip.transport.solvers.problem import Plan, Problem, integer_masses, monotone_plan
 
@@ -33,12 +38,12 @@ def keys(arcs):
 
 
 def test_a_quarter_of_equal_points_is_drawn_each_once():
-    drawn = _drawn(np.full(403, 3.0))
+    drawn = _random_quarter(np.full(403, 3.0))
     assert len(drawn) == 100
     assert (np.diff(drawn) > 0).all()
     assert drawn.max() < 403
     # At random, but the same each time.
-    assert np.array_equal(drawn, _drawn(np.full(403, 3.0)))
+    assert np.array_equal(drawn, _random_quarter(np.full(403, 3.0)))
     assert not np.array_equal(drawn, np.arange(100))
     assert np.array_equal(drawn, np.sort(np.random.default_rng(0).permutation(403)[:100]))
 
@@ -46,7 +51,7 @@ def test_a_quarter_of_equal_points_is_drawn_each_once():
 def test_a_quarter_of_other_points_is_drawn_by_their_masses():
     mass = np.ones(400)
     mass[7], mass[9] = 1e6, 0
-    drawn = _drawn(mass)
+    drawn = _random_quarter(mass)
     assert len(drawn) == 100
     assert (np.diff(drawn) >= 0).all()
     assert (drawn == 7).sum() > 95
@@ -67,7 +72,7 @@ def test_sets_are_apart_from_a_tenth_of_their_width_on(apart):
     for direction in (0, 1):
         shift = np.zeros(2)
         shift[direction] = apart
-        assert generation(problem_of(x, x + shift))._is_apart() == (apart > 0.1)
+        assert generation(problem_of(x, x + shift))._are_apart() == (apart > 0.1)
 
 
 def test_the_first_plan_goes_along_the_way_between_the_sets_or_the_widest_axis():
@@ -132,7 +137,7 @@ def paying(swapped, gains, known=(0,), looseness=0.0, computed=None):
     )
     transform = Transform(bounds[:, 0], np.arange(len(gains))[None], bounds, np.ones(1, dtype=bool))
     before = Arcs(shape, np.array(known, dtype=np.int64), 1.0 + np.array(known))
-    after = run._with_paying(before, swapped, transform, *((theirs, mine) if swapped else (mine, theirs)))
+    after = run._add_violated(before, swapped, transform, *((theirs, mine) if swapped else (mine, theirs)))
     np.testing.assert_allclose(after.cost, 1 + after.keys)
     return after.keys.tolist()
 
@@ -180,7 +185,7 @@ def test_the_dearest_arcs_go_where_there_are_too_many(monkeypatch):
     plan = Plan(np.array([0]), np.array([7]), np.ones(1))
     # Ten of fourteen are kept at least, those of the plan and the new ones besides.
     more = arcs.merged(np.array([1]), np.array([7]), np.array([8.0]))
-    kept = run._without_the_dearest(arcs, more, plan, *zero)
+    kept = run._drop_dearest(arcs, more, plan, *zero)
     prices = dict(zip(arcs.keys.tolist(), arcs.cost.tolist(), strict=True))
     limit = sorted(prices.values())[10]
     assert kept.keys.tolist() == sorted([key for key, price in prices.items() if price <= limit] + [7, 15])
@@ -188,15 +193,15 @@ def test_the_dearest_arcs_go_where_there_are_too_many(monkeypatch):
     cheap = np.array([0.0, 9.0])
     priced = arcs.reduced_cost(cheap, np.zeros(8))
     limit = np.sort(priced)[10]
-    kept = run._without_the_dearest(arcs, more, plan, cheap, np.zeros(8))
+    kept = run._drop_dearest(arcs, more, plan, cheap, np.zeros(8))
     assert kept.keys.tolist() == sorted({*arcs.keys[priced <= limit].tolist(), 7, 15})
     # Neither if there are few, nor if few were there before.
     few = Arcs(shape, arcs.keys[:9], arcs.cost[:9])
-    assert run._without_the_dearest(few, few, plan, *zero) is few
+    assert run._drop_dearest(few, few, plan, *zero) is few
     before = Arcs(shape, arcs.keys[:10], arcs.cost[:10])
-    assert run._without_the_dearest(before, more, plan, *zero) is more
+    assert run._drop_dearest(before, more, plan, *zero) is more
     monkeypatch.setattr(column_generation, "_MANY", 1.4)
-    assert run._without_the_dearest(arcs, arcs, plan, *zero) is arcs
+    assert run._drop_dearest(arcs, arcs, plan, *zero) is arcs
 
 
 def test_the_first_plans_arcs_go_unless_they_are_used():
@@ -206,7 +211,7 @@ def test_the_first_plans_arcs_go_unless_they_are_used():
     plan = Plan(first.rows[:3], first.columns[:3], first.mass[:3])
     unused = set(zip(first.rows[3:].tolist(), first.columns[3:].tolist(), strict=True))
     unused -= set(zip(first.rows[:3].tolist(), first.columns[:3].tolist(), strict=True))
-    assert keys(run._without_the_first_plan(arcs, plan)) == keys(arcs) - unused
+    assert keys(run._drop_first_plan(arcs, plan)) == keys(arcs) - unused
 
 
 @pytest.mark.parametrize("swapped", [False, True])
@@ -229,12 +234,12 @@ def test_new_arcs_cost_their_distance_and_no_more_than_the_cap():
     run, distance = generation(), cdist(X, Y)
     none = Arcs((40, 30), np.empty(0, dtype=np.int64), np.empty(0))
     rows, columns = np.array([3, 3, 5]), np.array([2, 2, 7])
-    arcs = run._with(none, rows, columns)
+    arcs = run._merged(none, rows, columns)
     assert keys(arcs) == {(3, 2), (5, 7)}
     np.testing.assert_allclose(arcs.cost, [distance[3, 2], distance[5, 7]], rtol=1e-14)
     run._cap = 0.5
     assert run._distance(rows, columns).tolist() == [0.5] * 3
-    assert run._with(arcs, rows, columns).keys.tolist() == arcs.keys.tolist()
+    assert run._merged(arcs, rows, columns).keys.tolist() == arcs.keys.tolist()
 
 
 @pytest.mark.parametrize(("n", "m", "coarse"), [(16, 16, True), (15, 99, False), (99, 15, False), (20, 40, True)])
@@ -243,7 +248,7 @@ def test_only_problems_of_enough_points_have_a_coarser_one(n, m, coarse, monkeyp
     rng = np.random.default_rng(0)
     reports = []
     run = generation(problem_of(rng.normal(size=(n, 9)), rng.normal(size=(m, 9)) + 1), reports)
-    found = run._coarse()
+    found = run._coarser_potentials()
     assert (found is not None) == coarse
     if coarse:
         # A quarter of the points, and potentials that are a lower bound of the whole.
@@ -264,7 +269,7 @@ def test_a_coarser_problem_is_priced_within_the_budget_and_on_the_device(monkeyp
     monkeypatch.setattr(column_generation, "_COARSEST", 4)
     monkeypatch.setattr(column_generation, "Pricer", spy)
     budget = Budget()
-    assert generation(budget=budget)._coarse() is not None
+    assert generation(budget=budget)._coarser_potentials() is not None
     assert made == [("cpu", budget.check)]
 
 
@@ -294,20 +299,20 @@ def test_the_simplex_starts_from_what_it_ended_with_and_asks_for_memory_before(m
 def test_from_eight_coordinates_on_sets_in_one_place_have_a_coarser_problem(d, monkeypatch):
     monkeypatch.setattr(column_generation, "_COARSEST", 4)
     x = np.random.default_rng(0).normal(size=(40, d))
-    assert (generation(problem_of(x, x[::-1] + 1e-3))._coarse() is not None) == (d == 8)
+    assert (generation(problem_of(x, x[::-1] + 1e-3))._coarser_potentials() is not None) == (d == 8)
 
 
 def test_in_few_coordinates_only_sets_that_are_apart_have_a_coarser_problem(monkeypatch):
     monkeypatch.setattr(column_generation, "_COARSEST", 4)
     x = np.random.default_rng(0).normal(size=(40, 3))
-    assert generation(problem_of(x, x[::-1] + 1e-3))._coarse() is None
-    assert generation(problem_of(x, x + 1))._coarse() is not None
+    assert generation(problem_of(x, x[::-1] + 1e-3))._coarser_potentials() is None
+    assert generation(problem_of(x, x + 1))._coarser_potentials() is not None
 
 
 def test_every_step_is_told_and_begins_where_the_last_one_ended():
     seen = []
     problem = problem_of(X, Y)
-    bracket = solve_column_generation(problem, watch=seen.append)
+    bracket = solve_column_generation(problem, report=seen.append)
     assert bracket.is_closed(1e-9)
     assert not bracket.cut_short
     assert {state.points for state in seen} == {(40, 30)}
@@ -318,7 +323,7 @@ def test_every_step_is_told_and_begins_where_the_last_one_ended():
     assert [state.lower for state in seen] == sorted(state.lower for state in seen)
     assert all(69 <= state.arcs <= 1200 for state in seen)
     again = []
-    solve_column_generation(problem, start=(bracket.x_potential, bracket.y_potential), watch=again.append)
+    solve_column_generation(problem, start=(bracket.x_potential, bracket.y_potential), report=again.append)
     assert len(again) == 1
 
 
@@ -342,13 +347,13 @@ def test_an_open_bracket_is_polished_by_the_plans_own_potentials_at_the_most_acc
     optimal = solve_column_generation(run.problem)
     rows, columns = (index.ravel() for index in np.indices((40, 30)))
     arcs = Arcs((40, 30), np.empty(0, dtype=np.int64), np.empty(0)).merged(rows, columns, cdist(X, Y).ravel())
-    run._judge(optimal.plan)
+    run._add_plan(optimal.plan)
     assert not run.bracket.is_closed(1e-9)
     plain = run._price
     monkeypatch.setattr(run, "_price", lambda *asks: (asked.append((*asks[:2], asks[3])), plain(*asks))[1])
     for _ in range(2):
         # Once closed, there is nothing to be polished.
-        run._polish(optimal.plan, arcs)
+        run._use_plan_potentials(optimal.plan, arcs)
     assert asked == [(False, "difference64", 16)]
     assert run.bracket.is_closed(1e-12)
     # Distances beyond the cap count as that long.
@@ -359,7 +364,7 @@ def test_an_open_bracket_is_polished_by_the_plans_own_potentials_at_the_most_acc
         "potentials_of_plan",
         lambda step, plan, moved, shape: (seen.append((moved, shape)), np.zeros(30))[1],
     )
-    capped._polish(optimal.plan, arcs)
+    capped._use_plan_potentials(optimal.plan, arcs)
     assert seen[0][0].tolist() == [0.5] * len(optimal.plan.mass)
     assert seen[0][1] == (40, 30)
 
@@ -372,7 +377,7 @@ def test_a_run_begins_with_both_sides_or_with_the_larger_one_of_a_start(monkeypa
         asked.append(asks)
         raise InterruptedError
 
-    monkeypatch.setattr(_Generation, "_coarse", lambda self: coarse)
+    monkeypatch.setattr(_Generation, "_coarser_potentials", lambda self: coarse)
     monkeypatch.setattr(_Generation, "_first_arcs", first_arcs)
     for problem, given in (
         (problem_of(X, Y), None),
@@ -390,10 +395,10 @@ def test_a_run_begins_with_both_sides_or_with_the_larger_one_of_a_start(monkeypa
     ]
 
 
-def test_a_bracket_that_stays_open_is_tried_again_with_distances_cut(monkeypatch):
+def test_an_open_bracket_is_tried_again_with_capped_distances(monkeypatch):
     run, tried = generation(), []
     monkeypatch.setattr(run, "_generate", lambda arcs, start: tried.append((arcs, start)))
-    monkeypatch.setattr(run._sides, "cut", lambda cap: tried.append(cap))
+    monkeypatch.setattr(run._sides, "cap_distances", lambda cap: tried.append(cap))
     run.run(None)
     plan = run.bracket.plan
     cap = 4 * cdist(X, Y)[plan.rows, plan.columns].max()
@@ -406,13 +411,13 @@ def test_a_bracket_that_stays_open_is_tried_again_with_distances_cut(monkeypatch
 
 def test_sides_take_turns_and_the_first_plan_goes_after_the_first_round(monkeypatch):
     solved, turns, gone = [], [], []
-    solve, price, without = column_generation.network_simplex, _Generation._price, _Generation._without_the_first_plan
+    solve, price, without = column_generation.network_simplex, _Generation._price, _Generation._drop_first_plan
     monkeypatch.setattr(column_generation, "network_simplex", lambda *asks: (solved.append(1), solve(*asks))[1])
     monkeypatch.setattr(
         _Generation, "_price", lambda self, *asks: (turns.append((len(solved), asks[0])), price(self, *asks))[1]
     )
     monkeypatch.setattr(
-        _Generation, "_without_the_first_plan", lambda self, *asks: (gone.append(len(solved)), without(self, *asks))[1]
+        _Generation, "_drop_first_plan", lambda self, *asks: (gone.append(len(solved)), without(self, *asks))[1]
     )
     rng = np.random.default_rng(0)
     assert solve_column_generation(problem_of(rng.normal(size=(200, 9)), rng.normal(size=(200, 9)))).is_closed(1e-9)
@@ -429,7 +434,7 @@ def test_a_solver_passes_on_what_it_was_given(monkeypatch):
         asked.append(asks)
         raise InterruptedError
 
-    monkeypatch.setattr(column_generation, "BothSides", sides)
+    monkeypatch.setattr(column_generation, "TwoSidedPricer", sides)
     problem, budget = problem_of(X, Y), Budget()
     with pytest.raises(InterruptedError):
         solve_column_generation(problem, budget=budget, device="meta")
@@ -441,6 +446,6 @@ def test_a_solver_passes_on_what_it_was_given(monkeypatch):
 
 def test_a_budget_that_is_spent_cuts_short_and_the_seconds_are_told():
     seen = []
-    assert not solve_column_generation(problem_of(X, Y), watch=seen.append).cut_short
+    assert not solve_column_generation(problem_of(X, Y), report=seen.append).cut_short
     assert all(state.seconds >= 0 for state in seen)
     assert solve_column_generation(problem_of(X, Y), budget=Budget(seconds=0.0)).cut_short is True

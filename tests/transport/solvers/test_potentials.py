@@ -8,7 +8,7 @@ from scipy.spatial.distance import cdist
 
 from wgan_lip.transport import wasserstein1
 from wgan_lip.transport.solvers import bracket
-from wgan_lip.transport.solvers.bracket import potentials_of_plan, repair, shortest_of
+from wgan_lip.transport.solvers.bracket import potentials_of_plan, repair, shortest_step
 from wgan_lip.transport.solvers.problem import Plan
 
 
@@ -59,7 +59,7 @@ def test_potentials_of_a_plan_price_what_moves_at_its_distance():
     shift = np.array([0.3, 0, 0, 0])
     distance = cdist(x, x + shift)
     plan, moved = matching(30), np.diagonal(distance)
-    y = potentials_of_plan(shortest_of(distance), plan, moved, distance.shape)
+    y = potentials_of_plan(shortest_step(distance), plan, moved, distance.shape)
     x_potential = (distance - y).min(axis=1)
     np.testing.assert_allclose(x_potential + y, moved, atol=1e-13)
     # No larger than the geometry demands.
@@ -76,7 +76,7 @@ def test_sets_of_different_sizes_have_potentials_of_theirs():
         ((6, 3), distance, plan),
         ((3, 6), distance.T, Plan(plan.columns, plan.rows, plan.mass)),
     ):
-        potential = potentials_of_plan(shortest_of(table), turned, table[turned.rows, turned.columns], shape)
+        potential = potentials_of_plan(shortest_step(table), turned, table[turned.rows, turned.columns], shape)
         assert potential.shape == shape[1:]
         slack = table - (table - potential).min(axis=1)[:, None] - potential
         np.testing.assert_allclose(slack[turned.rows, turned.columns], 0, atol=1e-12)
@@ -86,7 +86,7 @@ def test_where_nothing_moves_nothing_is_looked_for_twice():
     rounds = []
     distance = np.zeros((4, 4))
     potential = potentials_of_plan(
-        lambda path: (rounds.append(1), shortest_of(distance)(path))[1], matching(4), np.zeros(4), (4, 4)
+        lambda path: (rounds.append(1), shortest_step(distance)(path))[1], matching(4), np.zeros(4), (4, 4)
     )
     assert potential.tolist() == [0] * 4
     assert len(rounds) == 1
@@ -101,7 +101,7 @@ def test_a_chain_takes_a_round_for_each_of_its_links(monkeypatch):
 
     def shortest(path):
         rounds.append(1)
-        return shortest_of(distance)(path)
+        return shortest_step(distance)(path)
 
     y = potentials_of_plan(shortest, matching(n), np.ones(n), distance.shape)
     np.testing.assert_allclose((distance - y).min(axis=1) + y, 1, atol=1e-12)
@@ -130,4 +130,4 @@ def test_paths_that_shorten_by_no_more_than_eight_roundings_are_done(step, moved
 
 def test_a_step_over_all_arcs_is_the_shortest_of_all_paths():
     distance = np.array([[1.0, 5.0], [2.0, 3.0]])
-    assert shortest_of(distance)(np.array([1.0, -1.0])).tolist() == [1.0, 2.0]
+    assert shortest_step(distance)(np.array([1.0, -1.0])).tolist() == [1.0, 2.0]

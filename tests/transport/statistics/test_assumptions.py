@@ -35,7 +35,7 @@ def test_points_contradict_a_diameter_beyond_the_rounding_of_float32(offset):
     # One part in a million of the diameter, and one of the size of the points.
     points, slack = np.array([[offset], [offset + 1]]), (offset + 2) * 1e-6
     Spread(1 - 0.99 * slack, None).check_points(points, "z", "l2")
-    with pytest.raises(ValueError, match=r"^diameter of the support of z must not be smaller than distances between"):
+    with pytest.raises(ValueError, match=r"^diameter of the support of z must be at least the distance between"):
         Spread(1 - 1.01 * slack, None).check_points(points, "z", "l2")
 
 
@@ -44,7 +44,7 @@ def test_the_diameter_of_points_is_looked_for_from_the_farthest_one():
     for norm, observed in (("l2", 10), ("l1", 14), ("linf", 8)):
         Spread(observed, None).check_points(points, "z", norm)
         message = (
-            "diameter of the support of z must not be smaller than distances between its samples; "
+            "diameter of the support of z must be at least the distance between any two of its samples; "
             f"got diameter=7.5, and two samples {observed} apart ({norm})"
         )
         with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
@@ -57,12 +57,10 @@ def test_scores_contradict_a_diameter_beyond_the_rounding_of_a_network():
     Spread(None, 1).check_scores(np.array([0.0, 99.0]), "z")
     for scores, slack in (([0.0, 1.0], 2e-5), ([1000.0, 1001.0], 1001e-5 + 1e-5)):
         Spread(1 - 0.99 * slack, None).check_scores(np.array(scores), "z")
-        with pytest.raises(
-            ValueError, match=r"^z must have a range of at most the diameter of the support, if f is 1-L"
-        ):
+        with pytest.raises(ValueError, match=r"^z of a 1-Lipschitz function must have a range of at most the diameter"):
             Spread(1 - 1.01 * slack, None).check_scores(np.array(scores), "z")
     message = (
-        "z must have a range of at most the diameter of the support, if f is 1-Lipschitz; "
+        "z of a 1-Lipschitz function must have a range of at most the diameter of the support; "
         "got a range of 3 and diameter=2"
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):

@@ -80,12 +80,12 @@ def test_a_single_split_has_no_spread():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"size": 6}, "size must be between 1 and half the sample, 5 of 11; got size=6"),
-        ({"size": 0}, "size must be between 1 and half the sample, 5 of 11; got size=0$"),
+        ({"size": 6}, "size must be between 1 and 5, half of the 11 points; got size=6"),
+        ({"size": 0}, "size must be between 1 and 5, half of the 11 points; got size=0$"),
         ({"size": 6, "x": np.ones((12, 2)), "splits": -1}, "splits must be at least 1; got splits=-1"),
         ({"splits": 0}, "splits must be at least 1; got splits=0"),
         ({"norm": "max"}, "norm must be one of"),
-        ({"x": np.ones((1, 2))}, "x must hold at least two points to be split; got 1"),
+        ({"x": np.ones((1, 2))}, "x must hold at least two points; got 1"),
         ({"x": np.full((4, 2), np.nan)}, "x holds NaN"),
     ],
 )

@@ -199,18 +199,18 @@ def test_dirac_against_a_sphere():
     bracket = population_bracket(torch.zeros(1, 128), sphere, diameter=(0, 2), generator=generator())
     log = math.log(1 / 0.025)
     # All scores are 1: only the range costs something.
-    assert bracket.lower_estimate == pytest.approx(1, rel=1e-6)
+    assert bracket.lower_bound.estimate == pytest.approx(1, rel=1e-6)
     assert bracket.lower == pytest.approx(1 - 7 * 2 * (log + math.log(2)) / (3 * 499), rel=1e-5)
     assert bracket.upper == pytest.approx(1 + 2 * math.sqrt(log / 2000), rel=1e-6)
-    assert (bracket.lower_guarantee, bracket.upper_guarantee) == ("finite-sample", "finite-sample")
+    assert (bracket.lower_bound.guarantee, bracket.upper_bound.guarantee) == ("finite-sample", "finite-sample")
 
 
 def test_without_knowledge_the_bracket_is_open_above():
     x = torch.randn(200, 4)
     bracket = population_bracket(x, torch.randn(200, 4) + 2, generator=generator())
     assert 2 < bracket.lower < 4 < bracket.upper == math.inf
-    assert (bracket.lower_guarantee, bracket.upper_guarantee) == ("finite-sample", None)
-    assert bracket.w1 > bracket.lower
+    assert (bracket.lower_bound.guarantee, bracket.upper_bound.guarantee) == ("finite-sample", None)
+    assert bracket.upper_bound.w1 > bracket.lower
 
 
 @pytest.mark.parametrize("scale", [0.5, 2.0])
@@ -263,9 +263,9 @@ def test_one_distribution_twice_is_at_no_distance():
     # Samples of it are, but the half that scores is not the half that was fitted.
     x, y = torch.randn(2, 400, 16)
     bracket = population_bracket(x, y, sigma=1, generator=generator())
-    assert bracket.w1 > 3
+    assert bracket.upper_bound.w1 > 3
     assert bracket.lower == 0
-    assert abs(bracket.lower_estimate) < 0.3
+    assert abs(bracket.lower_bound.estimate) < 0.3
 
 
 def test_is_a_function_of_the_generator():
@@ -279,15 +279,17 @@ def test_is_a_function_of_the_generator():
 def test_bounds_of_any_critic_can_be_joined():
     lower = population_lower(X_SCORES, Y_SCORES, delta=0.02)
     upper = population_upper(4.0, 60, 40, delta=0.03, diameter=9)
-    bracket = PopulationBracket.of(lower, upper)
+    bracket = PopulationBracket(lower, upper)
     assert bracket.confidence == pytest.approx(0.95)
-    assert (bracket.lower, bracket.upper, bracket.w1) == (lower.value, upper.value, 4.0)
+    assert (bracket.lower, bracket.upper, bracket.upper_bound.w1) == (lower.value, upper.value, 4.0)
 
 
 def test_joined_errors_leave_some_confidence():
     lower = LowerBound(0, 0, 0, 0.5, "finite-sample", "betting")
-    with pytest.raises(ValueError, match=r"delta of lower and upper must sum to less than 1; got 0\.5 and 0\.5"):
-        PopulationBracket.of(lower, UpperBound(1, 1, 0, 0.5, None))
+    with pytest.raises(
+        ValueError, match=r"delta of lower_bound and upper_bound must sum to less than 1; got 0\.5 and 0\.5"
+    ):
+        PopulationBracket(lower, UpperBound(1, 1, 0, 0.5, None))
 
 
 NAN = np.array([1.0, np.nan])
@@ -303,12 +305,15 @@ NAN = np.array([1.0, np.nan])
         ({"diameter": (5, math.inf)}, r"got diameter=\(5, inf\)"),
         ({"diameter": (1, 2, 3)}, "diameter must be one number, or a pair for x and y; got 3"),
         ({"sigma": math.nan}, "sigma must be finite and at least 0"),
-        ({"diameter": 0.5}, r"x_scores must have a range of at most the diameter .* got a range of 0\.9\d* and diam"),
-        ({"diameter": (1, 0)}, "y_scores must have a range"),
+        (
+            {"diameter": 0.5},
+            r"x_scores of a 1-Lipschitz function must have a range of at most .* got a range of 0\.9\d* and diam",
+        ),
+        ({"diameter": (1, 0)}, "y_scores of a 1-Lipschitz function must have a range"),
         ({"x_scores": NAN}, "x_scores holds NaN or infinity in 1 of 2"),
-        ({"y_scores": np.ones((4, 2))}, r"y_scores must be one number for each sample; got shape \(4, 2\)"),
-        ({"x_scores": np.ones(1)}, "at least two scores each .* got 1"),
-        ({"x_scores": np.ones(1), "diameter": 2}, "at least two scores each .* got 1"),
+        ({"y_scores": np.ones((4, 2))}, r"y_scores must hold one number for each sample; got shape \(4, 2\)"),
+        ({"x_scores": np.ones(1)}, "must each hold at least two scores .* got 1"),
+        ({"x_scores": np.ones(1), "diameter": 2}, "must each hold at least two scores .* got 1"),
         ({"x_scores": np.ones(0)}, "x_scores must hold at least one point"),
     ],
 )
@@ -337,7 +342,7 @@ def test_bad_distances_are_named(arguments, message):
     [
         ({"confidence": 1}, "confidence must lie strictly between 0 and 1; got confidence=1"),
         ({"norm": "l3"}, "norm must be one of"),
-        ({"x": np.ones((7, 2))}, "x must hold at least 8 samples, or be a Dirac with diameter 0; got 7"),
+        ({"x": np.ones((7, 2))}, "x must hold at least 8 samples, or be a Dirac of diameter 0; got 7"),
         ({"y": np.ones((9, 3))}, "same dimension"),
         ({"diameter": (0, 1)}, "diameter of the support of x .* got diameter=0, and two samples .* apart"),
         ({"diameter": (10, 1)}, r"diameter of the support of y .* got diameter=1, and two samples 5 apart \(l2\)"),

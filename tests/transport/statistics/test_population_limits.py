@@ -10,9 +10,9 @@ import torch
 from wgan_lip.transport import wasserstein1
 from wgan_lip.transport.mcshane import mcshane_extension
 from wgan_lip.transport.statistics import population
-from wgan_lip.transport.statistics.assumptions import Spread
+from wgan_lip.transport.statistics.assumptions import Spread, sub_gaussian_margin
 from wgan_lip.transport.statistics.population import FEWEST_SAMPLES, PopulationBracket, population_bracket, split_lower
-from wgan_lip.transport.statistics.population_lower import LowerBound, population_lower, sub_gaussian_margin
+from wgan_lip.transport.statistics.population_lower import LowerBound, population_lower
 from wgan_lip.transport.statistics.population_upper import UpperBound, population_upper
 
 
@@ -24,10 +24,7 @@ def test_two_scores_are_enough_and_one_is_not():
     for known in ({}, {"diameter": 9}):
         bound = population_lower(np.array([1.0, 2.0]), np.array([0.0, 0.5]), **known)
         assert math.isfinite(bound.margin)
-        message = (
-            "x_scores and y_scores must hold at least two scores each (one of a Dirac, diameter 0) "
-            "for their variance to be known; got 1"
-        )
+        message = "x_scores and y_scores must each hold at least two scores (one for a Dirac, diameter 0); got 1"
         with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
             population_lower(np.array([1.0, 2.0]), np.array([0.0]), **known)
 
@@ -37,7 +34,7 @@ def test_scores_are_numbers_in_a_row_or_a_column():
     assert column == population_lower(np.ones(3), torch.zeros(3))
     for name in ("x_scores", "y_scores"):
         scores = {"x_scores": np.ones(3), "y_scores": np.ones(3), name: np.ones((3, 2))}
-        with pytest.raises(ValueError, match=rf"^{name} must be one number for each sample; got shape \(3, 2\)$"):
+        with pytest.raises(ValueError, match=rf"^{name} must hold one number for each sample; got shape \(3, 2\)$"):
             population_lower(**scores)
 
 
@@ -94,16 +91,16 @@ def test_what_is_no_distance_is_named(arguments, message):
 def test_joined_bounds_keep_what_each_said():
     lower = LowerBound(1.0, 3.0, 2.0, 0.1, "finite-sample", "betting")
     upper = UpperBound(9.0, 8.0, 1.0, 0.2, "finite-sample")
-    assert PopulationBracket.of(lower, upper) == PopulationBracket(
-        1.0, 9.0, pytest.approx(0.7), "finite-sample", "finite-sample", "betting", 3.0, 8.0
-    )
+    bracket = PopulationBracket(lower, upper)
+    assert (bracket.lower, bracket.upper, bracket.confidence) == (1.0, 9.0, pytest.approx(0.7))
+    assert (bracket.lower_bound, bracket.upper_bound) == (lower, upper)
 
 
 def test_eight_points_are_enough_and_seven_are_not():
     x = torch.randn(FEWEST_SAMPLES, 2)
     assert split_lower(x, x + 1, generator=generator()).value >= 0
     for name, pair in (("x", (x[1:], x)), ("y", (x, x[1:]))):
-        message = f"{name} must hold at least 8 samples, or be a Dirac with diameter 0; got 7"
+        message = f"{name} must hold at least 8 samples, or be a Dirac of diameter 0; got 7"
         with pytest.raises(ValueError, match=f"^{message}$"):
             split_lower(*pair, generator=generator())
     # Of a Dirac one is.
@@ -137,10 +134,10 @@ def test_the_bracket_is_of_all_samples_in_its_norm(norm):
     x, y = torch.randn(10, 3), torch.randn(12, 3) + 1
     bracket = population_bracket(x, y, sigma=1, norm=norm, confidence=0.8, generator=generator())
     w1 = wasserstein1(x, y, norm=norm).upper
-    assert bracket.w1 == w1
+    assert bracket.upper_bound.w1 == w1
     assert bracket.upper == population_upper(w1, 10, 12, delta=0.1, sigma=1).value
     lower = split_lower(x, y, delta=0.1, sigma=1, norm=norm, generator=generator())
-    assert (bracket.lower, bracket.lower_estimate) == (lower.value, lower.estimate)
+    assert (bracket.lower, bracket.lower_bound.estimate) == (lower.value, lower.estimate)
     assert bracket.confidence == pytest.approx(0.8)
 
 

@@ -1,4 +1,4 @@
-"""The arcs that a column generation works with: a sorted sparse set with their costs."""
+"""Sparse sets of arcs with their costs, as a column generation uses them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ IndexArray = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Arcs:
-    """Arcs i -> j with their costs, sorted by ``i * m + j``, each once.
+    """A set of arcs i -> j with their costs, sorted by ``i * m + j``.
 
     Attributes:
         shape: n and m.
@@ -38,11 +38,11 @@ class Arcs:
         return len(self.keys)
 
     def keys_of(self, rows: IndexArray, columns: IndexArray) -> IndexArray:
-        """The keys of arcs, shapes (k,)."""
+        """Keys of the arcs ``rows[k] -> columns[k]``, shape (k,)."""
         return rows * self.shape[1] + columns
 
     def merged(self, rows: IndexArray, columns: IndexArray, cost: FloatArray) -> "Arcs":
-        """These and others, shapes (k,); of an arc that is in both the cost is the same."""
+        """The union with other arcs, shapes (k,); an arc that is in both sets must have the same cost in both."""
         keys, first = np.unique(self.keys_of(rows, columns), return_index=True)
         at = np.minimum(np.searchsorted(self.keys, keys), max(len(self.keys) - 1, 0))
         new = np.ones(len(keys), dtype=bool) if len(self.keys) == 0 else self.keys[at] != keys
@@ -51,19 +51,19 @@ class Arcs:
         return Arcs(self.shape, np.insert(self.keys, at, keys), np.insert(self.cost, at, cost))
 
     def reduced_cost(self, x_potential: FloatArray, y_potential: FloatArray) -> FloatArray:
-        """``cost - x_potential[i] - y_potential[j]`` of each, shape (k,)."""
+        """``cost - x_potential[i] - y_potential[j]`` of each arc, shape (k,)."""
         return self.cost - x_potential[self.rows] - y_potential[self.columns]
 
     def kept(self, which: NDArray[np.bool_]) -> "Arcs":
-        """Some of them, by a mask of shape (k,)."""
+        """The subset that a mask of shape (k,) selects."""
         return Arcs(self.shape, self.keys[which], self.cost[which])
 
     def matrix(self) -> coo_array:
-        """Sparse matrix of the costs, shape (n, m); absent arcs are absent."""
+        """Sparse matrix of the costs, shape (n, m), with an entry for each arc of the set."""
         return coo_array((self.cost, (self.rows, self.columns)), shape=self.shape)
 
     def shortest(self) -> Callable[[FloatArray], FloatArray]:
-        """The step of ``potentials_of_plan`` over these arcs; infinity where no arc ends."""
+        """Return the argument ``shortest`` of ``potentials_of_plan`` over these arcs; infinity where no arc ends."""
         order = np.argsort(self.columns)
         rows, cost = self.rows[order], self.cost[order]
         ends, starts = np.unique(self.columns[order], return_index=True)

@@ -1,28 +1,28 @@
-"""Feasible potentials, and the proven bracket of a distance by plans and potentials."""
+"""Proven brackets of a distance, from plans and potentials, and how potentials are made feasible."""
 
 import math
 from collections.abc import Callable
 
 import numpy as np
 
-from wgan_lip.transport.rounding import exact_dot, lost, roundoff, shrink
+from wgan_lip.transport.rounding import exact_dot, roundoff, shrink, underflow_bound
 from wgan_lip.transport.samples import FloatArray
 from wgan_lip.transport.solvers.problem import Plan, Problem
 
 
 class Bracket:
-    """A proven bracket of a problem's distance, tightened by every plan and every pair of potentials.
+    """A proven bracket of a problem's distance, tightened by plans and pairs of potentials.
 
     Args:
-        problem: whose distance is bracketed; the bracket begins as [0, infinity].
+        problem: whose distance is bracketed; at first by [0, infinity].
 
     Attributes:
         cost: of the best plan.
         lower: the largest proven lower bound.
         upper: the smallest proven upper bound.
-        x_potential: of ``lower``, shape (n,).
-        y_potential: of ``lower``, shape (m,).
-        plan: of ``upper``; none at the beginning.
+        x_potential: the potential that gave ``lower``, shape (n,).
+        y_potential: likewise, shape (m,).
+        plan: the plan that gave ``upper``; without entries at first.
         cut_short: whether the solver was stopped by its budget.
     """
 
@@ -35,29 +35,34 @@ class Bracket:
         self.cut_short = False
 
     def add_plan(self, plan: Plan, distance: FloatArray) -> None:
-        """Judge a plan that has the marginals, by the computed distances of its entries, shape (k,)."""
+        """Tighten the upper bound by a plan that has the marginals.
+
+        Args:
+            plan: with k entries.
+            distance: computed distance of each entry's two points, shape (k,).
+        """
         cost, upper = plan_bounds(plan.mass, distance, self._problem.total, self._problem.dimension)
         if upper < self.upper:
             self.cost, self.upper, self.plan = cost, upper, plan
 
     def add_potentials(self, x_potential: FloatArray, y_potential: FloatArray) -> float:
-        """Judge a feasible pair of potentials, shapes (n,) and (m,); returns its lower bound."""
+        """Tighten the lower bound by a feasible pair of potentials, shapes (n,) and (m,); return the pair's bound."""
         lower = dual_lower_bound(self._problem, x_potential, y_potential)
         if lower >= self.lower:
             self.lower, self.x_potential, self.y_potential = lower, x_potential, y_potential
         return lower
 
     def is_closed(self, relative_gap: float) -> bool:
-        """Whether the bounds agree so closely; those of a value of zero are both zero."""
+        """Return whether the bounds differ by at most this part of the cost; for a cost of zero, by nothing."""
         return self.is_valid() and self.upper - self.lower <= relative_gap * self.cost
 
     def is_valid(self) -> bool:
-        """Whether the bounds are in order, as all proven ones are."""
+        """Return whether the lower bound is at most the upper one, and that is finite."""
         return self.lower <= self.upper < np.inf
 
 
 def plan_bounds(mass: FloatArray, distance: FloatArray, total: int, dimension: int) -> tuple[float, float]:
-    """Cost of a plan, and a proven upper bound of its true cost.
+    """Compute the cost of a plan, and a proven upper bound of its true cost.
 
     Args:
         mass: integer masses of the plan's entries, shape (k,).
@@ -66,34 +71,34 @@ def plan_bounds(mass: FloatArray, distance: FloatArray, total: int, dimension: i
         dimension: of the points.
 
     Returns:
-        ``sum mass * distance / total``, and the same with every rounding and underflow against it; 0 where no
-        distance is seen.
+        ``sum mass * distance / total``, and the same increased by all that rounding and underflow can have taken;
+        0 if all distances are 0.
     """
     cost = math.fsum(exact_dot(mass, distance)) / total
-    return cost, cost * (1 + roundoff(dimension + 8)) + (lost(dimension) if distance.any() else 0.0)
+    return cost, cost * (1 + roundoff(dimension + 8)) + (underflow_bound(dimension) if distance.any() else 0.0)
 
 
 def dual_lower_bound(problem: Problem, x_potential: FloatArray, y_potential: FloatArray) -> float:
-    """Value of a feasible pair of potentials, rounded down: a proven lower bound of W1.
+    """Compute the value of a feasible pair of potentials, rounded down: a proven lower bound of W1.
 
     Args:
-        problem: whose masses weigh the potentials.
+        problem: its masses are the weights of the potentials.
         x_potential: shape (n,).
         y_potential: shape (m,).
     """
     terms = exact_dot(problem.x_mass, x_potential) + exact_dot(problem.y_mass, y_potential)
     # Zero is a lower bound of any distance.
-    return max(0.0, math.fsum(terms) / problem.total * (1 - roundoff(2)) - lost(problem.dimension))
+    return max(0.0, math.fsum(terms) / problem.total * (1 - roundoff(2)) - underflow_bound(problem.dimension))
 
 
-# Bellman-Ford rounds; problems whose plan is optimal have been seen to need up to 71.
+# Rounds of Bellman-Ford; the most that a problem with an optimal plan was seen to need is 71.
 _ROUNDS = 200
 # Distances held at once by `repair`.
 _HELD = 2**20
 
 
 def repair(distance: FloatArray, y_potential: FloatArray, dimension: int) -> tuple[FloatArray, FloatArray]:
-    """Feasible potentials by the c-transform ``min_j |x_i - y_j| - y_potential[j]``.
+    """Make potentials feasible by the c-transform ``min_j |x_i - y_j| - y_potential[j]``.
 
     Args:
         distance: computed distances, shape (n, m).
@@ -101,8 +106,8 @@ def repair(distance: FloatArray, y_potential: FloatArray, dimension: int) -> tup
         dimension: of the points.
 
     Returns:
-        The pair, shapes (n,) and (m,), both shrunk by what rounding can have done to the distances: it
-        is feasible for the true ones.
+        The pair, shapes (n,) and (m,), both shrunk by what rounding can have added to the distances: it
+        is feasible for the true distances.
 
     Source:
         Villani, "Topics in Optimal Transportation", 2003, section 1.2 (c-concave functions).
@@ -114,23 +119,23 @@ def repair(distance: FloatArray, y_potential: FloatArray, dimension: int) -> tup
         block = shrink(distance[start : start + rows], dimension)
         block -= y_potential
         transform[start : start + rows] = block.min(axis=1)
-    return transform - roundoff(2) * np.abs(transform) - lost(dimension), y_potential
+    return transform - roundoff(2) * np.abs(transform) - underflow_bound(dimension), y_potential
 
 
 def potentials_of_plan(
     shortest: Callable[[FloatArray], FloatArray], plan: Plan, moved: FloatArray, shape: tuple[int, int]
 ) -> FloatArray:
-    """Potentials of an optimal plan that are no larger than its own geometry demands.
+    """Compute potentials of an optimal plan, no larger than the distances that its mass moves require.
 
-    The simplex may tie far-apart clusters together by their distance D although no mass moves
-    between them; its potentials are then of size D and lose ``D * eps`` to rounding. Shortest
-    paths from everywhere at once (Bellman-Ford, arcs i -> j at cost ``|x_i - y_j|`` and back at its
-    negative where mass moves) give potentials that are only as large as the clusters.
+    The simplex may join clusters by their distance D although no mass moves between them; its potentials are then of
+    size D and lose ``D * eps`` to rounding. Lengths of shortest paths that start at any point (Bellman-Ford; arcs
+    i -> j of cost ``|x_i - y_j|``, and back at its negative where mass moves) are potentials that are only as large as
+    the clusters.
 
     Args:
         shortest: maps lengths of paths to the points of x, shape (n,), to ``min_i x_path_i + |x_i - y_j|``
-            over the arcs that there are, shape (m,).
-        plan: the plan.
+            over the existing arcs, shape (m,).
+        plan: an optimal plan.
         moved: distance of each of its entries, shape (k,).
         shape: n and m.
 
@@ -141,8 +146,8 @@ def potentials_of_plan(
         Ahuja, Magnanti, Orlin, "Network Flows", 1993, theorem 9.3 and section 5.4.
     """
     x_path, y_path = np.zeros(shape[0]), np.zeros(shape[1])
-    # Rounding makes negative cycles of its own size: paths that still shorten, but by no more, are done.
-    # A plan that is not optimal has larger ones, on which no number of rounds would end.
+    # Rounding makes negative cycles of its own size: once paths shorten by no more than that, they are shortest.
+    # A plan that is not optimal has larger negative cycles, on which no number of rounds would end.
     for _ in range(_ROUNDS):
         y_next = np.minimum(y_path, shortest(x_path))
         x_next = x_path.copy()
@@ -154,6 +159,6 @@ def potentials_of_plan(
     return y_path
 
 
-def shortest_of(distance: FloatArray) -> Callable[[FloatArray], FloatArray]:
-    """The step of :func:`potentials_of_plan` over all arcs, distances of shape (n, m)."""
+def shortest_step(distance: FloatArray) -> Callable[[FloatArray], FloatArray]:
+    """Return the argument ``shortest`` of :func:`potentials_of_plan` over all arcs, distances of shape (n, m)."""
     return lambda x_path: (x_path[:, None] + distance).min(axis=0)

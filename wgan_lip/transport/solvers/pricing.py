@@ -1,4 +1,4 @@
-"""Prices of all arcs, blockwise: the c-transform of a potential with every rounding accounted for."""
+"""Prices of all arcs, computed in blocks: c-transforms of potentials, with every rounding accounted for."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,23 +12,23 @@ from torch import Tensor
 
 from wgan_lip.transport.norm import ORDERS, Norm, paired
 from wgan_lip.transport.result import Budget
-from wgan_lip.transport.rounding import lost, roundoff, shrink
+from wgan_lip.transport.rounding import roundoff, shrink, underflow_bound
 from wgan_lip.transport.samples import FloatArray
 from wgan_lip.transport.solvers.problem import Problem
 
 # Note [float32 where that is safe]
 # |x - y|^2 = |x|^2 + |y|^2 - 2 <x, y> is one matrix product, but carries an error of up to a multiple of
-# u (|x| + |y|)^2 <= 2 u (|x|^2 + |y|^2). That bound is separable: subtracted from the two squared norms it turns
-# every entry into a lower bound of the true distance at no cost. So a pass in float32 proves of nearly all arcs that
+# u (|x| + |y|)^2 <= 2 u (|x|^2 + |y|^2). That bound is separable: subtracted from the two squared norms it makes
+# every entry a lower bound of the true distance at no cost. So a pass in float32 proves for nearly all arcs that
 # they are not violated. The k smallest of each row are computed again in float64, coordinate by coordinate; the others
 # are no smaller than the k-th. Where float32 leaves a gap, the next level is float64, and the last one takes
-# differences of coordinates, which lose nothing however close the points are.
+# differences of coordinates, which are accurate however close the points are.
 
 Level: TypeAlias = Literal["product32", "product64", "difference32", "difference64"]
 
-# Below this dimension differences of coordinates cost no more than products.
+# In fewer dimensions differences of coordinates cost no more than products.
 FEW_COORDINATES = 8
-# Above this, sums in float32 prove nothing any more.
+# In more dimensions sums in float32 prove nothing.
 _MANY_COORDINATES = 100_000
 # Arcs of each point that are computed again from the coordinates, whatever their bounds.
 _EXACT = 3
@@ -37,7 +37,7 @@ BLOCK_ROWS, _COLUMNS = 512, 8192
 
 
 def levels(norm: Norm, dimension: int) -> tuple[Level, ...]:
-    """The ways to price, from the fastest to the most accurate."""
+    """Ways to compute distances, from the fastest to the most accurate."""
     if dimension > _MANY_COORDINATES:
         return ("difference64",)
     if norm == "l2" and dimension >= FEW_COORDINATES:
@@ -48,20 +48,20 @@ def levels(norm: Norm, dimension: int) -> tuple[Level, ...]:
 
 
 def accurate_level(norm: Norm, dimension: int) -> Level:
-    """The fastest way in float64."""
+    """The fastest way to compute distances in float64."""
     return next(level for level in levels(norm, dimension) if level.endswith("64"))
 
 
 @dataclass(frozen=True)
 class Transform:
-    """A feasible potential, and the cheapest arcs of each of its points.
+    """A feasible potential, and the k cheapest arcs of each of its points.
 
     Attributes:
         potential: at most ``min_j |x_i - y_j| - potential_j``, shape (n,).
-        arcs: index of the other point of the k cheapest, in order, shape (n, k).
+        arcs: index of the other point of each arc, from the cheapest on, shape (n, k).
         bounds: lower bounds of ``|x_i - y_j| - potential_j`` of those arcs, increasing, shape (n, k).
-        attained: whether the potential is that of one of the arcs, computed from coordinates; elsewhere it is a
-            bound of theirs and of the others', shape (n,).
+        attained: whether the potential is the price of one of the arcs, computed from coordinates; elsewhere it is
+            a lower bound of the prices of all arcs, shape (n,).
     """
 
     potential: FloatArray
@@ -71,7 +71,7 @@ class Transform:
 
 
 class Pricer:
-    """The c-transforms of potentials on one set of points, as potentials on the other.
+    """Computes c-transforms: from potentials on one set of points, potentials on the other.
 
     Args:
         points: shape (n, d).
@@ -79,8 +79,8 @@ class Pricer:
         norm: the ground norm.
         level: how distances are computed.
         center: is subtracted from both before products are taken, shape (d,).
-        device: where.
-        cap: distances beyond it count as this long; see the note on capped distances in simplex.py.
+        device: where prices are computed.
+        cap: longer distances count as this long; see the note on capped distances in simplex.py.
         check: called before each block of rows; may end the pass by an error.
     """
 
@@ -100,7 +100,7 @@ class Pricer:
         dtype = torch.float32 if level.endswith("32") else torch.float64
         self._unit = torch.finfo(dtype).eps / 2
         if self._products:
-            # Rows (x, |x|^2, 1) against columns (-2 y, 1, |y|^2): one product is all of |x - y|^2.
+            # The product of a row (x, |x|^2, 1) and a column (-2 y, 1, |y|^2) is |x - y|^2.
             (x, x_square), (y, y_square) = (self._squared(side - center, dtype) for side in (points, others))
             x, y = (
                 torch.cat((x, x_square, x_square.new_ones(x_square.shape)), 1),
@@ -108,15 +108,15 @@ class Pricer:
             )
             self._x_excess, self._y_excess = np.zeros(len(points)), np.zeros(len(others))
         else:
-            # Coordinates that are rounded make a distance this much too long.
+            # Rounded coordinates can make a distance too long by this much.
             (x, self._x_excess), (y, self._y_excess) = (self._rounded(side, center, dtype) for side in (points, others))
             if norm == "l2":
-                # The root of all that squares can lose, each less than the smallest normal number.
+                # The square root of what the squares can lose, each less than the smallest normal number.
                 self._x_excess += 2 * np.sqrt(points.shape[1] * float(torch.finfo(dtype).tiny))
         self._x, self._y = x.to(device), y.to(device)
 
     def _squared(self, moved: FloatArray, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """Points in the level's precision, and their squared sizes, shape (n, 1), less all that rounding can do."""
+        """Points in the level's precision, and their squared norms, shape (n, 1), less all that rounding can add."""
         d = moved.shape[1]
         points = torch.from_numpy(moved).to(dtype)
         square = torch.cat([part.double().square().sum(1, keepdim=True) for part in points.split(BLOCK_ROWS)])
@@ -126,46 +126,46 @@ class Pricer:
         return points, (square - 4 * (d + 8) * torch.finfo(dtype).tiny).to(dtype)
 
     def _rounded(self, points: FloatArray, center: FloatArray, dtype: torch.dtype) -> tuple[Tensor, FloatArray]:
-        """Points in the level's precision, and a bound of how far each was moved by it, shape (n,)."""
+        """Points in the level's precision, and a bound of how far each was moved by rounding, shape (n,)."""
         if dtype == torch.float64:
             return torch.from_numpy(points), np.zeros(len(points))
         moved = torch.from_numpy(points - center).to(dtype)
         order = ORDERS[self._norm]
         size = torch.cat([torch.linalg.vector_norm(part.double(), order, dim=1) for part in moved.split(BLOCK_ROWS)])
-        lost = 4 * (points.shape[1] + 8) * torch.finfo(dtype).tiny
-        return moved, 2 * self._unit * size.numpy() + lost
+        underflow = 4 * (points.shape[1] + 8) * torch.finfo(dtype).tiny
+        return moved, 2 * self._unit * size.numpy() + underflow
 
     def transform(self, potential: FloatArray, k: int) -> Transform:
-        """The c-transform of a potential on the other points.
+        """Compute the c-transform of a potential on the other points.
 
         Args:
             potential: shape (m,), already shrunk (see ``rounding.shrink``).
             k: how many arcs of each point to return; at least 1.
 
         Returns:
-            A potential that with the given one is feasible for the true distances.
+            A potential that, with the given one, is feasible for the true distances.
         """
         k = min(k, len(self._others))
         bounds, arcs = self._smallest(potential, k)
-        looked = min(k, _EXACT)
-        least = self._least(np.arange(len(arcs)), arcs[:, :looked], potential)
+        exact = min(k, _EXACT)
+        least = self._least(np.arange(len(arcs)), arcs[:, :exact], potential)
         # All arcs but the k are no cheaper than the last of them.
         rest = bounds[:, -1].copy() if k < len(self._others) else np.full(len(arcs), np.inf)
-        if looked < k:
-            # Few others can be cheaper than the first: only those are computed exactly.
-            open_ = np.flatnonzero(bounds[:, looked] < least)
-            least[open_] = np.minimum(least[open_], self._least(open_, arcs[open_, looked:], potential))
+        if exact < k:
+            # Few others can be cheaper: only those are computed from coordinates.
+            open_ = np.flatnonzero(bounds[:, exact] < least)
+            least[open_] = np.minimum(least[open_], self._least(open_, arcs[open_, exact:], potential))
         return Transform(np.minimum(least, rest), arcs, bounds, least <= rest)
 
     def _least(self, own: NDArray[np.intp], arcs: NDArray[np.int64], potential: FloatArray) -> FloatArray:
-        """Smallest ``|x_i - y_j| - potential_j`` of some points over some arcs each, from coordinates, rounded down."""
+        """Smallest ``|x_i - y_j| - potential_j`` over some arcs of points ``own``, from coordinates, rounded down."""
         k = arcs.shape[1]
         cost = paired(self._points, self._others, np.repeat(own, k), arcs.ravel(), self._norm).reshape(arcs.shape)
         exact = shrink(np.minimum(cost, self._cap), self._points.shape[1]) - potential[arcs]
-        return (exact - roundoff(2) * np.abs(exact)).min(axis=1) - lost(self._points.shape[1])
+        return (exact - roundoff(2) * np.abs(exact)).min(axis=1) - underflow_bound(self._points.shape[1])
 
     def _smallest(self, potential: FloatArray, k: int) -> tuple[FloatArray, NDArray[np.int64]]:
-        """Of each row the k smallest lower bounds of ``|x_i - y_j| - potential_j``, in order."""
+        """The k smallest lower bounds of ``|x_i - y_j| - potential_j`` of each row, in order, and their j."""
         unit, dtype, device = self._unit, self._x.dtype, self._x.device
         taken = torch.from_numpy(potential + self._y_excess).to(dtype)
         if dtype == torch.float32:
@@ -200,11 +200,12 @@ class Pricer:
                         best, kept = torch.cat((best, found), 1).topk(min(k, best.shape[1] + found.shape[1]), 1, False)
                         index = torch.cat((index, at), 1).gather(1, kept)
                 values[start : start + BLOCK_ROWS], arcs[start : start + BLOCK_ROWS] = best.cpu(), index.cpu()  # type: ignore[union-attr]
-        return values - 4 * unit * np.abs(values) - self._x_excess[:, None] - lost(self._points.shape[1]), arcs
+        underflow = underflow_bound(self._points.shape[1])
+        return values - 4 * unit * np.abs(values) - self._x_excess[:, None] - underflow, arcs
 
 
 def _product(x: Tensor, y: Tensor, out: Tensor) -> Tensor:
-    """``x y^T`` in the precision of its factors. NumPy's takes no orders from PyTorch's switches for speed."""
+    """``x y^T`` in the precision of its factors; by NumPy, which ignores PyTorch's switches for speed."""
     if out.device.type == "cpu":
         np.matmul(x.numpy(), y.numpy().T, out=out.numpy())
         return out
@@ -213,7 +214,7 @@ def _product(x: Tensor, y: Tensor, out: Tensor) -> Tensor:
 
 @contextmanager
 def _full_precision(device: torch.device) -> Iterator[None]:
-    """No TF32, bfloat16 or autocasting, whatever the program has set."""
+    """Disable TF32, bfloat16 and autocasting, whatever the program has set."""
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")
     try:
@@ -223,17 +224,17 @@ def _full_precision(device: torch.device) -> Iterator[None]:
         torch.set_float32_matmul_precision(before)
 
 
-class BothSides:
-    """The pricers of a problem's two sides, made when they are asked for.
+class TwoSidedPricer:
+    """The pricers of both sides of a problem, built when they are first used.
 
     Args:
         problem: any.
-        budget: whose time is looked at before each block of rows.
+        budget: checked before each block of rows.
         device: where arcs are priced.
 
     Attributes:
-        levels: the ways to price, from the fastest to the most accurate.
-        center: between the means of x and of y, shape (d,).
+        levels: ways to compute distances, from the fastest to the most accurate.
+        center: the mean of the means of x and of y, shape (d,).
     """
 
     def __init__(self, problem: Problem, budget: Budget, device: torch.device | str) -> None:
@@ -243,27 +244,26 @@ class BothSides:
         self._cap = np.inf
         self._pricers: dict[tuple[bool, Level], Pricer] = {}
 
-    def cut(self, cap: float) -> None:
-        """From now on distances beyond a cap count as this long; see the note on capped distances in simplex.py."""
+    def cap_distances(self, cap: float) -> None:
+        """Let longer distances count as ``cap`` from now on; see the note on capped distances in simplex.py."""
         self._cap = cap
         self._pricers.clear()
 
     def transform(self, swapped: bool, level: Level, potential: FloatArray, k: int) -> Transform:
-        """The c-transform on x of a potential on y, or the other way round if swapped; as ``Pricer.transform``.
+        """Compute the c-transform on x of a potential on y, or on y of one on x if swapped; see ``Pricer.transform``.
 
         Args:
-            swapped: whether points of y are priced.
+            swapped: whether to price the arcs of each point of y.
             level: how distances are computed.
             potential: on the other points, already shrunk.
             k: how many arcs of each point to return.
         """
         if (swapped, level) not in self._pricers:
-            # One level at a time: each pricer holds copies of the points.
+            # Only one level is kept: each pricer holds copies of the points.
             self._pricers = {key: pricer for key, pricer in self._pricers.items() if key[1] == level}
-            self._pricers[swapped, level] = self._pricer(swapped, level)
+            x, y, norm = self._problem.x, self._problem.y, self._problem.norm
+            points, others = (y, x) if swapped else (x, y)
+            self._pricers[swapped, level] = Pricer(
+                points, others, norm, level, self.center, self._device, self._cap, self._budget.check
+            )
         return self._pricers[swapped, level].transform(potential, k)
-
-    def _pricer(self, swapped: bool, level: Level) -> Pricer:
-        problem, budget = self._problem, self._budget
-        points, others = (problem.y, problem.x) if swapped else (problem.x, problem.y)
-        return Pricer(points, others, problem.norm, level, self.center, self._device, self._cap, budget.check)

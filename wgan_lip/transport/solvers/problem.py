@@ -1,4 +1,4 @@
-"""Transport problems as the solvers take them, scaled points with integer masses, and their plans."""
+"""Transport problems in the form that the solvers take, scaled points with integer masses, and plans."""
 
 import math
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _PARTS = 2**52
 
 @dataclass(frozen=True)
 class Problem:
-    """Move ``x_mass`` at ``x`` to ``y_mass`` at ``y``, at the cost of mass times distance over ``total``.
+    """The problem of moving ``x_mass`` at ``x`` to ``y_mass`` at ``y`` for mass times distance divided by ``total``.
 
     Attributes:
         x: shape (n, d); coordinates at most 1 in size.
@@ -40,17 +40,17 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """A problem of the points that weigh anything, and the way back to what was asked.
+class ScaledProblem:
+    """Scaled samples, and the problem of those of positive weight.
 
     Attributes:
         problem: what is solved.
-        scale: a power of two, by which distances are multiplied.
-        given: x and y as they were, shapes (n, d) and (m, d), where scaling lost digits; else None.
+        scale: a power of two, by which results are multiplied.
         x: all points of x, divided by ``scale``, shape (n, d).
         y: likewise, shape (m, d).
-        x_kept: indices of the points in ``problem.x``.
+        x_kept: indices, among all points of x, of those in ``problem.x``.
         y_kept: likewise.
+        given: x and y before scaling, shapes (n, d) and (m, d), if scaling lost digits; else None.
     """
 
     problem: Problem
@@ -62,13 +62,13 @@ class Prepared:
     given: tuple[FloatArray, FloatArray] | None = None
 
     def differ(self, rows: np.ndarray, columns: np.ndarray) -> bool:
-        """Whether any of some pairs of points of x and y are at a distance, be it one that scaling lost."""
+        """Return whether any pair ``x[rows[k]], y[columns[k]]`` differed before scaling."""
         x, y = self.given or (self.x, self.y)
         return not np.array_equal(x[rows], y[columns])
 
 
-def prepare(x: Samples, y: Samples, x_weights: Weights | None, y_weights: Weights | None, norm: Norm) -> Prepared:
-    """Check samples and weights and scale them.
+def prepare(x: Samples, y: Samples, x_weights: Weights | None, y_weights: Weights | None, norm: Norm) -> ScaledProblem:
+    """Check samples and weights, scale them, and leave out points of weight zero.
 
     Raises:
         ValueError, TypeError: as :func:`as_points` and :func:`as_weights`.
@@ -78,20 +78,20 @@ def prepare(x: Samples, y: Samples, x_weights: Weights | None, y_weights: Weight
         as_weights(x_weights, len(x_points), "x_weights"),
         as_weights(y_weights, len(y_points), "y_weights"),
     )
-    # Scaling by a power of two is exact, but for coordinates that become subnormal; see the note in underflow.py.
+    # Scaling by a power of two is exact, except for coordinates that become subnormal; see the note in rounding.py.
     scale, given = unit_of(x_points, y_points), (x_points, y_points)
     x_points, y_points = x_points / scale, y_points / scale
     exact = all(np.array_equal(side * scale, one) for side, one in zip((x_points, y_points), given, strict=True))
     x_mass, y_mass, total = integer_masses(x_share, y_share)
     x_kept, y_kept = np.flatnonzero(x_mass), np.flatnonzero(y_mass)
     problem = Problem(_take(x_points, x_kept), _take(y_points, y_kept), x_mass[x_kept], y_mass[y_kept], total, norm)
-    return Prepared(problem, scale, x_points, y_points, x_kept, y_kept, None if exact else given)
+    return ScaledProblem(problem, scale, x_points, y_points, x_kept, y_kept, None if exact else given)
 
 
 def integer_masses(x_share: FloatArray, y_share: FloatArray) -> tuple[FloatArray, FloatArray, int]:
-    """Masses of one common total in the proportions of two sets of shares.
+    """Compute integer masses of a common total, in the proportions of two sets of shares.
 
-    Exactly in proportion where the shares of each side are equal, else to one part in 2**52.
+    The proportions are exact where the shares of each side are equal, else accurate to one part in 2**52.
 
     Args:
         x_share: non-negative, shape (n,), of any positive sum.
@@ -110,7 +110,7 @@ def integer_masses(x_share: FloatArray, y_share: FloatArray) -> tuple[FloatArray
 
 def _round(share: FloatArray) -> FloatArray:
     mass = np.rint(share / math.fsum(share) * _PARTS)
-    # What rounding has lost or gained, at most half a unit a point: a unit each where it is felt least.
+    # Rounding changes the sum by at most half a unit for each point: it is corrected in the largest masses.
     missing = _PARTS - int(math.fsum(mass))
     mass[np.argsort(-mass, kind="stable")[: abs(missing)]] += math.copysign(1, missing)
     return mass
@@ -135,7 +135,7 @@ class Plan:
     mass: FloatArray
 
     def has_marginals(self, problem: Problem) -> bool:
-        """Whether all of the masses of the problem are moved, exactly."""
+        """Return whether exactly the masses of the problem are moved."""
         x_moved = np.bincount(self.rows, weights=self.mass, minlength=len(problem.x))
         y_moved = np.bincount(self.columns, weights=self.mass, minlength=len(problem.y))
         positive = bool((self.mass >= 0).all())
@@ -143,12 +143,12 @@ class Plan:
 
 
 def monotone_plan(problem: Problem, x_order: NDArray[np.intp], y_order: NDArray[np.intp]) -> Plan:
-    """The plan that moves mass in order: the first of x to the first of y, until it is full (north-west corner rule).
+    """Construct the plan that moves mass in order: the first mass of x to the first of y (north-west corner rule).
 
     Args:
         problem: whose masses are moved.
-        x_order: the order of the points of x, shape (n,).
-        y_order: of those of y, shape (m,).
+        x_order: the order of the points of x, as indices, shape (n,).
+        y_order: likewise of y, shape (m,).
 
     Returns:
         At most n + m - 1 entries. Where points are sorted on a line, this plan is optimal.
@@ -156,7 +156,7 @@ def monotone_plan(problem: Problem, x_order: NDArray[np.intp], y_order: NDArray[
     Source:
         Peyre, Cuturi, "Computational Optimal Transport", 2019, section 3.4.2 and remark 2.28.
     """
-    # Where the cumulative masses jump: integers below 2**53, so they are exact.
+    # Cumulative masses are integers below 2**53, so they are exact.
     x_ends, y_ends = np.cumsum(problem.x_mass[x_order]), np.cumsum(problem.y_mass[y_order])
     jumps = np.union1d(x_ends, y_ends)
     return Plan(

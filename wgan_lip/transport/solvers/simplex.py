@@ -1,4 +1,4 @@
-"""POT's network simplex, its answers checked; on all arcs it solves small problems exactly."""
+"""POT's network simplex with its results checked, and the solver of small problems on all arcs."""
 
 import math
 import warnings
@@ -11,20 +11,20 @@ from scipy.sparse import coo_array
 from wgan_lip.transport.norm import pairwise
 from wgan_lip.transport.result import UnprovenError
 from wgan_lip.transport.samples import FloatArray
-from wgan_lip.transport.solvers.bracket import Bracket, potentials_of_plan, repair, shortest_of
+from wgan_lip.transport.solvers.bracket import Bracket, potentials_of_plan, repair, shortest_step
 from wgan_lip.transport.solvers.problem import Plan, Problem
 
-# POT's result code of an optimal solution; any other one comes with a value that is too low.
+# POT's result code of an optimal solution; with any other code the value is too low.
 _OPTIMAL = 1
 # Pivots after which the simplex gives up.
 _PIVOTS = 100_000_000
-# A relative gap above this is more than rounding leaves where the potentials are of the value's size.
-CLOSE = 1e-10
+# A larger relative gap is not caused by rounding alone if the potentials are of the size of the value.
+SMALL_GAP = 1e-10
 
 
 @dataclass(frozen=True)
 class Basis:
-    """What the simplex ends with: a plan, and potentials, shapes (n,) and (m,)."""
+    """The result of a simplex: a plan, and potentials of shapes (n,) and (m,)."""
 
     plan: Plan
     x_potential: FloatArray
@@ -36,11 +36,11 @@ def network_simplex(
     cost: FloatArray | coo_array,
     start: tuple[FloatArray, FloatArray] | None = None,
 ) -> Basis:
-    """Optimal plan and potentials of a problem on all arcs, or on some.
+    """Compute an optimal plan and potentials of a problem on all arcs, or on some.
 
     Args:
         problem: whose masses are moved.
-        cost: of every arc, shape (n, m); in a sparse one absent arcs are forbidden.
+        cost: of every arc, shape (n, m); arcs that are absent from a sparse matrix are forbidden.
         start: potentials near the optimal ones, shapes (n,) and (m,); good ones save pivots.
 
     Raises:
@@ -50,7 +50,7 @@ def network_simplex(
         Bonneel et al., "Displacement interpolation using Lagrangian mass transport", 2011.
     """
     n, m = cost.shape
-    # The simplex stops at an absolute tolerance, so it gets costs of order 1.
+    # The simplex stops at an absolute tolerance, so costs are scaled to order 1.
     unit = 2.0 ** math.frexp(float(cost.max()))[1]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -78,11 +78,11 @@ def network_simplex(
 
 
 def solve_network_simplex(problem: Problem, start: tuple[FloatArray, FloatArray] | None = None) -> Bracket:
-    """An optimal plan and optimal potentials by the network simplex on the full cost matrix.
+    """Compute an optimal plan and optimal potentials by the network simplex on the full cost matrix.
 
     Args:
-        problem: of n and m points; memory grows with n m.
-        start: potentials to begin with.
+        problem: of n and m points; the memory grows with n m.
+        start: potentials near the optimal ones, shapes (n,) and (m,).
 
     Raises:
         UnprovenError: the simplex gave up, or its plan does not have the marginals.
@@ -91,22 +91,22 @@ def solve_network_simplex(problem: Problem, start: tuple[FloatArray, FloatArray]
     bracket = Bracket(problem)
 
     def prove(basis: Basis) -> bool:
-        """Tighten the bracket by the simplex's plan and potentials, if need be by the plan's own."""
+        """Tighten the bracket by plan and potentials, and if it stays open, by potentials made from the plan."""
         plan = basis.plan
         bracket.add_plan(plan, distance[plan.rows, plan.columns])
         bracket.add_potentials(*repair(distance, basis.y_potential, problem.dimension))
-        if not bracket.is_closed(CLOSE):
+        if not bracket.is_closed(SMALL_GAP):
             moved = distance[plan.rows, plan.columns]
-            path = potentials_of_plan(shortest_of(distance), plan, moved, distance.shape)
+            path = potentials_of_plan(shortest_step(distance), plan, moved, distance.shape)
             bracket.add_potentials(*repair(distance, path, problem.dimension))
-        return bracket.is_closed(CLOSE)
+        return bracket.is_closed(SMALL_GAP)
 
     basis = network_simplex(problem, distance, start)
     if not prove(basis):
         # Note [capped distances]
-        # Beside clusters at distance D the simplex, in float64, cannot tell costs apart that differ by D * eps.
-        # Distances far beyond any that mass moves can be cut to a common length: potentials that are feasible
-        # for the shorter ones are feasible for the true ones, and the plan is judged by the true ones.
+        # If clusters are a distance D apart, the simplex in float64 cannot distinguish costs that differ by D * eps.
+        # Distances far longer than any that mass is moved can be capped: potentials that are feasible for the capped
+        # distances are feasible for the true ones, and the cost of the plan is computed from the true ones.
         cap = 4 * float(distance[basis.plan.rows, basis.plan.columns].max())
         prove(network_simplex(problem, np.minimum(distance, cap)))
     return bracket

@@ -1,4 +1,4 @@
-"""One optimal critic among many, which no solver can choose otherwise, and the standard error of W1 that it tells."""
+"""The standard error of W1, from optimal potentials that depend on the samples only and not on the solver."""
 
 import math
 from collections.abc import Callable
@@ -13,46 +13,46 @@ from wgan_lip.transport.samples import FloatArray
 from wgan_lip.transport.solvers.bracket import Bracket
 from wgan_lip.transport.solvers.pricing import Pricer, levels
 from wgan_lip.transport.solvers.problem import Problem
-from wgan_lip.transport.solvers.real_line import central_on_the_line
+from wgan_lip.transport.solvers.real_line import central_potentials_on_the_line
 
 # Note [the standard error of W1]
-# Let f be an optimal potential of the samples, and W' their distance once x_i is drawn anew. W1 is a maximum over
-# potentials, so W' >= W + a_i (f(x_i') - f(x_i)). By Efron and Stein var W <= sum_i E[(W - W')_+^2]: variances of the
-# potentials bound that of the distance, but for what f is better at its own points than at new ones. Where P and Q
-# differ by much f hardly depends on the draw, and the bound is attained; where they are alike it is too large. Any
-# optimal potential will do, so one of small variance is wanted; see the next note.
+# Let f be an optimal potential of the samples, and W' their distance after x_i is drawn anew. W1 is a maximum over
+# potentials, so W' >= W + a_i (f(x_i') - f(x_i)). By Efron and Stein var W <= sum_i E[(W - W')_+^2]: the variance of
+# the potentials bounds that of the distance, except that f is optimised at its own points and not at new ones. Where P
+# and Q differ by much, f hardly depends on the draw, and the bound is attained; where they are alike it is too large.
+# It holds for any optimal potential, so one of small variance is chosen; see the next note.
 
 # Note [which optimal critic]
-# Optimal potentials are critics phi = f on x, -g on y. Pointwise maxima and minima of optimal ones are optimal, so
+# Optimal potentials are critics phi = f on x, -g on y. Pointwise maxima and minima of optimal critics are optimal, so
 # among those that are nowhere above 0 there is a largest one, and among those nowhere below 0 a smallest. Neither
-# depends on the solver, nor on the order of the samples; their mean, which is optimal too, has no side. Clusters
-# between which no mass needs to move are each brought to the height of 0, whatever lies between. Where potentials are
-# unique up to a constant, that is what comes out.
+# depends on the solver, nor on the order of the samples; their mean, which is optimal too, is symmetric in x and y. It
+# places each of the clusters between which no mass needs to move about 0, whatever the distance between them. If
+# potentials are unique up to a constant, it is the unique one.
 #
-# From any optimal phi they are shortest paths: phi + p is optimal if p_i - p_j <= |x_i - y_j| - f_i - g_j on all arcs,
+# Both are shortest paths from any optimal phi: phi + p is optimal if p_i - p_j <= |x_i - y_j| - f_i - g_j on all arcs,
 # with p_i = p_j where mass moves.
 
-# Problems of so many arcs are looked at whole; in larger ones so many of each point, and those that are found missing.
+# Up to this many arcs all of them are constraints; beyond, this many of each point, and those found to be violated.
 _FEW_ARCS, _FIRST = 90_000, 16
 _ROUNDS = 20
-# Violations, relative to the sizes of distances and potentials, that are rounding.
+# Violations up to this, relative to the sizes of distances and potentials, are rounding.
 _NOISE = 1e-12
 
 
 def standard_error_of(problem: Problem, bracket: Bracket, check: Callable[[], None] = lambda: None) -> float:
-    """By how much W1 changes from draw to draw of both samples: an estimated standard deviation, in a problem's units.
+    """Estimate the standard deviation of W1 over draws of both samples, in the units of the problem.
 
     ``sqrt(sum a_i^2 (f_i - f_mean)^2 / (1 - sum a_i^2) + sum b_j^2 (g_j - g_mean)^2 / (1 - sum b_j^2))``
 
     for the optimal potentials f, g of :func:`central_potentials` and weights a, b; with equal weights
     ``sqrt(var f / n + var g / m)``. It is about right where the distributions differ by much, and too large where they
-    are alike. It says nothing of the bias: the distance of samples exceeds that of their distributions in the mean, in
-    high dimension by far more than this. Points must be independent; one that is alone on its side leaves it unknown,
-    NaN. Of clusters that keep their mass, whatever is drawn, each counts by its own spread: how many points fall into
-    which cluster is told by samples in which mass has to move between them.
+    are alike. It does not include the bias: the distance of samples exceeds that of their distributions in the mean,
+    in high dimension by far more than this. Points must be independent; it is NaN if either side is a single point. If
+    no mass moves between clusters, each contributes its own spread only: the varying number of points in each cluster
+    is then not included.
 
     Args:
-        problem: of points all of which weigh something.
+        problem: of points of positive weight.
         bracket: closed: its plan and potentials are optimal.
         check: called between blocks of prices; may end them by an error.
 
@@ -71,10 +71,10 @@ def standard_error_of(problem: Problem, bracket: Bracket, check: Callable[[], No
 def central_potentials(
     problem: Problem, bracket: Bracket, check: Callable[[], None] = lambda: None
 ) -> tuple[FloatArray, FloatArray]:
-    """The mean of the two extreme optimal critics, as potentials on x and y, shapes (n,) and (m,).
+    """Compute the mean of the two extreme optimal critics, as potentials on x and y, shapes (n,) and (m,).
 
     Args:
-        problem: of points all of which weigh something.
+        problem: of points of positive weight.
         bracket: closed: its plan and potentials are optimal.
         check: called between blocks of prices; may end them by an error.
 
@@ -82,11 +82,13 @@ def central_potentials(
         Ahuja, Magnanti, Orlin, "Network Flows", 1993, sections 5.2 and 9.4 (optimal potentials as shortest paths).
     """
     if problem.dimension == 1:
-        return central_on_the_line(problem)
-    return _Central(problem, bracket, check).potentials()
+        return central_potentials_on_the_line(problem)
+    return _ExtremeCritics(problem, bracket, check).potentials()
 
 
-class _Central:
+class _ExtremeCritics:
+    """The extreme optimal critics of a problem, and the arcs whose constraints were found to matter."""
+
     def __init__(self, problem: Problem, bracket: Bracket, check: Callable[[], None]) -> None:
         self._problem, self._plan, self._check = problem, bracket.plan, check
         self._f, self._g = bracket.x_potential, bracket.y_potential
@@ -101,7 +103,7 @@ class _Central:
         if self._is_whole:
             slack = pairwise(self._problem.x, self._problem.y, self._problem.norm) - self._f[:, None] - self._g
             phi = np.concatenate((self._f, -self._g))
-            # No longer arc can be part of a path that shortens anything.
+            # No arc of a larger slack is part of a shortest path.
             near = np.flatnonzero(slack.ravel() < np.ptp(phi))
             self._keys = np.union1d(near, self._moving)
             self._slack = slack.ravel()[self._keys]
@@ -112,26 +114,24 @@ class _Central:
         return mean[:n], -mean[n:]
 
     def _cheapest(self, swapped: bool, potential: FloatArray) -> np.ndarray:
-        """The cheapest arcs of each point of x against a potential on y, or of y against one on x if swapped."""
+        """Keys of the cheapest arcs of each point of x given a potential on y, or of y given one on x if swapped."""
         problem, m = self._problem, self._shape[1]
         points, others = (problem.y, problem.x) if swapped else (problem.x, problem.y)
-        level, center = (
-            levels(problem.norm, problem.dimension)[0],
-            (problem.x.mean(axis=0) + problem.y.mean(axis=0)) / 2,
-        )
+        level = levels(problem.norm, problem.dimension)[0]
+        center = (problem.x.mean(axis=0) + problem.y.mean(axis=0)) / 2
         pricer = Pricer(points, others, problem.norm, level, center, check=self._check)
         own, arcs = np.arange(len(points))[:, None], pricer.transform(potential, _FIRST).arcs
         return (arcs * m + own if swapped else own * m + arcs).ravel()
 
     def _add(self, keys: np.ndarray) -> None:
-        """Arcs that are new."""
+        """Add arcs, given by their keys ``i * m + j``, to the constraints."""
         keys = np.union1d(self._keys, np.union1d(keys, self._moving))
         rows, columns = keys // self._shape[1], keys % self._shape[1]
         cost = paired(self._problem.x, self._problem.y, rows, columns, self._problem.norm)
         self._keys, self._slack = keys, cost - self._f[rows] - self._g[columns]
 
     def _extreme(self, sign: float) -> FloatArray:
-        """The largest optimal critic that is nowhere above 0, or, of sign -1, the smallest nowhere below."""
+        """The largest optimal critic that is nowhere above 0; for sign -1, the smallest that is nowhere below 0."""
         phi = np.concatenate((self._f, -self._g))
         for _ in range(_ROUNDS):
             found = phi + sign * self._shift(sign, phi)
@@ -165,7 +165,7 @@ class _Central:
         return dijkstra(graph, indices=np.array([n + m]))[0, : n + m] + start.min()
 
     def _violated(self, phi: FloatArray) -> np.ndarray:
-        """Arcs on which a critic is steeper than 1."""
+        """Keys of arcs on which the slope of a critic exceeds 1."""
         problem, (n, m) = self._problem, self._shape
         keys = np.setdiff1d(self._cheapest(False, -phi[n:]), self._keys)
         rows, columns = keys // m, keys % m

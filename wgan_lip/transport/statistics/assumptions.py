@@ -1,8 +1,8 @@
-"""What is known, before any sample is seen, of how far two distributions spread."""
+"""Assumptions about the spread of two distributions, made before any sample is drawn."""
 
 import math
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 
@@ -10,24 +10,26 @@ from wgan_lip.transport.norm import Norm, pairwise
 from wgan_lip.transport.rounding import unit_of
 from wgan_lip.transport.samples import FloatArray
 
-# Of both distributions, or of P and of Q; None where it is not known.
+# One number for both distributions, or a pair for P and Q; None where it is not known.
 PerSide: TypeAlias = float | tuple[float | None, float | None] | None
+# Bounds that hold at any number of samples are the only ones that are given.
+Guarantee: TypeAlias = Literal["finite-sample"]
 
-# What float32 rounding of samples may add to a diameter that was stated exactly, relatively ...
+# The relative excess of a diameter that float32 rounding of the samples may cause.
 _POINT_SLACK = 1e-6
-# ... and of scores, which come out of a network, to their range.
+# The same of the range of scores, which a network has computed.
 _SCORE_SLACK = 1e-5
 
 
 @dataclass(frozen=True)
 class Spread:
-    """What is known of one distribution. Nothing is estimated: these are assumptions or facts.
+    """The known spread of one distribution: assumptions or facts, not estimates from samples.
 
     Note [the sub-Gaussian constant]
     ``sigma`` is such that ``E exp(t (f - E f)) <= exp(t^2 sigma^2 / 2)`` for every t and every f that is 1-Lipschitz
-    in the ground norm. That is Talagrand's inequality T1(sigma^2), ``W1(R, P)^2 <= 2 sigma^2 KL(R | P)`` for all
-    R, in other words (Bobkov, Götze, "Exponential integrability and transportation cost related to logarithmic
-    Sobolev inequalities", 1999). For example:
+    in the ground norm. This is equivalent to Talagrand's inequality T1(sigma^2),
+    ``W1(R, P)^2 <= 2 sigma^2 KL(R | P)`` for all R (Bobkov, Götze, "Exponential integrability and transportation cost
+    related to logarithmic Sobolev inequalities", 1999). For example:
 
     * A Gaussian with covariance C: ``sigma^2 = sup_u u^T C u`` over ``|u|_* <= 1``, the dual of the ground norm.
       l2: the largest eigenvalue; linf: the largest variance of a coordinate; l1: the largest ``s^T C s`` over signs
@@ -39,7 +41,7 @@ class Spread:
 
     Attributes:
         diameter: of the support in the ground norm, in the units of the samples; 0 for a Dirac; None if not known.
-        sigma: the sub-Gaussian constant, in the same units; where the diameter is known, at most half of it.
+        sigma: the sub-Gaussian constant, in the same units, at most half of a known diameter; None if not known.
     """
 
     diameter: float | None
@@ -50,34 +52,34 @@ class Spread:
         return self.sigma == 0
 
     def scaled(self, unit: float) -> "Spread":
-        """The same in other units."""
+        """Return the same spread in other units."""
         diameter, sigma = (None if known is None else known / unit for known in (self.diameter, self.sigma))
         return Spread(diameter, sigma)
 
     def check_points(self, points: FloatArray, name: str, norm: Norm) -> None:
-        """Refuse a diameter that the samples contradict, as far as two sweeps of distances show.
+        """Check the diameter against distances between samples, found by two searches for a farthest point.
 
         Raises:
-            ValueError: two points further apart than the diameter.
+            ValueError: two points are further apart than the diameter.
         """
         if self.diameter is None:
             return
-        # From any point to the farthest, and from that to its farthest: at least half the samples' diameter.
+        # The farthest point from the first, and the farthest from that: at least half the diameter of the samples.
         unit = unit_of(points)
         points, diameter = points / unit, self.diameter / unit
         far = points[pairwise(points[:1], points, norm).argmax()]
         observed = float(pairwise(far[None], points, norm).max())
         if observed > diameter * (1 + _POINT_SLACK) + _POINT_SLACK * float(np.abs(far).max()):
             raise ValueError(
-                f"diameter of the support of {name} must not be smaller than distances between its samples; "
+                f"diameter of the support of {name} must be at least the distance between any two of its samples; "
                 f"got diameter={self.diameter:g}, and two samples {observed * unit:g} apart ({norm})"
             )
 
     def check_scores(self, scores: FloatArray, name: str) -> None:
-        """Refuse scores that no 1-Lipschitz function can have on a support of this diameter.
+        """Check that scores are possible for a 1-Lipschitz function on a support of this diameter.
 
         Raises:
-            ValueError: their range exceeds the diameter.
+            ValueError: the range of the scores exceeds the diameter.
         """
         if self.diameter is None:
             return
@@ -86,20 +88,20 @@ class Spread:
         observed = float(np.ptp(scores))
         if observed > diameter * (1 + _SCORE_SLACK) + _SCORE_SLACK * float(np.abs(scores).max()):
             raise ValueError(
-                f"{name} must have a range of at most the diameter of the support, if f is 1-Lipschitz; "
+                f"{name} of a 1-Lipschitz function must have a range of at most the diameter of the support; "
                 f"got a range of {observed * unit:g} and diameter={self.diameter:g}"
             )
 
 
 def spreads(diameter: PerSide, sigma: PerSide) -> tuple[Spread, Spread]:
-    """What is known of P and of Q.
+    """Check what is known of P and of Q, and complete it: a diameter bounds sigma, and sigma 0 makes a Dirac.
 
     Args:
-        diameter: of the supports in the ground norm: of both, or a pair with None where it is not known.
+        diameter: of the supports in the ground norm: one number for both, or a pair with None where it is not known.
         sigma: sub-Gaussian constants, likewise (see the note at :class:`Spread`).
 
     Raises:
-        ValueError: negative, NaN or infinite ones, or other than two.
+        ValueError: negative, NaN or infinite numbers, or a tuple that is not a pair.
     """
     known = []
     for d, s in zip(_pair(diameter, "diameter"), _pair(sigma, "sigma"), strict=True):
@@ -119,11 +121,33 @@ def _pair(value: PerSide, name: str) -> tuple[float | None, float | None]:
     return pair
 
 
+def sub_gaussian_margin(sides: tuple[Spread, Spread], sizes: tuple[int, int], delta: float) -> float:
+    """Compute the error of ``mean f(x) - mean f(y)``, f fixed and 1-Lipschitz, exceeded with probability delta.
+
+    ``sqrt(2 (sigma_x^2 / n + sigma_y^2 / m) ln(1/delta))``, by Chernoff: the logarithm of its centred moment
+    generating function at t is at most ``n (t / n)^2 sigma_x^2 / 2 + m (t / m)^2 sigma_y^2 / 2``.
+
+    Args:
+        sides: of P and Q; the margin is infinite unless both sigmas are known.
+        sizes: n and m.
+        delta: the probability of error.
+    """
+    sigmas = [side.sigma for side in sides if side.sigma is not None]
+    if len(sigmas) < len(sides):
+        return math.inf
+    # Squares of sigmas may underflow; squares of their ratios to the largest only where they are negligible.
+    largest = max(sigmas)
+    if largest == 0:
+        return 0.0
+    variance = sum((sigma / largest) ** 2 / size for sigma, size in zip(sigmas, sizes, strict=True))
+    return largest * math.sqrt(2 * variance * math.log(1 / delta))
+
+
 def check_probability(value: float, name: str) -> None:
-    """Accept what lies strictly between 0 and 1.
+    """Check that a probability lies strictly between 0 and 1.
 
     Raises:
-        ValueError: anything else.
+        ValueError: it does not.
     """
     if not 0 < value < 1:
         raise ValueError(f"{name} must lie strictly between 0 and 1; got {name}={value}")

@@ -1,4 +1,4 @@
-"""The noise floor: the W1 that sampling alone produces."""
+"""The noise floor: the W1 between two samples of one distribution."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ class NoiseFloor:
     """W1 between disjoint subsets of one sample.
 
     Attributes:
-        values: of each split, in the units of the samples.
+        values: W1 of each split, in the units of the samples.
         mean: of the values.
-        std: their standard deviation; NaN for a single split. The splits share their data, so it is the spread
-            over splits, not the standard error of independent experiments.
+        std: standard deviation of the values; NaN for a single split. The splits share their data, so it is the
+            spread over splits, not the standard error of independent experiments.
         size: points in each of the two subsets.
     """
 
@@ -35,22 +35,22 @@ class NoiseFloor:
 def noise_floor(
     x: Samples, *, size: int | None = None, splits: int = 5, norm: Norm = "l2", generator: torch.Generator
 ) -> NoiseFloor:
-    """Exact W1 between two disjoint random subsets of the same sample, over repeated splits.
+    """Compute the exact W1 between two disjoint random subsets of the same sample, over repeated splits.
 
     ``W1(x[A], x[B])``, A and B disjoint, both of ``size`` points
 
-    Both subsets come from one distribution, at distance 0 from itself: all of this is sampling. It falls with
-    the size, so set a distance between samples of ``size`` points beside the floor of that same size.
+    Both subsets come from one distribution, whose distance from itself is 0: all of the W1 is due to sampling. It falls
+    with the size, so compare a distance between samples of ``size`` points with the floor of the same size.
 
     Args:
         x: shape (n, ...).
         size: points in each subset, at most n // 2, which is the default.
-        splits: how many.
+        splits: number of splits.
         norm: the ground norm.
         generator: draws the splits.
 
     Raises:
-        ValueError: fewer than two points, a size or a number of splits that there cannot be, bad samples.
+        ValueError: fewer than two points, a size outside 1 to n // 2, fewer than one split, bad samples.
 
     Source:
         Sriperumbudur et al., "On the empirical estimation of integral probability metrics", 2012 (rate
@@ -69,11 +69,11 @@ def noise_floor(
     points = as_points(x, "x")
     n = len(points)
     if n < 2:
-        raise ValueError(f"x must hold at least two points to be split; got {n}")
+        raise ValueError(f"x must hold at least two points; got {n}")
     if size is None:
         size = n // 2
     if size < 1 or 2 * size > n:
-        raise ValueError(f"size must be between 1 and half the sample, {n // 2} of {n}; got size={size}")
+        raise ValueError(f"size must be between 1 and {n // 2}, half of the {n} points; got size={size}")
     if splits < 1:
         raise ValueError(f"splits must be at least 1; got splits={splits}")
     values = []
@@ -85,12 +85,12 @@ def noise_floor(
 
 
 def disjoint_subsets(points: FloatArray, sizes: Sequence[int], generator: torch.Generator) -> list[FloatArray]:
-    """Disjoint subsets, drawn without replacement.
+    """Draw disjoint random subsets of a sample: independent samples of the same distribution.
 
     Args:
         points: shape (n, d).
-        sizes: of the subsets; together at most n.
-        generator: draws one permutation of n.
+        sizes: of the subsets; their sum is at most n.
+        generator: draws a permutation of the points.
 
     Returns:
         Arrays of shape (sizes[k], d).

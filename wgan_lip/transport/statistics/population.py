@@ -1,4 +1,4 @@
-"""The population's W1 between two confidence bounds, from samples alone."""
+"""Confidence intervals of the population's W1, from samples alone."""
 
 from dataclasses import dataclass, replace
 from typing import TypeAlias, get_args
@@ -13,11 +13,11 @@ from wgan_lip.transport.rounding import gradual_underflow
 from wgan_lip.transport.samples import FloatArray, Samples, as_pair
 from wgan_lip.transport.statistics.assumptions import PerSide, Spread, check_probability, spreads
 from wgan_lip.transport.statistics.noise_floor import disjoint_subsets
-from wgan_lip.transport.statistics.population_lower import Guarantee, Interval, LowerBound, population_lower
+from wgan_lip.transport.statistics.population_lower import LowerBound, population_lower
 from wgan_lip.transport.statistics.population_upper import UpperBound, population_upper
 
-# Points of either side, at least. Half of them fit, and half of those choose the extension: two of each are left to
-# show a variance.
+# The fewest points on each side: half of them fit the critic, half of those choose the extension, and the two that are
+# left have a variance.
 FEWEST_SAMPLES = 8
 
 Pair: TypeAlias = tuple[FloatArray, FloatArray]
@@ -25,51 +25,43 @@ Pair: TypeAlias = tuple[FloatArray, FloatArray]
 
 @dataclass(frozen=True)
 class PopulationBracket:
-    """``lower <= W1(P, Q) <= upper`` with probability at least ``confidence`` over the samples.
+    """A confidence interval: ``lower <= W1(P, Q) <= upper`` with probability at least ``confidence``.
 
-    ``lower > upper`` is possible, with probability at most 1 - confidence: if it happens, look again at what was
-    assumed of P and Q.
+    The samples that gave the two bounds may be the same (a union bound). ``lower > upper`` is possible, with
+    probability at most 1 - confidence: then the assumptions about P and Q are likely to be wrong.
 
     Attributes:
-        lower: lower confidence bound, in the units of the samples.
-        upper: upper confidence bound; infinity where nothing is known of P or of Q.
-        confidence: 1 less the sum of the two probabilities of error.
-        lower_guarantee: "finite-sample": its confidence holds at any size.
-        upper_guarantee: "finite-sample", or None where there is no upper bound.
-        lower_interval: which inequality gave the lower bound's margin.
-        lower_estimate: ``mean f(x) - mean f(y)`` of the critic that gave the lower bound.
-        w1: exact W1 of the samples, which the upper bound starts from.
+        lower_bound: the lower confidence bound, with its estimate and margin.
+        upper_bound: the upper confidence bound, with the exact W1 of the samples and its margin.
+
+    Raises:
+        ValueError: probabilities of error that sum to 1 or more.
     """
 
-    lower: float
-    upper: float
-    confidence: float
-    lower_guarantee: Guarantee
-    upper_guarantee: Guarantee | None
-    lower_interval: Interval
-    lower_estimate: float
-    w1: float
+    lower_bound: LowerBound
+    upper_bound: UpperBound
 
-    @classmethod
-    def of(cls, lower: LowerBound, upper: UpperBound) -> "PopulationBracket":
-        """Join two bounds; the samples that gave them may be the same (a union bound).
+    def __post_init__(self) -> None:
+        if self.confidence <= 0:
+            raise ValueError(
+                "delta of lower_bound and upper_bound must sum to less than 1; "
+                f"got {self.lower_bound.delta} and {self.upper_bound.delta}"
+            )
 
-        Raises:
-            ValueError: probabilities of error that sum to 1 or more.
-        """
-        confidence = 1 - lower.delta - upper.delta
-        if confidence <= 0:
-            raise ValueError(f"delta of lower and upper must sum to less than 1; got {lower.delta} and {upper.delta}")
-        return cls(
-            lower=lower.value,
-            upper=upper.value,
-            confidence=confidence,
-            lower_guarantee=lower.guarantee,
-            upper_guarantee=upper.guarantee,
-            lower_interval=lower.interval,
-            lower_estimate=lower.estimate,
-            w1=upper.w1,
-        )
+    @property
+    def lower(self) -> float:
+        """The lower end, in the units of the samples."""
+        return self.lower_bound.value
+
+    @property
+    def upper(self) -> float:
+        """The upper end; infinity if nothing is known of P or of Q."""
+        return self.upper_bound.value
+
+    @property
+    def confidence(self) -> float:
+        """1 less the sum of the two probabilities of error."""
+        return 1 - self.lower_bound.delta - self.upper_bound.delta
 
 
 @gradual_underflow()
@@ -83,19 +75,19 @@ def population_bracket(
     norm: Norm = "l2",
     generator: torch.Generator,
 ) -> PopulationBracket:
-    """Bracket W1(P, Q) at a confidence, from independent samples of P and Q and nothing else.
+    """Compute a confidence interval of W1(P, Q) from independent samples of P and Q alone.
 
     Each bound gets half of the probability of error. Lower: the exact potential of one half of the samples, extended
-    to all space by McShane's formula, scores the other half (:func:`split_lower`). Which of its extensions is taken,
-    a split of the first half decides, so that the scored half stays unseen. A certified critic that was trained on
-    other samples usually scores more. Upper: exact W1 of all samples (:func:`population_upper`).
+    to all space by McShane's formula, scores the other half (:func:`split_lower`). The extension is chosen by a split
+    of the first half, so that the scored half is held out. A certified critic that was trained on other samples
+    usually gives a larger bound. Upper: the exact W1 of all samples (:func:`population_upper`).
 
     Args:
         x: n independent samples of P, shape (n, ...). Samples of a Dirac are not split.
         y: m of Q, shape (m, ...).
-        confidence: probability that the bracket holds W1(P, Q).
+        confidence: probability that the interval contains W1(P, Q).
         diameter: of the supports in the ground norm: one number for both, or a pair; 0 for a Dirac, None where it
-            is not known. Without it, or sigma, the upper bound is infinite.
+            is not known. If neither it nor sigma is known, the upper bound is infinite.
         sigma: sub-Gaussian constants, likewise; see the note at ``Spread``.
         norm: the ground norm.
         generator: draws the halves.
@@ -116,9 +108,8 @@ def population_bracket(
     delta = (1 - confidence) / 2
     lower = split_lower(x, y, delta=delta, diameter=diameter, sigma=sigma, norm=norm, generator=generator)
     w1 = wasserstein1(x, y, norm=norm).upper
-    return PopulationBracket.of(
-        lower, population_upper(w1, len(x), len(y), delta=delta, diameter=diameter, sigma=sigma)
-    )
+    upper = population_upper(w1, len(x), len(y), delta=delta, diameter=diameter, sigma=sigma)
+    return PopulationBracket(lower, upper)
 
 
 @gradual_underflow()
@@ -133,7 +124,7 @@ def split_lower(
     most_fitted: int | None = None,
     generator: torch.Generator,
 ) -> LowerBound:
-    """A lower confidence bound of W1(P, Q) from samples alone: some of them fit a critic, the others are its scores.
+    """Compute a lower confidence bound of W1(P, Q) from samples alone: some fit a critic, which scores the others.
 
     Args:
         x: n independent samples of P, shape (n, ...). Samples of a Dirac are not split.
@@ -142,9 +133,9 @@ def split_lower(
         diameter: as in :func:`population_bracket`.
         sigma: likewise.
         norm: the ground norm.
-        most_fitted: points of either side to fit, if that is less than half of them: the time of the fit
-            and of the scores grows with them, what they certify hardly does.
-        generator: draws the parts.
+        most_fitted: most points of each side that fit the critic; half of the points if None or if that is less. More
+            points take more time, and hardly raise the bound.
+        generator: draws the split.
 
     Raises:
         ValueError, UnprovenError: as :func:`population_bracket`.
@@ -159,7 +150,7 @@ def split_lower(
         side.check_points(samples, name, norm)
         if len(samples) < FEWEST_SAMPLES and not side.is_dirac:
             raise ValueError(
-                f"{name} must hold at least {FEWEST_SAMPLES} samples, or be a Dirac with diameter 0; got {len(samples)}"
+                f"{name} must hold at least {FEWEST_SAMPLES} samples, or be a Dirac of diameter 0; got {len(samples)}"
             )
     fitted, scored = _parts(points, sides, generator, most_fitted)
     envelope = _choose_envelope(fitted, sides, delta, norm, generator)
@@ -169,9 +160,9 @@ def split_lower(
 def _parts(
     points: Pair, sides: tuple[Spread, Spread], generator: torch.Generator, most: int | None = None
 ) -> tuple[Pair, Pair]:
-    """Two independent samples out of one, of P and of Q: halves, unless the first would have more points than wanted.
+    """Split the samples of P and of Q into two: halves, unless that puts more than ``most`` points in the first part.
 
-    One point of a Dirac is all of it.
+    For a Dirac both parts are its first point.
     """
     first, second = [], []
     for samples, side in zip(points, sides, strict=True):
@@ -189,7 +180,7 @@ def _critic(fitted: Pair, envelope: Envelope, norm: Norm) -> McShaneExtension:
 
 
 def _score(critic: McShaneExtension, scored: Pair, sides: tuple[Spread, Spread], delta: float) -> LowerBound:
-    # Of f on the fitted samples, which the scored ones had no part in.
+    # The range of f on the fitted samples, which are independent of the scored ones.
     fitted = np.concatenate((critic.x_potential, -critic.y_potential))
     return population_lower(
         critic(scored[0]),
@@ -204,7 +195,7 @@ def _score(critic: McShaneExtension, scored: Pair, sides: tuple[Spread, Spread],
 def _choose_envelope(
     fitted: Pair, sides: tuple[Spread, Spread], delta: float, norm: Norm, generator: torch.Generator
 ) -> Envelope:
-    """The extension that certifies most within the half to be fitted, so that the other half stays unseen."""
+    """Choose the extension with the largest bound on a split of the fitted samples; the others stay held out."""
     first, second = _parts(fitted, sides, generator)
     critic = _critic(first, "mean", norm)
 

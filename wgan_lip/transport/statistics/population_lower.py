@@ -1,4 +1,4 @@
-"""A lower confidence bound of the population's W1, from a critic's scores of samples it has never seen."""
+"""Lower confidence bounds of the population's W1, from the scores of a critic on held-out samples."""
 
 import math
 from dataclasses import dataclass
@@ -9,33 +9,43 @@ import numpy as np
 from wgan_lip.transport.deviation import mean, standard_error
 from wgan_lip.transport.rounding import SMALLEST, gradual_underflow, roundoff, unit_of
 from wgan_lip.transport.samples import FloatArray, Samples, as_points
-from wgan_lip.transport.statistics.assumptions import PerSide, Spread, check_probability, spreads
+from wgan_lip.transport.statistics.assumptions import (
+    Guarantee,
+    PerSide,
+    Spread,
+    check_probability,
+    spreads,
+    sub_gaussian_margin,
+)
 
-Guarantee: TypeAlias = Literal["finite-sample"]
 Interval: TypeAlias = Literal["empirical-bernstein", "sub-gaussian", "betting"]
 
 # Note [clipped scores]
-# Of a mean about whose distribution nothing is known there is no confidence bound at any size (Bahadur, Savage 1956):
-# a rare score far out may have been missed. But W1 is the largest of the differences of means of 1-Lipschitz
-# functions, and f stays one if it is cut off at two values, clip(f, a, b). So any a < b that were chosen without a look
-# at the scores turn f into a bounded function that bounds W1 as well; scores far out are cut off, missed or not.
+# If nothing is known of a distribution, there is no confidence bound of its mean at any sample size (Bahadur, Savage
+# 1956): a rare score far out may have been missed. But W1 is the largest difference of means of 1-Lipschitz functions,
+# and clip(f, a, b) is 1-Lipschitz if f is. So any a < b that are chosen independently of the scores make f a bounded
+# function that bounds W1 as well; scores far out are clipped, whether they were drawn or missed.
 
-# The range of this part of the scores cuts off the others.
+# The range of 1 / _PART of the scores clips the others.
 _PART = 4
+# No bet risks more than this part of the capital.
+_MOST = 0.75
+# Bisections of [0, 1], and the largest effect of rounding on their result.
+_BISECTIONS, _ROUNDING = 50, 2.0**-40
 
 
 @dataclass(frozen=True)
 class LowerBound:
-    """W1(P, Q) is at least ``value`` with probability at least 1 - ``delta`` over the samples.
+    """A lower confidence bound: W1(P, Q) is at least ``value`` with probability at least 1 - ``delta``.
 
     Attributes:
         value: ``estimate - margin``, but not below 0, in the units of the samples.
-        estimate: ``mean f(x) - mean f(y)``: without bias for ``E f(x) - E f(y) <= W1(P, Q)``. By betting it is that of
-            the clipped f, on the scores that did not choose the range.
-        margin: what sampling may have added.
-        delta: the probability of error.
-        guarantee: that probability holds at any size.
-        interval: which inequality gave the margin.
+        estimate: ``mean f(x) - mean f(y)``, an unbiased estimate of ``E f(x) - E f(y) <= W1(P, Q)``. For betting, f is
+            clipped, and the means are over the scores that did not choose the range.
+        margin: bound of the sampling error of the estimate.
+        delta: the probability of error over the samples.
+        guarantee: "finite-sample": the probability holds at any size.
+        interval: the inequality that gave the margin.
     """
 
     value: float
@@ -56,24 +66,24 @@ def population_lower(
     sigma: PerSide = None,
     scores_range: tuple[float, float] | None = None,
 ) -> LowerBound:
-    """A lower confidence bound of W1(P, Q) from scores of independent samples by a 1-Lipschitz function.
+    """Compute a lower confidence bound of W1(P, Q) from a 1-Lipschitz function's scores of independent samples.
 
     ``W1(P, Q) >= E f(x) - E f(y) >= mean f(x) - mean f(y) - margin``, the latter with probability 1 - delta
 
-    The function must have been chosen without a look at the samples that it scores, and must be 1-Lipschitz:
-    divide a critic's scores by its certified constant. What is known beforehand, and nothing that the samples
-    show, decides between three margins:
+    The function must have been chosen independently of the samples that it scores, and must be 1-Lipschitz:
+    divide a critic's scores by its certified constant. What is known before sampling, not the samples, decides
+    between three margins:
 
-    * Both diameters: empirical Bernstein, ``sqrt(2 V ln(2/d) / n) + 7 D ln(2/d) / (3 (n - 1))`` for each side, V the
-      sample variance, D the diameter, d = delta / 2 (all of delta if the other side is a Dirac, which costs
-      nothing). Chosen over Hoeffding's ``D sqrt(ln(1/d) / (2 n))`` because in high dimension a 1-Lipschitz
+    * Both diameters are known: empirical Bernstein, ``sqrt(2 V ln(2/d) / n) + 7 D ln(2/d) / (3 (n - 1))`` for each
+      side, V the sample variance, D the diameter, d = delta / 2 (all of delta if the other side is a Dirac, which has
+      no error). Chosen over Hoeffding's ``D sqrt(ln(1/d) / (2 n))`` because in high dimension a 1-Lipschitz
       function varies far less than the diameter allows; for fewer than some hundred samples it can be wider.
-    * Otherwise, both sub-Gaussian constants: ``sqrt(2 (sigma_x^2 / n + sigma_y^2 / m) ln(1/delta))``.
+    * Otherwise, if both sub-Gaussian constants are known: ``sqrt(2 (sigma_x^2 / n + sigma_y^2 / m) ln(1/delta))``.
     * Otherwise the scores are clipped to a range [a, b], see the note above, and each mean is bounded by betting
       (half of delta each, all of it if the other side is a Dirac); see :func:`betting_lower`.
 
-    No margin is taken from the variance of the samples alone, as Welch's t does: scores that happen not to vary would
-    have none.
+    No margin depends on the variance of the samples alone, as that of Welch's t does: it would be 0 for scores that
+    happen to be equal.
 
     Args:
         x_scores: ``f(x)`` for n independent samples of P, shape (n,) or (n, 1), in the units of the samples.
@@ -82,17 +92,17 @@ def population_lower(
         diameter: of the supports of P and Q in the ground norm: one number for both, or a pair; 0 for a Dirac,
             None where it is not known.
         sigma: sub-Gaussian constants, likewise; see the note at ``Spread``.
-        scores_range: a and b for where neither is known, chosen without a look at these scores, such as the range of
-            f on the samples that it was fitted to. If None, a quarter of the scores, at random, gives their range and
-            is left out.
+        scores_range: a and b, used if neither is known, and chosen independently of these scores, such as the range
+            of f on the samples that it was fitted to. If None, a random quarter of the scores gives the range and is
+            left out.
 
     Returns:
-        The bound. Rounding of the scores themselves is the critic's affair, and is not in the margin.
+        The bound. The margin does not include rounding of the scores themselves.
 
     Raises:
         ValueError: delta outside (0, 1), NaN, fewer scores than the interval needs (two; one of a Dirac), a range
             of scores that contradicts the diameter, negative diameters or sigmas.
-        TypeError: scores that are no tensor or array.
+        TypeError: scores that are not a tensor or array.
 
     Source:
         Maurer, Pontil, "Empirical Bernstein bounds and sample variance penalization", 2009, theorem 4; Boucheron,
@@ -114,7 +124,8 @@ def population_lower(
         interval, margin = "sub-gaussian", sub_gaussian_margin(sides, (len(scores[0]), len(scores[1])), delta)
     else:
         interval = "betting"
-        scores, margin = _bets(sides, scores, delta, scores_range and (scores_range[0] / unit, scores_range[1] / unit))
+        scaled_range = scores_range and (scores_range[0] / unit, scores_range[1] / unit)
+        scores, margin = _betting_margin(sides, scores, delta, scaled_range)
     x_mean, y_mean = mean(scores[0]), mean(scores[1])
     estimate = x_mean - y_mean
     rounding = roundoff(8) * (abs(x_mean) + abs(y_mean) + abs(margin))
@@ -128,50 +139,28 @@ def population_lower(
     )
 
 
-def sub_gaussian_margin(sides: tuple[Spread, Spread], sizes: tuple[int, int], delta: float) -> float:
-    """What a difference of means ``mean f(x) - mean f(y)`` of a fixed 1-Lipschitz f exceeds with probability delta.
-
-    ``sqrt(2 (sigma_x^2 / n + sigma_y^2 / m) ln(1/delta))``, by Chernoff: the logarithm of its centred moment
-    generating function at t is at most ``n (t / n)^2 sigma_x^2 / 2 + m (t / m)^2 sigma_y^2 / 2``.
-
-    Args:
-        sides: both with sigma known; otherwise the margin is infinite.
-        sizes: n and m.
-        delta: the probability of error.
-    """
-    sigmas = [side.sigma for side in sides if side.sigma is not None]
-    if len(sigmas) < len(sides):
-        return math.inf
-    # Squares of sigmas may underflow; those of their shares in the largest may where it does not matter.
-    largest = max(sigmas)
-    if largest == 0:
-        return 0.0
-    variance = sum((sigma / largest) ** 2 / size for sigma, size in zip(sigmas, sizes, strict=True))
-    return largest * math.sqrt(2 * variance * math.log(1 / delta))
-
-
 def _empirical_bernstein(sides: tuple[Spread, Spread], scores: tuple[FloatArray, FloatArray], delta: float) -> float:
     random = [(side.diameter, values) for side, values in zip(sides, scores, strict=True) if side.diameter]
     margin = 0.0
     for diameter, values in random:
         log = math.log(2 * len(random) / delta)
-        _check_two(values)
+        _check_two_scores(values)
         margin += math.sqrt(2 * log) * standard_error(values)
         margin += 7 * diameter * log / (3 * (len(values) - 1))
     return margin
 
 
-def _bets(
+def _betting_margin(
     sides: tuple[Spread, Spread],
     scores: tuple[FloatArray, FloatArray],
     delta: float,
     scores_range: tuple[float, float] | None,
 ) -> tuple[tuple[FloatArray, FloatArray], float]:
-    """The clipped scores that did not choose their range, of either side, and the margin by betting."""
+    """Clip the scores of both sides, without those that choose the range, and compute the margin by betting."""
     kept = [values[:1] if side.is_dirac else values for side, values in zip(sides, scores, strict=True)]
     for side, values in zip(sides, kept, strict=True):
         if not side.is_dirac:
-            _check_two(values)
+            _check_two_scores(values)
     if scores_range is None:
         parts = [_split(side, values) for side, values in zip(sides, kept, strict=True)]
         first, kept = np.concatenate([part[0] for part in parts]), [part[1] for part in parts]
@@ -190,43 +179,37 @@ def _bets(
 
 
 def _split(side: Spread, values: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """A quarter of the scores and the others, in an order that does not depend on them; one of a Dirac is both."""
+    """Split scores at random into a quarter and the rest; the single score of a Dirac is returned as both."""
     if side.is_dirac:
         return values, values
-    # What orders the samples may order the scores.
+    # Samples may be sorted by something that their scores depend on.
     shuffled = values[np.random.default_rng(0).permutation(len(values))]
     size = max(1, len(values) // _PART)
     return shuffled[:size], shuffled[size:]
 
 
-def _check_two(values: FloatArray) -> None:
+def _check_two_scores(values: FloatArray) -> None:
     if len(values) < 2:
         raise ValueError(
-            "x_scores and y_scores must hold at least two scores each (one of a Dirac, diameter 0) "
-            f"for their variance to be known; got {len(values)}"
+            f"x_scores and y_scores must each hold at least two scores (one for a Dirac, diameter 0); got {len(values)}"
         )
 
 
 def _scores(scores: Samples, name: str) -> FloatArray:
     values = as_points(scores, name)
     if values.shape[1] != 1:
-        raise ValueError(f"{name} must be one number for each sample; got shape {tuple(np.shape(scores))}")
+        raise ValueError(f"{name} must hold one number for each sample; got shape {tuple(np.shape(scores))}")
     return values[:, 0]
 
 
-# No bet risks more than this part of the capital.
-_MOST = 0.75
-# Halvings of [0, 1], and what rounding can do to what they find.
-_HALVINGS, _ROUNDING = 50, 2.0**-40
-
-
 def betting_lower(values: FloatArray, delta: float) -> float:
-    """A number that is at most the mean of a distribution on [0, 1], with probability 1 - ``delta``.
+    """Compute a lower confidence bound of the mean of a distribution on [0, 1], with probability of error ``delta``.
 
-    Whoever believes that the mean is m takes any bet ``1 + s_i (v_i - m)`` as fair; so a capital that begins as 1,
-    ``max_t prod_(i <= t) 1 + s_i (v_i - m)``, reaches 1/delta with probability at most delta (Ville). The bound is the
-    smallest m whose believer does not lose that much. The stakes are ``min(sqrt(2 ln(1/delta) / (n V_i)), 3 / (4 m))``
-    with V_i a variance of the values before the i-th. No variance is too small for this, nor any n too few.
+    If the mean is m, the capital ``prod_(i <= t) 1 + s_i (v_i - m)`` of bets with stakes s_i is a martingale that
+    starts at 1, and its maximum over t reaches 1/delta with probability at most delta (Ville's inequality). The bound
+    is the smallest m for which the capital does not reach 1/delta. The stakes are
+    ``min(sqrt(2 ln(1/delta) / (n V_i)), 3 / (4 m))`` with V_i a variance of the values before the i-th. The bound holds
+    for any variance and any n.
 
     Args:
         values: n >= 1 independent draws, shape (n,), in an order that does not depend on them.
@@ -247,7 +230,7 @@ def betting_lower(values: FloatArray, delta: float) -> float:
         return bool(capital.max() >= goal)
 
     low, high = 0.0, 1.0
-    for _ in range(_HALVINGS):
+    for _ in range(_BISECTIONS):
         middle = (low + high) / 2
         low, high = (middle, high) if is_excluded(middle) else (low, middle)
     return max(0.0, low - _ROUNDING)

@@ -1,23 +1,28 @@
-"""An upper confidence bound of the population's W1, from the exact W1 of samples."""
+"""Upper confidence bounds of the population's W1, from the exact W1 of samples."""
 
 import math
 from dataclasses import dataclass
 
 from wgan_lip.transport.rounding import SMALLEST, gradual_underflow
-from wgan_lip.transport.statistics.assumptions import PerSide, check_probability, spreads
-from wgan_lip.transport.statistics.population_lower import Guarantee, sub_gaussian_margin
+from wgan_lip.transport.statistics.assumptions import (
+    Guarantee,
+    PerSide,
+    check_probability,
+    spreads,
+    sub_gaussian_margin,
+)
 
 
 @dataclass(frozen=True)
 class UpperBound:
-    """W1(P, Q) is at most ``value`` with probability at least 1 - ``delta`` over the samples.
+    """An upper confidence bound: W1(P, Q) is at most ``value`` with probability at least 1 - ``delta``.
 
     Attributes:
-        value: ``w1 + margin``, in the units of the samples; infinity where nothing is known of P or of Q.
-        w1: of the samples.
-        margin: what sampling may have taken away; infinity likewise.
-        delta: the probability of error.
-        guarantee: "finite-sample", or None where there is no bound: ``value`` is then infinity.
+        value: ``w1 + margin``, in the units of the samples; infinity if nothing is known of P or of Q.
+        w1: W1 of the samples.
+        margin: bound of the sampling error; infinity likewise.
+        delta: the probability of error over the samples.
+        guarantee: "finite-sample": the probability holds at any size; None if ``value`` is infinity.
     """
 
     value: float
@@ -31,19 +36,19 @@ class UpperBound:
 def population_upper(
     w1: float, x_size: int, y_size: int, *, delta: float = 0.05, diameter: PerSide = None, sigma: PerSide = None
 ) -> UpperBound:
-    """An upper confidence bound of W1(P, Q) from the exact W1 of independent, uniformly weighted samples.
+    """Compute an upper confidence bound of W1(P, Q) from the exact W1 of independent, uniformly weighted samples.
 
     ``W1(P, Q) <= W1(P_n, Q_m) + sqrt(2 (sigma_x^2 / n + sigma_y^2 / m) ln(1/delta))``, sigma at most D / 2
 
-    For a support of diameter D that is ``sqrt((D_x^2 / n + D_y^2 / m) ln(1/delta) / 2)``, McDiarmid's margin.
-    It is the margin that is small: W1 of the samples exceeds W1(P, Q) in the mean, by far in high dimension.
+    For a support of diameter D the margin is ``sqrt((D_x^2 / n + D_y^2 / m) ln(1/delta) / 2)``, that of McDiarmid.
+    The bound is not tight in high dimension, where W1 of the samples exceeds W1(P, Q) by much in the mean.
 
     Note [why this is enough]
-    Let f* be an optimal critic of P and Q, fixed, if not known. Then ``W1(P, Q) = E f*(x) - E f*(y)``, and
+    Let f* be an optimal critic of P and Q: fixed, though not known. Then ``W1(P, Q) = E f*(x) - E f*(y)``, and
     ``W1(P_n, Q_m) >= mean f*(x) - mean f*(y)`` because f* is 1-Lipschitz. The means of n and m independent scores
-    fall short of their expectations by more than the margin with probability at most delta. This needs only that
+    fall below their expectations by more than the margin with probability at most delta. This requires only that
     1-Lipschitz functions of the ground norm are sub-Gaussian under P and under Q; no concentration on product
-    spaces (McDiarmid, tensorised T1) is called for, and it holds in every ground norm, in which sigma is meant.
+    spaces (McDiarmid, tensorised T1) is required, and it holds in every ground norm if sigma is meant in that norm.
 
     Args:
         w1: proven upper bound of W1 of the samples: ``wasserstein1(x, y).upper``.
@@ -70,7 +75,7 @@ def population_upper(
     margin = sub_gaussian_margin(spreads(diameter, sigma), (x_size, y_size), delta)
     value = (w1 + margin) * (1 + 2.0**-50)
     return UpperBound(
-        # Of a sum of subnormal numbers each has a rounding of its own.
+        # Each of the terms may be a subnormal number with a rounding of its own.
         value=value + 4 * SMALLEST if value > 0 else 0.0,
         w1=w1,
         margin=margin,
