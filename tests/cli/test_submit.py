@@ -1,6 +1,7 @@
 """``wgan-lip submit`` where there is no Slurm: what would be submitted, and every kind of bad input."""
 
 import re
+from argparse import ArgumentTypeError
 
 import pytest
 import submitit
@@ -94,7 +95,7 @@ def test_times_are_slurm_s(text, expected):
 
 @pytest.mark.parametrize("text", ["", "4h", "1:2:3:4", "-3", "1-"])
 def test_other_times_are_refused(text):
-    with pytest.raises(ValueError, match="--time must be minutes"):
+    with pytest.raises(ArgumentTypeError, match="must be minutes"):
         minutes(text)
 
 
@@ -111,7 +112,10 @@ def test_one_process_for_each_gpu():
         (["--nodes=two"], "argument --nodes: invalid int value: 'two'"),
         (["--gpus=4", "--tasks-per-node=2"], "each of which has one process; got gpus=4, tasks_per_node=2"),
         (["--time=2"], "time must be longer than signal_delay, which is 120 seconds; got 2 minutes"),
-        (["--time=soon"], "--time must be minutes, HOURS:MINUTES:SECONDS or DAYS-HOURS:MINUTES:SECONDS; got 'soon'"),
+        (
+            ["--time=soon"],
+            "argument --time: must be minutes, HOURS:MINUTES:SECONDS or DAYS-HOURS:MINUTES:SECONDS; got 'soon'",
+        ),
         (["--max-parallel=0"], "--max-parallel: must be a whole number from 1; got '0'"),
         (["--trainer.devices=2"], "--trainer.devices follows from --nodes, --gpus and --tasks-per-node: leave it out"),
         (["--gpus=1"], "--gpus is 1, but trainer.accelerator is cpu: pass --trainer.accelerator=gpu"),
@@ -129,7 +133,7 @@ def test_one_process_for_each_gpu():
             ["--array=two.txt", "--run=a"],
             "2 jobs of the array would write to the same run: each needs its own; got --run a",
         ),
-        ([], "sbatch is not found: submit where Slurm is installed, or pass --dry-run"),
+        ([], "submit without --dry-run requires Slurm, whose program sbatch is not found"),
     ],
 )
 def test_what_is_wrong_is_said_before_anything_is_submitted(arguments, message, monkeypatch, capsys, elsewhere):
@@ -146,7 +150,7 @@ def test_what_is_wrong_is_said_before_anything_is_submitted(arguments, message, 
 
 
 def test_without_submitit_the_extra_is_named(monkeypatch, capsys):
-    monkeypatch.setattr("wgan_lip.cli.submit.find_spec", lambda name: None)
+    monkeypatch.setattr("wgan_lip.cli.slurm_job.find_spec", lambda name: None)
     assert "pip install 'wgan-lip[cluster]'" in failure(capsys, monkeypatch, "submit", "-c", DIGITS, "--time=30")
 
 

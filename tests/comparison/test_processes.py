@@ -19,7 +19,7 @@ def test_every_cell_is_run_and_a_dead_process_costs_its_own_only() -> None:
     results: list[Any] = list(Processes(2)(name_of, cells()))
     (failure,) = (result for result in results if isinstance(result, Failure))
     assert failure.cell.label == "free on absolute value, seed 0"
-    assert "DeadProcessError: the process died, exit code 3" in failure.error
+    assert "ChildProcessError: the process died, exit code 3" in failure.error
     others = {cell.label for cell in cells()} - {failure.cell.label}
     assert {result for result in results if isinstance(result, str)} == others
     assert not multiprocessing.active_children()

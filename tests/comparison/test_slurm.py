@@ -39,6 +39,16 @@ BROKEN = {
 class CellJob(Job):
     """A job of an array with one task; the script, which Slurm starts as well, is another process of rank 0."""
 
+    def wait_for_training(self) -> None:
+        """Wait until its process handles signals, and has then built its estimator: for three seconds of its time."""
+        self.wait_until("handler", lambda: self.catches(signal.SIGUSR2, ranks=1))
+        begun = self._seconds()
+        self.wait_until("training", lambda: self._seconds() > begun + 3)
+
+    def _seconds(self) -> float:
+        fields = Path(f"/proc/{self.task()}/stat").read_text().rpartition(")")[2].split()
+        return int(fields[11]) / os.sysconf("SC_CLK_TCK")
+
     def task(self, rank: int = 0) -> int | None:
         array, index = self.number.split("_")
         of_job = f"SLURM_ARRAY_JOB_ID={array} SLURM_ARRAY_TASK_ID={index} SLURM_STEP_ID=0"
@@ -204,10 +214,9 @@ def test_cells_that_raise_and_cells_that_are_requeued(cluster: Cluster, tmp_path
         long, endless = command.job(0), command.job(1)
         long.send("USR2")
         long.wait_for_requeue(1)
-        endless.wait_until("handler", lambda: endless.catches(signal.SIGUSR2, ranks=1))
         endless.send("USR2")
         endless.wait_for_requeue(1)
-        endless.wait_until("handler", lambda: endless.catches(signal.SIGUSR2, ranks=1))
+        endless.wait_for_training()
         endless.send("USR2")
         status = command.end_of(process)
     assert status == 1, command.printed

@@ -99,7 +99,7 @@ def _run(options: Any, defaults: Any, held: ExitStack) -> None:
 
 
 def make_parser() -> OneLineParser:
-    """The command's parser."""
+    """Return the command's parser."""
     parser = OneLineParser(prog="wgan-lip compare", description=_DESCRIPTION, epilog=_EPILOG)
     parser.add_argument("-c", "--config", action=ActionConfigFile, help="A YAML file with any of the options below.")
     parser.add_argument("--name", type=str, required=True, help="Name of the comparison.")
@@ -112,13 +112,20 @@ def make_parser() -> OneLineParser:
     parser.add_argument("--pairs", type=mapping, required=True, help="By label: the pair's class and arguments.")
     parser.add_argument("--estimator", type=mapping, default={}, help="Arguments of W1Estimator for all.")
     parser.add_argument(
-        "--set", type=assignment, nargs="*", default=[], metavar="KEY=VALUE", help="Further ones, above all others."
+        "--set",
+        type=assignment,
+        nargs="*",
+        default=[],
+        metavar="KEY=VALUE",
+        help="Further ones; they override all others.",
     )
     parser.add_argument("--seeds", type=list[int], default=[0], help="Repetitions.")
     parser.add_argument("--n", type=int, default=16_384, help="Held-out samples of each distribution.")
-    parser.add_argument("--exact_n", type=int, default=1024, help="The exact W1 is that of so many.")
+    parser.add_argument("--exact_n", type=int, default=1024, help="How many of them the exact W1 is of.")
     add_launcher_arguments(parser)
-    parser.add_argument("--folder", type=str | None, default=None, help="Where results go: runs/compare/NAME.")
+    parser.add_argument(
+        "--folder", type=str | None, default=None, help="Where results go; by default, runs/compare/NAME."
+    )
     add_wandb_arguments(parser)
     return parser
 

@@ -2,15 +2,13 @@
 
 import hashlib
 import os
-import shutil
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
 from pytorch_lightning.cli import LightningArgumentParser
 
-from wgan_lip.cli.slurm_job import Resources
+from wgan_lip.cli.slurm_job import Resources, make_executor
 from wgan_lip.comparison import LARGEST_ARRAY, JobArray, Launcher, Processes, Store
 
 # A cell is one process that saves nothing: all that is done in these seconds is to requeue its job.
@@ -59,19 +57,12 @@ def make_launcher(options: Any, defaults: Any, store: Store, folder: Path, repor
         return Processes((os.cpu_count() or 1) if options.jobs is None else options.jobs)
     if options.jobs is not None:
         raise ValueError(f"jobs requires --launcher processes; got jobs={options.jobs}: see --slurm.max_parallel")
-    if find_spec("submitit") is None:
-        raise ValueError("launcher slurm requires submitit, which is not installed: pip install 'wgan-lip[cluster]'")
-    for program in ("sbatch", "squeue", "srun"):
-        if shutil.which(program) is None:
-            raise ValueError(f"launcher slurm requires Slurm, whose program {program} is not found")
-    from submitit import SlurmExecutor
-
     retries, grace, parallel = slurm.pop("retries"), slurm.pop("grace"), slurm.pop("max_parallel")
     if parallel < 1:
         raise ValueError(f"slurm.max_parallel must be at least 1; got slurm.max_parallel={parallel}")
     # The folder distinguishes comparisons of one name.
     place = hashlib.blake2b(str(folder.resolve()).encode(), digest_size=4).hexdigest()
     name = f"wgan-lip-compare-{options.name}-{place}"
-    executor = SlurmExecutor(folder / "slurm", max_num_timeout=retries)
-    executor.update_parameters(**Resources(**slurm, **_FIXED).parameters(name, parallel))
+    parameters = Resources(**slurm, **_FIXED).parameters(name, parallel)
+    executor = make_executor("launcher slurm", parameters, folder / "slurm", retries)
     return JobArray(store, executor, report, retries, grace)

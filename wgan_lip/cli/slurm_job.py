@@ -1,15 +1,19 @@
 """What Slurm runs and with which resources, for submitit; it imports little, so that submitit soon handles signals."""
 
+import argparse
 import math
 import re
 import shlex
+import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from submitit import SlurmExecutor
     from submitit.helpers import DelayedSubmission
 
 # In srun's environment, for srun no longer takes it from sbatch's.
@@ -47,7 +51,7 @@ class Resources:
     account: str | None = None
     constraint: str | None = None
     signal_delay: int = 120
-    setup: tuple[str, ...] = ()
+    setup: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         for name, least in {"nodes": 1, "gpus": 0, "tasks_per_node": 1, "cpus": 1, "signal_delay": 1}.items():
@@ -106,11 +110,13 @@ def minutes(time: str) -> int:
             ``DAYS-HOURS:MINUTES:SECONDS``.
 
     Raises:
-        ValueError: anything else.
+        ArgumentTypeError: anything else.
     """
     match = re.fullmatch(r"(?:(\d+)-)?(\d+)(?::(\d+))?(?::(\d+))?", time)
     if match is None:
-        raise ValueError(f"--time must be minutes, HOURS:MINUTES:SECONDS or DAYS-HOURS:MINUTES:SECONDS; got {time!r}")
+        raise argparse.ArgumentTypeError(
+            f"must be minutes, HOURS:MINUTES:SECONDS or DAYS-HOURS:MINUTES:SECONDS; got {time!r}"
+        )
     days, *given = match.groups()
     numbers = [int(part) for part in given if part is not None]
     # Without days, one or two numbers begin with the minutes.
@@ -147,6 +153,39 @@ class FitJob:
         from submitit.helpers import DelayedSubmission
 
         return DelayedSubmission(self)
+
+
+def check_submitit(user: str) -> None:
+    """Raise ValueError if submitit is not installed.
+
+    Args:
+        user: what requires it.
+    """
+    if find_spec("submitit") is None:
+        raise ValueError(f"{user} requires submitit, which is not installed: pip install 'wgan-lip[cluster]'")
+
+
+def make_executor(user: str, parameters: Mapping[str, Any], folder: Path, max_timeouts: int) -> "SlurmExecutor":
+    """Return submitit's executor for jobs of Slurm.
+
+    Args:
+        user: what requires it.
+        parameters: of the jobs.
+        folder: of their files.
+        max_timeouts: how often a job that runs out of time is requeued.
+
+    Raises:
+        ValueError: submitit or Slurm is not installed.
+    """
+    check_submitit(user)
+    for program in ("sbatch", "squeue", "srun"):
+        if shutil.which(program) is None:
+            raise ValueError(f"{user} requires Slurm, whose program {program} is not found")
+    from submitit import SlurmExecutor
+
+    executor = SlurmExecutor(folder, max_num_timeout=max_timeouts)
+    executor.update_parameters(**parameters)
+    return executor
 
 
 def sbatch_script(parameters: Mapping[str, Any], folder: Path, jobs: int) -> str:

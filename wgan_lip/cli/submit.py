@@ -2,18 +2,16 @@
 
 import secrets
 import shlex
-import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from importlib.util import find_spec
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wgan_lip.cli.command_parser import CommandParser, whole
-from wgan_lip.cli.errors import fail, in_one_line, interrupted
-from wgan_lip.cli.slurm_job import FitJob, Resources, minutes, sbatch_script
+from wgan_lip.cli.errors import in_one_line, interrupted
+from wgan_lip.cli.slurm_job import FitJob, Resources, check_submitit, make_executor, minutes, sbatch_script
 from wgan_lip.console import Console
 from wgan_lip.progress import progress_bar
 from wgan_lip.replaced import replace_text
@@ -57,24 +55,9 @@ def run_submission(words: Sequence[str]) -> None:
     def report(line: str) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-    if find_spec("submitit") is None:
-        fail("submit requires submitit, which is not installed: pip install 'wgan-lip[cluster]'")
-    from submitit.core.utils import FailedSubmissionError, UncompletedJobError
-
-    with in_one_line(FailedSubmissionError, UncompletedJobError):
-        resources = Resources(
-            time=minutes(options.time),
-            nodes=options.nodes,
-            gpus=options.gpus,
-            tasks_per_node=options.tasks_per_node,
-            cpus=options.cpus,
-            mem=options.mem,
-            partition=options.partition,
-            account=options.account,
-            constraint=options.constraint,
-            signal_delay=options.signal_delay,
-            setup=tuple(line for text in options.setup for line in text.splitlines()),
-        )
+    with in_one_line():
+        check_submitit("submit")
+        resources = Resources(**{field.name: getattr(options, field.name) for field in fields(Resources)})
         stamp = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
         planned = _plan(fit_words, options.array, resources, stamp, options.logs)
         fit = planned[0].fit
@@ -85,17 +68,15 @@ def run_submission(words: Sequence[str]) -> None:
             for one in planned:
                 report(f"# {one.job.command}")
             return
-        for program in ("sbatch", "srun"):
-            if shutil.which(program) is None:
-                raise ValueError(f"{program} is not found: submit where Slurm is installed, or pass --dry-run")
-        from submitit import SlurmExecutor
-
+        executor = make_executor("submit without --dry-run", parameters, logs, _MAX_TIMEOUTS)
         logs.mkdir(parents=True, exist_ok=True)
         for one in planned:
             replace_text(logs / f"{one.label}.yaml", one.fit.config)
-        executor = SlurmExecutor(logs, max_num_timeout=_MAX_TIMEOUTS)
-        executor.update_parameters(**parameters)
-        jobs = [job.job_id for job in executor.submit_array([one.job for one in planned])]
+        try:
+            jobs = [job.job_id for job in executor.submit_array([one.job for one in planned])]
+        except RuntimeError as error:
+            # submitit's, with what sbatch printed.
+            raise OSError(f"Slurm took no jobs: {error}") from error
         for job, one in zip(jobs, planned, strict=True):
             report(f"Job {job}: {one.job.command}")
         report(f"Logs: {logs}")
@@ -114,7 +95,12 @@ def make_parser() -> CommandParser:
     add("--tasks-per-node", type=int, metavar="N", help="processes on each node without GPUs (default: 1)")
     add("--cpus", type=int, default=1, metavar="N", help="cores for each process (default: 1)")
     add("--mem", help="memory of each node, such as 16G (default: the cluster's)")
-    add("--time", required=True, help="minutes, or HOURS:MINUTES:SECONDS; a longer training goes on in another job")
+    add(
+        "--time",
+        type=minutes,
+        required=True,
+        help="minutes, or HOURS:MINUTES:SECONDS; a longer training goes on in another job",
+    )
     add("--partition", metavar="NAME", help="where to run (default: the cluster's)")
     add("--account", metavar="NAME", help="account that is charged (default: the user's)")
     add("--constraint", metavar="FEATURES", help="that the nodes must have")
@@ -128,7 +114,14 @@ def make_parser() -> CommandParser:
     add("--array", type=Path, metavar="FILE", help="a job for each line, which holds further arguments of fit")
     add("--max-parallel", type=whole(1), metavar="N", help="so many jobs of an array at once (default: all)")
     add("--logs", type=Path, metavar="FOLDER", help="which all nodes see (default: RUNS_DIR/submitted/TIME)")
-    add("--setup", action="append", default=[], metavar="LINES", help="shell before the start: 'module load cuda'")
+    add(
+        "--setup",
+        action="extend",
+        type=str.splitlines,
+        default=[],
+        metavar="LINES",
+        help="shell before the start: 'module load cuda'",
+    )
     add("--dry-run", action="store_true", help="print what would be submitted")
     add("--wait", action="store_true", help="wait until the jobs have ended; exit status 1 if one failed")
     return parser

@@ -14,10 +14,6 @@ from wgan_lip.comparison.run import Failure, Task
 from wgan_lip.comparison.store import Outcome
 
 
-class DeadProcessError(RuntimeError):
-    """A process ended before its cell did, such as one that the system killed for its memory."""
-
-
 class Processes:
     """A launcher that runs cells in processes of this machine, one at a time in each.
 
@@ -94,7 +90,8 @@ class _Worker:
         except (EOFError, ConnectionResetError):
             self.is_alive = False
             self._process.join()
-            return Failure.of(self._cell, DeadProcessError(f"the process died, exit code {self._process.exitcode}"))
+            # Such as one that the system killed for its memory.
+            return Failure.of(self._cell, ChildProcessError(f"the process died, exit code {self._process.exitcode}"))
 
     def end(self) -> None:
         # Nothing in it is worth keeping: what is finished has been sent.

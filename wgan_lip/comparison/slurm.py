@@ -114,16 +114,15 @@ class JobArray:
         return found
 
     def _submit(self, task: Task, losses: Mapping[Cell, int]) -> list["_Waiting"]:
-        """Submit cells, of each of which so many jobs were lost."""
-        from submitit.core.utils import FailedSubmissionError, UncompletedJobError
-
+        """Submit cells; the values say how many jobs of each were lost before."""
         own_folder(self._executor.folder)
         submitted, cells = [], list(losses)
         for start in range(0, len(cells), LARGEST_ARRAY):
             part = cells[start : start + LARGEST_ARRAY]
             try:
                 jobs = self._executor.map_array(task, part)
-            except (FailedSubmissionError, UncompletedJobError) as error:
+            except RuntimeError as error:
+                # submitit's, with what sbatch printed.
                 raise OSError(f"Slurm took no jobs: {error}") from error
             submitted += [_Waiting(cell, job, losses[cell]) for cell, job in zip(part, jobs, strict=True)]
             self._report(f"{len(part)} of the cells submitted: Slurm job {jobs[0].job_id.partition('_')[0]}")
