@@ -11,9 +11,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from scripts.shared.processes import ROOT
 from scripts.shared.results import write_table
+from wgan_lip.metrics import GAN
 from wgan_lip.replaced import replacing
-from wgan_lip.report import Row, read_history, shown_rows
-from wgan_lip.report.table import plus_minus
+from wgan_lip.report import Row, ratio_to_floor, read_history, shown_rows
+from wgan_lip.report.tables import with_error
 
 # Runs by the names of their configs: where their figures go, and the page that shows their table.
 DOCS = {"digits": "demo", "fashion_mnist": "fashion_mnist"}
@@ -22,22 +23,14 @@ PAGES = {"digits": ROOT / "README.md", "fashion_mnist": ROOT / "docs" / "numbers
 
 def markdown_table(rows: list[Row]) -> str:
     """The table that the run printed, in Markdown."""
-    averaged = all(row.averaged is not None for row in rows)
-    headings = [
-        "generator step",
-        "exact W1",
-        *(["averaged generator"] if averaged else []),
-        "noise floor",
-        "exact / floor",
-    ]
-    headings += ["critic ≥", "L ≤"]
+    errors = {"exact W1": "w1/exact", "averaged generator": "w1_averaged/exact", "noise floor": "w1/noise_floor"}
+    if any(row["w1_averaged/exact"] is None for row in rows):
+        del errors["averaged generator"]
+    headings = ["generator step", *errors, "exact / floor", "critic ≥", "L ≤"]
     lines = [f"| {' | '.join(headings)} |", f"|{'--:|' * len(headings)}"]
     for row in shown_rows(rows):
-        cells = [f"{row.generator_step}", plus_minus(row.exact, row.exact_standard_error, 3)]
-        cells += [plus_minus(row.averaged, row.averaged_standard_error, 3)] if averaged else []
-        cells += [plus_minus(row.noise_floor, row.noise_floor_standard_error, 3)]
-        cells += [f"{row.exact / row.noise_floor:.3f}"]
-        cells += [f"{row.critic:.4f}", f"{row.certified:.7f}"]
+        cells = [f"{row.step}", *(with_error(row, GAN[name], 3) for name in errors.values())]
+        cells += [f"{ratio_to_floor(row):.3f}", f"{row['w1/critic']:.4f}", f"{row['lipschitz/certified']:.7f}"]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
@@ -51,7 +44,9 @@ def update(name: str, runs_dir: Path) -> None:
     _copy(run / "metrics.csv", docs / "metrics.csv")
     pictures = list((run / "samples").glob("averaged-*.png")) or list((run / "samples").glob("[0-9]*.png"))
     _copy(max(pictures), docs / "samples.png")
-    write_table(PAGES[name], f"{DOCS[name]} table", markdown_table(read_history(docs / "metrics.csv")))
+    write_table(
+        PAGES[name], f"{DOCS[name]} table", markdown_table(read_history(docs / "metrics.csv").having("w1/exact"))
+    )
     print(f"{PAGES[name]} and {docs} now show {run}")
 
 

@@ -15,6 +15,15 @@ class Console(rich_console.Console):
     What is printed may be of a file, a layer's name, say: no escape sequence of it reaches the terminal.
     """
 
+    def print_plain(self, *lines: str) -> None:
+        """Print lines as they are, without markup, highlighting or line breaks of Rich's.
+
+        Args:
+            lines: without their ends.
+        """
+        for line in lines:
+            self.print(line, soft_wrap=True, highlight=False, markup=False)
+
     def render_str(self, text: str, **how: Any) -> Text:
         return super().render_str(self._shown(printable(text, kept="\n\t")), **how)
 

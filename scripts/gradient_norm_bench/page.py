@@ -7,8 +7,7 @@ from typing import Any
 
 from scripts.gradient_norm_bench.runs import averaged, case_names, runs_of
 from scripts.gradient_norm_bench.training import ACTIVATIONS, CASES, GAN, GAN_POINTS, POINTS
-from wgan_lip.report import GradientPanel, gradient_figure
-from wgan_lip.report.layer_labels import shared_labels
+from wgan_lip.report import GradientPanel, gradient_figure, shared_labels
 
 # The row of the figure whose numbers are written out.
 BARS = CASES[2].name

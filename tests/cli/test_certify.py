@@ -57,7 +57,7 @@ def test_the_tables_for_people(monkeypatch, trained, tmp_path, capsys):
         "PGD",
         "FGSM",
         "20 held-out images",
-        "there none changed a class",
+        "none of these changed a class",
     ):
         assert text in printed
     run(monkeypatch, "certify", trained, "--no-attacks", "-o", tmp_path / "curve.png")

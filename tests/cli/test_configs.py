@@ -6,9 +6,9 @@ import pytest
 import yaml
 
 from scripts import random_search
+from scripts.random_search import load_sweep
 from tests.support.commands import CONFIGS, TWO_STEPS, failure, run
 from wgan_lip.cli.configs import config_names, config_path
-from wgan_lip.training.search_space import load_sweep
 
 NAMES = sorted(path.relative_to(CONFIGS).as_posix() for path in CONFIGS.rglob("*.yaml"))
 

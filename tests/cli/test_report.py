@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.report.runs import GAN_CONFIG, classifier_rows, gan_rows, write_run
 from tests.support.commands import DIGITS, SMALL, failure, run
+from tests.support.runs import GAN_CONFIG, classifier_rows, gan_rows, write_run
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_a_run_without_a_certificate_says_why(monkeypatch, tmp_path):
     ("arguments", "message"),
     [
         (["nowhere"], "RUN nowhere: there is no such folder"),
-        (["."], "is no run: there is no metrics.csv in it"),
+        (["."], "is not the folder of a run: there is no metrics.csv in it"),
         (["run", "-o", "page.pdf"], "argument -o/--output: must end in .html; got page.pdf"),
         (["run", "-o", "no/page.html"], "argument -o/--output: there is no folder"),
         (["run", "--serve", "-o", "page.html"], "--serve writes nothing: leave --output and --figures out"),

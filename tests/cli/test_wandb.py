@@ -14,8 +14,8 @@ from pytorch_lightning.loggers import WandbLogger
 
 from tests.runs.test_wandb_uploads import Run
 from tests.support.commands import ABSOLUTE, SMALL_ESTIMATOR, fit, run
-from wgan_lip.cli.kinds import KINDS
-from wgan_lip.cli.wandb_end import give_to_wandb
+from wgan_lip.cli.run_end import send_to_wandb
+from wgan_lip.kinds import KINDS
 from wgan_lip.runs import wandb_logger
 from wgan_lip.runs.wandb_mode import decide_mode
 
@@ -89,7 +89,7 @@ def test_online_evaluations_and_files_are_kept_and_offline_they_are_not(recorded
     module: Any = SimpleNamespace(step_name="generator_step", step=20)
     for offline, artifacts in ((True, True), (False, False), (False, True)):
         logger._experiment = (run := Run(offline))
-        give_to_wandb([logger], folder, KINDS[0], module, artifacts)
+        send_to_wandb([logger], folder, KINDS[0], module, artifacts)
         assert len(run.logged) == (not offline)
         if offline or not artifacts:
             assert run.artifacts == []

@@ -39,7 +39,7 @@ EXPLAINED = {
     ("wgan_lip/training/ranks.py", ".broadcast_object_list"),
     ("wgan_lip/training/ranks.py", ".recv"),
     # Bytes of a request that was refused, which are thrown away.
-    ("wgan_lip/report/page/server.py", ".recv"),
+    ("wgan_lip/page/server.py", ".recv"),
     # From processes that this one started.
     ("wgan_lip/comparison/processes.py", ".recv"),
     ("scripts/transport_bench/processes.py", ".recv"),

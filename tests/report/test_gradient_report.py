@@ -16,9 +16,10 @@ from wgan_lip.report import (
     gradient_figure,
     gradient_tables,
     panels_of,
+    shared_labels,
     summarize_gradients,
 )
-from wgan_lip.report.layer_labels import place_labels, shared_labels
+from wgan_lip.report.gradient_summary import place_labels
 
 
 def generator() -> torch.Generator:

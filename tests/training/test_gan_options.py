@@ -25,7 +25,7 @@ def test_a_gradient_penalty_holds_the_gradient_near_one(tmp_path):
         gan.critic = free_critic()
         gan._trained["critic"] = gan.critic
         fit(tmp_path / str(penalty is None), gan=gan, every=150)
-        return read_history(tmp_path / str(penalty is None) / "metrics.csv")[-1].uncertified
+        return read_history(tmp_path / str(penalty is None) / "metrics.csv").having("w1/seconds")[-1]["w1/uncertified"]
 
     free, held = slope(None), slope(GradientPenalty(10.0))
     # Nothing holds the first critic; the second one's estimate is about that of a 1-Lipschitz one.
@@ -48,9 +48,9 @@ def test_clipped_weights_stay_clipped_and_prove_little(tmp_path):
     assert all(
         float(layer.weight.detach().abs().max()) <= 0.05 + 1e-8 for layer in gan.critic if hasattr(layer, "weight")
     )
-    last = read_history(tmp_path / "metrics.csv")[-1]
-    assert last.critic <= last.exact
-    assert (last.uncertified is None) == (certify(gan.critic).bound <= 1.01)
+    last = read_history(tmp_path / "metrics.csv").having("w1/seconds")[-1]
+    assert last["w1/critic"] <= last["w1/exact"]
+    assert (last["w1/uncertified"] is None) == (certify(gan.critic).bound <= 1.01)
 
 
 def test_the_average_of_the_generator_is_its_mean_over_the_run(tmp_path):
@@ -85,10 +85,10 @@ def test_the_average_of_the_generator_is_its_mean_over_the_run(tmp_path):
 
 def test_the_average_is_evaluated_beside_the_generator(tmp_path):
     fit(tmp_path, gan=tiny_gan(generator_steps=10, generator_average=ExponentialAverage(0.9)))
-    rows = read_history(tmp_path / "metrics.csv")
-    assert rows[0].averaged == pytest.approx(rows[0].exact)
-    assert all(row.averaged is not None for row in rows)
-    assert rows[-1].averaged != rows[-1].exact
+    rows = read_history(tmp_path / "metrics.csv").having("w1/seconds")
+    assert rows[0]["w1_averaged/exact"] == pytest.approx(rows[0]["w1/exact"])
+    assert all(row["w1_averaged/exact"] is not None for row in rows)
+    assert rows[-1]["w1_averaged/exact"] != rows[-1]["w1/exact"]
 
 
 def test_keeping_an_average_does_not_change_the_training(tmp_path):
@@ -149,8 +149,8 @@ def test_labels_come_with_the_noise():
 def test_half_precision_keeps_the_certificate(tmp_path):
     gan = fit(tmp_path, gan=tiny_gan(generator_steps=10), precision="bf16-mixed")
     assert {p.dtype for p in gan.parameters()} == {torch.float32}
-    rows = read_history(tmp_path / "metrics.csv")
-    assert all(row.certified <= 1 + 1e-5 and row.critic <= row.exact for row in rows)
+    rows = read_history(tmp_path / "metrics.csv").having("w1/seconds")
+    assert all(row["lipschitz/certified"] <= 1 + 1e-5 and row["w1/critic"] <= row["w1/exact"] for row in rows)
     other = fit(tmp_path / "full", gan=tiny_gan(generator_steps=10))
     assert not same_state(gan.state_dict(), other.state_dict())
 

@@ -11,7 +11,7 @@ from tests.training.test_resume import CutOff, CutOffError, rows, same_state
 from wgan_lip.data import FewPerClass
 from wgan_lip.lipschitz import ConstrainedConv2d, ConstrainedLinear, LInfNormalization, LInfProjection, certify
 from wgan_lip.networks import ConvClassifier, MLPClassifier
-from wgan_lip.report import accuracy_figure, accuracy_table, read_accuracies
+from wgan_lip.report import accuracy_figure, accuracy_table, read_history
 from wgan_lip.robustness import PGD, CrossEntropy, MarginCrossEntropy, MulticlassHinge
 from wgan_lip.training import RandomShift, RobustClassifier
 from wgan_lip.training.robust_classifier import images_and_labels
@@ -47,11 +47,12 @@ def test_every_network_learns_and_stays_certified(name, tmp_path):
     certificate = certify(classifier.network)
     assert certificate.norm == classifier.norm
     assert certificate.bound <= bound * (1 + 1e-4)
-    history = read_accuracies(tmp_path / "metrics.csv")
+    history = read_history(tmp_path / "metrics.csv").having("accuracy/clean")
     assert [row.step for row in history] == list(range(0, 61, 4))
     for row in history:
-        assert row.clean.low <= row.clean.value <= row.clean.high
-        assert row.certified[0.5].value <= row.certified[0.1].value <= row.clean.value
+        clean = row["accuracy/clean"]
+        assert row["accuracy/clean_low"] <= clean <= row["accuracy/clean_high"]
+        assert row["accuracy/certified_0.5"] <= row["accuracy/certified_0.1"] <= clean
     losses = [float(row["train/loss"]) for row in rows(tmp_path) if row["train/loss"]]
     assert len(losses) == 15
     assert losses[-1] < 0.95 * losses[0]

@@ -15,7 +15,6 @@ from wgan_lip.cli.errors import in_one_line, interrupted
 from wgan_lip.cli.rebuild import load_data, load_module, of_checkpoint
 from wgan_lip.console import Console
 from wgan_lip.data import ImageDataModule
-from wgan_lip.lipschitz import LayerBound
 from wgan_lip.progress import progress_bar
 from wgan_lip.randomness import keyed_generator
 from wgan_lip.report import certified_curve, save_figure
@@ -88,11 +87,11 @@ def run_certification(words: Sequence[str]) -> None:
             save_figure(certified_curve(found), out)
         if stopped:
             done = sum(row.pgd is not None for row in found.at)
-            interrupted(f"attacks were made at {done} of {len(eps)} radii; all that is proven is there")
+            interrupted(f"attacks were made at {done} of {len(eps)} radii; the certificate is complete")
 
 
 def _data(path: Path, folder: str | None, trust: bool) -> ImageDataModule:
-    """The data of the training, or the same kind of data from another folder, with the same classes."""
+    """The data of the training, or data of the same class from another folder, with the same labels."""
     data = load_data(path, trust=trust)
     if not isinstance(data, ImageDataModule):
         raise ValueError(f"{path} was trained on a {type(data).__name__}, which holds no images")
@@ -123,16 +122,14 @@ def _as_json(found: Robustness, path: Path) -> dict[str, Any]:
         "images": found.clean.n,
         "confidence": found.clean.confidence,
         "lipschitz_bound": None if certificate is None else _finite(certificate.lipschitz.bound),
-        "layers": [] if certificate is None else [_layer(layer) for layer in certificate.lipschitz.layers],
+        "layers": [
+            {"name": layer.name, "kind": layer.kind, "bound": _finite(layer.bound)}
+            for layer in (certificate.lipschitz.layers if certificate else ())
+        ],
         "largest_pair_constant": None if certificate is None else _finite(float(certificate.constants.max())),
         "clean": _share(found.clean),
         "radii": [
-            {
-                "eps": row.eps,
-                "certified": _share(row.certified),
-                "pgd": _share(row.pgd),
-                "fgsm": _share(row.fgsm),
-            }
+            {"eps": row.eps, **{name: _share(getattr(row, name)) for name in ("certified", "pgd", "fgsm")}}
             for row in found.at
         ],
         "median_certified_radius": None if certificate is None else _finite(float(found.radii.median())),
@@ -141,12 +138,8 @@ def _as_json(found: Robustness, path: Path) -> dict[str, Any]:
     }
 
 
-def _layer(layer: LayerBound) -> dict[str, Any]:
-    return {"name": layer.name, "kind": layer.kind, "bound": _finite(layer.bound)}
-
-
 def _finite(value: float) -> float | None:
-    """JSON knows no infinity."""
+    """None for infinity, which JSON does not have."""
     return value if math.isfinite(value) else None
 
 
@@ -156,11 +149,9 @@ def _share(accuracy: Accuracy | None) -> dict[str, float] | None:
 
 def _print(found: Robustness, path: Path, classifier: RobustClassifier) -> None:
     console = Console()
-    console.print(f"{path}, classifier step {classifier.step}", soft_wrap=True, highlight=False, markup=False)
+    console.print_plain(f"{path}, classifier step {classifier.step}")
     if found.certificate is None:
-        console.print(
-            f"Nothing is proven of this network: {found.unproven}.", soft_wrap=True, highlight=False, markup=False
-        )
+        console.print_plain(f"Nothing is proven of this network: {found.unproven}.")
     else:
         layers = Table(title=f"Lipschitz constants in {found.certificate.lipschitz.norm}, at most")
         layers.add_column("layer")
@@ -185,12 +176,9 @@ def _print(found: Robustness, path: Path, classifier: RobustClassifier) -> None:
         table.add_row(f"{row.eps:g}", *cells)
     console.print(table)
     if found.attacked and found.certificate is not None:
-        console.print(
-            f"{found.attacked} attacks, {found.within} of them within the image's certified radius: there none changed "
-            "a class.",
-            soft_wrap=True,
-            highlight=False,
-            markup=False,
+        console.print_plain(
+            f"{found.attacked} attacks, {found.within} of them within the image's certified radius: none of these "
+            "changed a class."
         )
 
 

@@ -1,17 +1,15 @@
-"""``wgan-lip diagnose``: where a trained network loses gradient norm, layer by layer."""
+"""``wgan-lip diagnose``: the gradient norm of a trained network, layer by layer."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-
-from torch import Tensor, nn
 
 from wgan_lip import __version__
 from wgan_lip.cli.command_parser import CommandParser, output, whole
 from wgan_lip.cli.errors import in_one_line, interrupted
 from wgan_lip.cli.rebuild import load_data, load_module, of_checkpoint
 from wgan_lip.console import Console
-from wgan_lip.data import ImageDataModule
+from wgan_lip.kinds import kind_of
 from wgan_lip.progress import progress_bar
 from wgan_lip.randomness import keyed_generator
 from wgan_lip.report import (
@@ -23,24 +21,16 @@ from wgan_lip.report import (
     summarize_gradients,
 )
 from wgan_lip.runs.run_folder import checkpoint_at
-from wgan_lip.training import (
-    RobustClassifier,
-    SteppedModule,
-    W1Estimator,
-    WassersteinGAN,
-    draw_images,
-    gan_points,
-    pair_points,
-)
+from wgan_lip.training import network_and_points
 
 _DESCRIPTION = """\
-Say where the critics of checkpoints lose gradient norm: the norm of the gradient with respect to what each layer
-gives, from the output back to the input; singular values of the input Jacobian and of the weights; and units that are
-dead or never switch. A table for each checkpoint, and one figure in which all stand beside each other.
+Show where the critics of checkpoints lose gradient norm: the norm of the gradient with respect to each layer's output,
+from the last layer back to the input; singular values of the input Jacobian and of the weights; and units that are dead
+or never switch. Prints a table for each checkpoint, and draws one figure of all of them side by side.
 
-A GAN's critic is looked at on held-out real samples, generated ones, and points between the two; a critic of a pair on
-samples of both distributions and between them (on transport rays, where an optimal plan is known: there an optimal
-critic has norm 1); a classifier on held-out images, where random combinations of its logits are differentiated.
+A GAN's critic is differentiated at held-out real samples, generated ones, and points between the two; a critic of a
+pair at samples of both distributions and between them (on transport rays, where an optimal plan is known: there an
+optimal critic has norm 1); a classifier at held-out images, where random combinations of its logits are differentiated.
 
 A checkpoint is loaded without executing code, but its config names classes: those of other packages than wgan_lip and
 torch are refused, unless --trust is given.
@@ -76,7 +66,7 @@ def run_diagnosis(words: Sequence[str]) -> None:
             interrupted()
         if options.json:
             content = {"version": __version__, "networks": [network.record() for network in networks]}
-            # Not through rich, which would break lines.
+            # Rich would break long lines.
             console.file.write(json.dumps(content, indent=2) + "\n")
         else:
             for network in networks:
@@ -85,33 +75,21 @@ def run_diagnosis(words: Sequence[str]) -> None:
         if out is not None:
             save_figure(gradient_figure(panels_of(networks)), out)
             if not options.json:
-                console.print(f"Written:\n  {out}", soft_wrap=True, highlight=False, markup=False)
+                console.print_plain("Written:", f"  {out}")
         if stopped:
             interrupted(f"{len(networks)} of {len(paths)} checkpoints were diagnosed")
 
 
 def _diagnose(path: Path, label: str, n: int, seed: int, trust: bool) -> NetworkSummary:
     with of_checkpoint(path):
-        network, points = _network_and_points(path, load_module(path, trust), n, seed, trust)
+        module = load_module(path, trust)
+        data = load_data(path, trust) if kind_of(module).takes_data else None
+        network, points = network_and_points(module, data, n, seed)
         return summarize_gradients(label, network, points, keyed_generator(seed, "diagnosis"))
 
 
-def _network_and_points(
-    path: Path, module: SteppedModule, n: int, seed: int, trust: bool
-) -> tuple[nn.Module, Mapping[str, Tensor]]:
-    """What is diagnosed, and at which points."""
-    if isinstance(module, W1Estimator):
-        return module.final_critic(), pair_points(module.pair, n, seed)
-    data = load_data(path, trust)
-    if isinstance(module, WassersteinGAN):
-        return module.critic, gan_points(module, data, min(n, data.size("heldout")), seed)
-    if isinstance(module, RobustClassifier) and isinstance(data, ImageDataModule):
-        return module.network, {"held out": draw_images(data, n, seed)[0]}
-    raise ValueError(f"{path} is of a {type(module).__name__}, whose networks are not known")
-
-
 def _labels(paths: Sequence[Path]) -> list[str]:
-    """The run of each checkpoint, or its file's name; numbered where that would be the same."""
+    """The name of each checkpoint's run, or of its file; equal names are numbered."""
     names = []
     for path in paths:
         folder = path.absolute().parent

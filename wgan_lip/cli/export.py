@@ -1,22 +1,21 @@
-"""``wgan-lip export``: a trained network as ordinary layers, for those who do not have this package."""
+"""``wgan-lip export``: a trained network as ordinary layers, for use without this package."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from wgan_lip.cli.command_parser import CommandParser
 from wgan_lip.cli.errors import in_one_line
 from wgan_lip.cli.rebuild import load_module, of_checkpoint
 from wgan_lip.console import Console
 from wgan_lip.files import check_suffix, write_network
+from wgan_lip.kinds import Exportable, kind_of
 from wgan_lip.lipschitz import plain
 from wgan_lip.progress import progress_bar
 from wgan_lip.randomness import keyed_generator
 from wgan_lip.runs.run_folder import checkpoint_at
-from wgan_lip.training import RobustClassifier, SteppedModule, W1Estimator, WassersteinGAN
+from wgan_lip.training import SteppedModule
 
 _DESCRIPTION = """\
 Write a checkpoint's network to a file, as ordinary layers without parametrisations, constraints and dropout:
@@ -37,21 +36,6 @@ examples:
 _POINTS = 16
 
 
-@dataclass(frozen=True)
-class Part:
-    """A network of a checkpoint.
-
-    Attributes:
-        name: what it is.
-        network: itself.
-        shape: of one input, or None if the network does not say.
-    """
-
-    name: str
-    network: nn.Module
-    shape: tuple[int, ...] | None
-
-
 def run_export(words: Sequence[str]) -> None:
     """Run the command.
 
@@ -65,70 +49,41 @@ def run_export(words: Sequence[str]) -> None:
         path = checkpoint_at(options.checkpoint)
         module = load_module(path, options.trust)
         with of_checkpoint(path):
-            part = part_of(module, options.part, options.raw)
-        shape = _shape(options.shape) if options.shape else part.shape
+            chosen = _chosen(module, options.part, options.raw)
+        shape = _shape(options.shape) if options.shape else chosen.shape
         if shape is None:
-            raise ValueError(f"{path} does not say which inputs its {part.name} takes: give --shape, as in 1,28,28")
-        network = part.network.eval().requires_grad_(False)
+            raise ValueError(f"{path} does not say which inputs its {chosen.name} takes: give --shape, as in 1,28,28")
+        network = chosen.network.eval().requires_grad_(False)
         layers = plain(network, options.relu).requires_grad_(False)
         dtype = next((parameter.dtype for parameter in layers.parameters()), torch.float32)
         points = torch.randn(_POINTS, *shape, dtype=dtype, generator=keyed_generator("export"))
         try:
             network(points.clone())
         except (RuntimeError, TypeError, ValueError) as error:
-            raise ValueError(f"{part.name} does not take inputs of shape {list(shape)}: {error}") from error
+            raise ValueError(f"{chosen.name} does not take inputs of shape {list(shape)}: {error}") from error
         with of_checkpoint(path), progress_bar() as bar:
             bar.add_task("exporting", total=None)
             written = write_network(layers, out, points, network)
-        console = Console()
-        for line in (
-            f"{out}: the {part.name} after step {module.step} ({path}), for inputs of shape (N, "
+        Console().print_plain(
+            f"{out}: the {chosen.name} after step {module.step} ({path}), for inputs of shape (N, "
             f"{', '.join(map(str, shape))})",
             str(layers),
             f"Read back, its outputs for {written.points} inputs differ from the checkpoint's by at most "
             f"{written.difference:.2g}.",
-        ):
-            console.print(line, soft_wrap=True, highlight=False, markup=False)
+        )
 
 
-def part_of(module: SteppedModule, name: str | None, raw: bool = False) -> Part:
-    """A network of a module, by its name.
-
-    Args:
-        module: of a checkpoint.
-        name: "critic" or "generator"; None for what there is, and for a GAN's critic.
-        raw: the generator itself, where an average of it is kept.
+def _chosen(module: SteppedModule, name: str | None, raw: bool) -> Exportable:
+    """The network of a module by the last word of its name; the kind's first if there is none.
 
     Raises:
         ValueError: there is no such network.
     """
-    parts = _parts(module, raw)
-    if name is None and parts:
-        return parts[0]
-    found = next((part for part in parts if part.name.split()[-1] == name), None)
-    if found is None:
-        raise ValueError(f"the checkpoint's {type(module).__name__} has no {name or 'network that could be exported'}")
-    return found
-
-
-def _parts(module: SteppedModule, raw: bool) -> list[Part]:
-    if isinstance(module, WassersteinGAN):
-        averaged = module.averaged is not None and not raw
-        generator = module.averaged if module.averaged is not None and averaged else module.generator
-        return [
-            Part("critic", module.critic, _said(module.critic, "input_shape") or _said(generator, "output_shape")),
-            Part("averaged generator" if averaged else "generator", generator, (module.noise_dim + module.classes,)),
-        ]
-    if isinstance(module, W1Estimator):
-        return [Part("critic", module.final_critic(), tuple(module.pair.shape))]
-    if isinstance(module, RobustClassifier):
-        return [Part("network", module.network, _said(module.network, "input_shape"))]
-    return []
-
-
-def _said(network: nn.Module, name: str) -> tuple[int, ...] | None:
-    shape = getattr(network, name, None)
-    return tuple(int(size) for size in shape) if isinstance(shape, Sequence) else None
+    networks = kind_of(module).exportables(module, raw)
+    found = [one for one in networks if name in (None, one.name.split()[-1])]
+    if not found:
+        raise ValueError(f"the checkpoint's {type(module).__name__} has no {name}")
+    return found[0]
 
 
 def _shape(text: str) -> tuple[int, ...]:

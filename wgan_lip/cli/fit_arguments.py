@@ -2,7 +2,7 @@
 
 from pytorch_lightning.cli import LightningArgumentParser
 
-from wgan_lip.cli.kinds import COMMON, KINDS
+from wgan_lip.kinds import COMMON, KINDS
 from wgan_lip.runs.wandb_mode import WandbMode
 
 

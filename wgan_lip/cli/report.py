@@ -6,22 +6,22 @@ from pathlib import Path
 
 from wgan_lip.cli.command_parser import CommandParser, number, output
 from wgan_lip.cli.errors import in_one_line
-from wgan_lip.cli.kinds import kind_of, kind_of_steps
 from wgan_lip.cli.rebuild import load_module, of_checkpoint
 from wgan_lip.cli.trusted import UntrustedError
 from wgan_lip.console import Console
+from wgan_lip.kinds import kind_of, kind_of_steps
 from wgan_lip.lipschitz import certify
-from wgan_lip.report import save_figure
-from wgan_lip.report.page import CheckpointCertificate, RunRecord, read_run, serve_page, write_page
+from wgan_lip.page import CheckpointCertificate, serve_page, write_page
+from wgan_lip.report import RunRecord, read_run, save_figure
 from wgan_lip.runs.run_folder import checkpoint_at
 
 _DESCRIPTION = """\
-Make one HTML page of one or several runs: estimated against exact W1 (or accuracy) with what sampling does to it, the
+Make one HTML page of one or several runs: estimated against exact W1 (or accuracy) with its sampling error, the
 certificate, gradient norms, pictures over time, times, and the config; of several runs also their curves together, and
-where their configs differ. The page holds all that it needs: it opens by a double click, and asks no network for
-anything. A run is a folder that wgan-lip fit made.
+where their configs differ. The page holds all that it needs: it opens by a double click, and uses no network. A run is
+a folder that wgan-lip fit made.
 
---serve watches runs, also while they train, and shows them in a browser on this machine.
+--serve shows the page of runs in a browser on this machine, and updates it while they train.
 """
 _EPILOG = """\
 examples:
@@ -48,15 +48,11 @@ def run_report(words: Sequence[str]) -> None:
             _serve(options, console)
             return
         runs = [read_run(folder) for folder in options.runs]
-        written = []
-        if options.figures is not None:
-            written += _write_figures(runs, options.figures)
-        path = options.output or _default_output(runs)
+        written = [] if options.figures is None else _write_figures(runs, options.figures)
+        path = options.output or (runs[0].folder / "report.html" if len(runs) == 1 else Path("report.html"))
         damaged: list[str] = []
         write_page(path, runs, {run.folder: _certificate(run.folder, options.trust, damaged) for run in runs})
-        console.print("Written:")
-        for one in (*written, path):
-            console.print(f"  {one}", soft_wrap=True, highlight=False, markup=False)
+        console.print_plain("Written:", *(f"  {one}" for one in (*written, path)))
         if damaged:
             raise ValueError(f"the page is written without a certificate: {'; '.join(damaged)}")
 
@@ -64,37 +60,31 @@ def run_report(words: Sequence[str]) -> None:
 def _serve(options: argparse.Namespace, console: Console) -> None:
     if options.output is not None or options.figures is not None:
         raise ValueError("--serve writes nothing: leave --output and --figures out")
+    folders = [folder.absolute() for folder in options.runs]
     serve_page(
-        [folder.absolute() for folder in options.runs],
-        options.host,
-        options.port,
-        lambda url: console.print(f"Serving on {url} (Ctrl-C ends it)", soft_wrap=True, highlight=False, markup=False),
+        folders, options.host, options.port, lambda url: console.print_plain(f"Serving on {url} (Ctrl-C ends it)")
     )
-
-
-def _default_output(runs: Sequence[RunRecord]) -> Path:
-    return runs[0].folder / "report.html" if len(runs) == 1 else Path("report.html")
 
 
 def _write_figures(runs: Sequence[RunRecord], folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for run in runs:
-        kind = kind_of_steps(run.metrics.step_name)
-        figure, _ = kind.report(run.folder / "metrics.csv", run.label)
+        kind = kind_of_steps(run.history.step_name)
+        figure = kind.figure(run.history.having(kind.evaluation), run.label)
         for suffix in (".png", ".svg"):
-            written.append(folder / f"{run.label.replace('/', '-')}-{kind.figure}{suffix}")
+            written.append(folder / f"{run.label.replace('/', '-')}-{kind.figure_name}{suffix}")
             save_figure(figure, written[-1])
     return written
 
 
 def _certificate(folder: Path, trust: bool, damaged: list[str]) -> CheckpointCertificate:
-    """What is proven of a run's last checkpoint; a page is made even where that cannot be told.
+    """The certificate of a run's last checkpoint, or why there is none.
 
     Args:
         folder: of the run.
         trust: build whatever the checkpoint's config names.
-        damaged: what is wrong with checkpoints that are there is added to these.
+        damaged: gets the error of a checkpoint that cannot be read.
     """
     try:
         path = checkpoint_at(str(folder), "the run")
@@ -117,25 +107,20 @@ def _certificate(folder: Path, trust: bool, damaged: list[str]) -> CheckpointCer
 def make_parser() -> CommandParser:
     """The parser of the command's arguments."""
     parser = CommandParser("wgan-lip report", _DESCRIPTION, _EPILOG)
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folders of runs")
-    parser.add_argument(
+    add = parser.add_argument
+    add("runs", nargs="+", type=Path, metavar="RUN", help="folders of runs")
+    add(
         "-o",
         "--output",
         type=output(".html"),
         metavar="FILE",
         help="the .html file (default: report.html in the run's folder; of several runs, in this one)",
     )
-    parser.add_argument(
-        "--figures", type=Path, metavar="DIR", help="also write each run's main figure there, as PNG and SVG"
-    )
-    parser.add_argument("--serve", action="store_true", help="serve the page instead, and keep it up to date")
-    parser.add_argument(
-        "--host", default="127.0.0.1", help="address to serve on (default: 127.0.0.1, this machine only)"
-    )
-    parser.add_argument(
-        "--port", type=_port, default=8765, help="port to serve on; 0 takes any free one (default: 8765)"
-    )
-    parser.add_argument("--trust", action="store_true", help="build what a config names in other packages, too")
+    add("--figures", type=Path, metavar="DIR", help="also write each run's main figure there, as PNG and SVG")
+    add("--serve", action="store_true", help="serve the page instead, and keep it up to date")
+    add("--host", default="127.0.0.1", help="address to serve on (default: 127.0.0.1, this machine only)")
+    add("--port", type=_port, default=8765, help="port to serve on; 0 takes any free one (default: 8765)")
+    parser.add_trust()
     return parser
 
 

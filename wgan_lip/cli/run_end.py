@@ -1,4 +1,4 @@
-"""How a training ends: its figure and table, W&B, and nothing at all of one that never began."""
+"""The end of a training: its figure and table, the files for Weights & Biases, and the removal of a failed start."""
 
 import shutil
 from collections.abc import Iterator, Sequence
@@ -8,11 +8,13 @@ from pathlib import Path
 import wandb
 from pytorch_lightning.loggers import Logger
 
-from wgan_lip.cli.kinds import kind_of
-from wgan_lip.cli.wandb_end import give_to_wandb
 from wgan_lip.console import Console
-from wgan_lip.report import save_figure
+from wgan_lip.kinds import Kind, kind_of
+from wgan_lip.page import write_page
+from wgan_lip.report import read_run, save_figure
 from wgan_lip.runs.loggers import wandb_may_end
+from wgan_lip.runs.metrics_file import read_metrics_file
+from wgan_lip.runs.wandb_uploads import log_table, online_runs, upload, wandb_may_be_away
 from wgan_lip.training import SteppedModule
 
 _WRITTEN = ("metrics.csv", "config.yaml", "checkpoints/last.ckpt", "wandb/*run-*")
@@ -32,25 +34,50 @@ def report_run(
         console: where it is printed.
     """
     kind = kind_of(module)
-    figure, table = kind.report(folder / "metrics.csv", name)
-    picture = folder / f"{kind.figure}.png"
-    save_figure(figure, picture)
-    module.log_picture(f"report/{kind.figure}", picture)
-    give_to_wandb(loggers, folder, kind, module, artifacts)
-    console.print(table)
-    console.print("Written:")
-    for pattern in (picture.name, *kind.pictures, *_WRITTEN):
-        found = sorted(folder.glob(pattern))
-        if found:
-            console.print(f"  {found[-1]}", soft_wrap=True, highlight=False, markup=False)
+    rows = kind.evaluations(folder / "metrics.csv")
+    picture = folder / f"{kind.figure_name}.png"
+    save_figure(kind.figure(rows, name), picture)
+    module.log_picture(f"report/{kind.figure_name}", picture)
+    send_to_wandb(loggers, folder, kind, module, artifacts)
+    console.print(kind.table(rows, name))
+    found = (sorted(folder.glob(pattern)) for pattern in (picture.name, *kind.pictures, *_WRITTEN))
     here = Path.cwd()
-    # As it is reached from here, if it lies below.
     shown = folder.relative_to(here) if folder.is_relative_to(here) else folder
-    console.print(f"All of it on one page: wgan-lip report {shown}", soft_wrap=True, highlight=False, markup=False)
+    console.print_plain(
+        "Written:",
+        *(f"  {paths[-1]}" for paths in found if paths),
+        f"All of it on one page: wgan-lip report {shown}",
+    )
+
+
+def send_to_wandb(loggers: Sequence[Logger], folder: Path, kind: Kind, module: SteppedModule, artifacts: bool) -> None:
+    """Log the evaluations to W&B as a table, and upload checkpoint, pictures and report, where it is online.
+
+    Args:
+        loggers: the trainer's.
+        folder: of the run.
+        kind: of the training.
+        module: as it was trained.
+        artifacts: whether files are uploaded.
+    """
+    if not any(online_runs(loggers)):
+        return
+    # All in one: a server that is away is waited for once.
+    with wandb_may_be_away():
+        rows = [row for row in read_metrics_file(folder / "metrics.csv").rows if kind.evaluation in row]
+        numbers = [{name: float(value) for name, value in row.items()} for row in rows]
+        log_table(loggers, "report/evaluations", numbers, module)
+        if artifacts:
+            page = folder / "report.html"
+            write_page(page, [read_run(folder)])
+            upload(loggers, "model", {"last.ckpt": folder / "checkpoints" / "last.ckpt"})
+            upload(loggers, "samples", {name: folder / name for name in ("samples", "critic")})
+            report = (page.name, f"{kind.figure_name}.png", "metrics.csv", "config.yaml")
+            upload(loggers, "report", {name: folder / name for name in report})
 
 
 @contextmanager
-def nothing_left_of_a_failed_start(folder: Path, made: bool) -> Iterator[None]:
+def remove_failed_start(folder: Path, made: bool) -> Iterator[None]:
     """Remove a run's folder if an error comes before its config was written, which is when the training starts.
 
     Args:
@@ -67,7 +94,7 @@ def nothing_left_of_a_failed_start(folder: Path, made: bool) -> Iterator[None]:
 
 
 def finish_wandb(exit_code: int) -> None:
-    """End the run of W&B that is open, if there is one: whatever this process does next would continue it.
+    """End the open run of W&B, if there is one: otherwise the next run of this process would continue it.
 
     Args:
         exit_code: 0 if all went well.

@@ -1,4 +1,4 @@
-"""``wgan-lip sample``: images of a trained generator, from its checkpoint alone."""
+"""``wgan-lip sample``: samples of a trained generator, from its checkpoint alone."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -42,23 +42,24 @@ def run_sampling(words: Sequence[str]) -> None:
     with in_one_line():
         out: Path = options.output
         path = checkpoint_at(options.checkpoint)
-        gan = load_gan(path, trust=options.trust)
+        gan = load_gan(path, options.trust)
         averaged = gan.averaged is not None and not options.raw
         with of_checkpoint(path):
-            samples = np.concatenate(list(_parts(gan, options.n, options.seed, averaged)))
-        _write(out, samples)
+            samples = np.concatenate(list(_chunks(gan, options.n, options.seed, averaged)))
+        with replacing(out) as file:
+            if out.suffix == ".npz":
+                np.savez(file, samples=samples)
+            else:
+                np.save(file, samples, allow_pickle=False)
         kind = "the averaged generator" if averaged else "the generator"
-        Console().print(
+        Console().print_plain(
             f"{out}: {len(samples)} samples of shape {samples.shape[1:]} in float32, of {kind} after step "
-            f"{gan.step} ({path})",
-            soft_wrap=True,
-            highlight=False,
-            markup=False,
+            f"{gan.step} ({path})"
         )
 
 
 def load_gan(path: Path, trust: bool = False) -> WassersteinGAN:
-    """The GAN of a checkpoint, with its weights, in evaluation mode.
+    """Load the GAN of a checkpoint, with its weights, in evaluation mode.
 
     Args:
         path: the checkpoint.
@@ -69,25 +70,17 @@ def load_gan(path: Path, trust: bool = False) -> WassersteinGAN:
     """
     gan = load_module(path, trust)
     if not isinstance(gan, WassersteinGAN):
-        raise ValueError(f"{path} is of a {type(gan).__name__}, which generates nothing")
+        raise ValueError(f"{path} is of a {type(gan).__name__}, which has no generator")
     return gan
 
 
-def _parts(gan: WassersteinGAN, n: int, seed: int, averaged: bool) -> Iterator[NDArray[np.float32]]:
+def _chunks(gan: WassersteinGAN, n: int, seed: int, averaged: bool) -> Iterator[NDArray[np.float32]]:
     with progress_bar() as bar:
         task = bar.add_task("sampling", total=n)
         for i in range(0, n, _CHUNK):
             noise = gan.noise(min(_CHUNK, n - i), "sample", seed, i)
             yield gan.sample(noise, averaged).float().cpu().numpy()
             bar.advance(task, len(noise))
-
-
-def _write(path: Path, samples: NDArray[np.float32]) -> None:
-    with replacing(path) as file:
-        if path.suffix == ".npz":
-            np.savez(file, samples=samples)
-        else:
-            np.save(file, samples, allow_pickle=False)
 
 
 def make_parser() -> CommandParser:

@@ -24,11 +24,11 @@ from wgan_lip.cli.config import OneLineParser, SaveConfig, changed_keys, config_
 from wgan_lip.cli.errors import in_one_line
 from wgan_lip.cli.fit_arguments import add_fit_arguments
 from wgan_lip.cli.going_on import GoingOn
-from wgan_lip.cli.kinds import COMMON, KINDS, Kind, check_fits, kind_of
 from wgan_lip.cli.quiet import hush_logs, hush_warnings
-from wgan_lip.cli.run_end import finish_wandb, nothing_left_of_a_failed_start, report_run
+from wgan_lip.cli.run_end import finish_wandb, remove_failed_start, report_run
 from wgan_lip.cli.trainer_settings import check_trainer_settings
 from wgan_lip.console import Console
+from wgan_lip.kinds import COMMON, KINDS, Kind, check_fits, in_order, kind_of
 from wgan_lip.runs import MetricsCSV, StepProgress, wandb_logger
 from wgan_lip.runs.launched import HANDED_START, Start, hand_start, handed_start, is_first
 from wgan_lip.runs.loggers import wandb_may_end
@@ -198,10 +198,8 @@ class WganLipCLI(LightningCLI):
         # Lightning would count the steps of all optimisers together.
         limit, kwargs["max_steps"] = config["max_steps"], -1
         ends = [] if limit == -1 else [LastStep(limit)]
-        kwargs["callbacks"] = [
-            *(signals, *added, *own, *ends, *([StepProgress()] if shown else [])),
-            *(MonitorEvaluations(added), Preemption(signals), self._going_on),
-        ]
+        more = [*ends, *([StepProgress()] if shown else []), MonitorEvaluations(added), Preemption(signals)]
+        kwargs["callbacks"] = [*in_order([signals, *added, *own, *more]), self._going_on]
         kwargs["enable_model_summary"] = config["enable_model_summary"] is True
         kwargs["logger"] = False
         folder = self._run_folder() if self.subcommand == "fit" else None
@@ -281,7 +279,7 @@ class WganLipCLI(LightningCLI):
                 f"{folder} is finished: nothing is left to do.", soft_wrap=True, highlight=False, markup=False
             )
             return
-        with nothing_left_of_a_failed_start(folder, self._made_folder):
+        with remove_failed_start(folder, self._made_folder):
             self._train(folder, **kwargs)
         self._report(folder)
         if self._first and module.step >= module.total_steps:

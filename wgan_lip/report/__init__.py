@@ -1,33 +1,51 @@
-"""Figures and tables of a run."""
+"""Figures and tables of runs, comparisons and networks, and the panels of the page."""
 
-from wgan_lip.report.accuracy import AccuracyRow, accuracy_figure, accuracy_table, read_accuracies
-from wgan_lip.report.certified_curve import certified_curve
 from wgan_lip.report.comparison import comparison_figure, comparison_tables, write_outcomes, write_summaries
-from wgan_lip.report.critic_figure import critic_figure
-from wgan_lip.report.draw_critic import DrawCritic
-from wgan_lip.report.estimate_figure import estimate_figure
-from wgan_lip.report.estimate_history import EstimateRow, read_estimates
-from wgan_lip.report.figures import save_figure, w1_figure
-from wgan_lip.report.gradient_figure import GradientPanel, gradient_figure, panels_of
-from wgan_lip.report.gradient_summary import NetworkSummary, PointsSummary, WeightRange, summarize_gradients
-from wgan_lip.report.gradient_table import gradient_tables
-from wgan_lip.report.history import Row, read_history
-from wgan_lip.report.records import read_records
-from wgan_lip.report.search_table import Found, read_found, search_table
-from wgan_lip.report.table import estimate_table, shown_rows, w1_table
+from wgan_lip.report.content import Card, RunContent
+from wgan_lip.report.critic_figure import DrawCritic, critic_figure
+from wgan_lip.report.figures import (
+    accuracy_figure,
+    certified_accuracies,
+    certified_curve,
+    estimate_figure,
+    save_figure,
+    w1_figure,
+)
+from wgan_lip.report.gradient_report import GradientPanel, gradient_figure, gradient_tables, panels_of
+from wgan_lip.report.gradient_summary import (
+    NetworkSummary,
+    PointsSummary,
+    WeightRange,
+    shared_labels,
+    summarize_gradients,
+)
+from wgan_lip.report.history import History, Row, read_history
+from wgan_lip.report.panel import Panel
+from wgan_lip.report.run_record import RunRecord, read_run
+from wgan_lip.report.tables import (
+    accuracy_table,
+    estimate_table,
+    plus_minus,
+    ratio_to_floor,
+    shown_rows,
+    w1_table,
+)
 
 __all__ = [
-    "AccuracyRow",
+    "Card",
     "DrawCritic",
-    "EstimateRow",
-    "Found",
     "GradientPanel",
+    "History",
     "NetworkSummary",
+    "Panel",
     "PointsSummary",
     "Row",
+    "RunContent",
+    "RunRecord",
     "WeightRange",
     "accuracy_figure",
     "accuracy_table",
+    "certified_accuracies",
     "certified_curve",
     "comparison_figure",
     "comparison_tables",
@@ -37,13 +55,12 @@ __all__ = [
     "gradient_figure",
     "gradient_tables",
     "panels_of",
-    "read_accuracies",
-    "read_estimates",
-    "read_found",
+    "plus_minus",
+    "ratio_to_floor",
     "read_history",
-    "read_records",
+    "read_run",
     "save_figure",
-    "search_table",
+    "shared_labels",
     "shown_rows",
     "summarize_gradients",
     "w1_figure",

@@ -14,7 +14,8 @@ from rich.table import Table
 
 from wgan_lip.comparison import Outcome, Summary
 from wgan_lip.replaced import replace_text
-from wgan_lip.report.table import plus_minus
+from wgan_lip.report.figures import strip_axes
+from wgan_lip.report.tables import lipschitz_cell, plus_minus
 
 _PROVEN, _UNPROVEN = "tab:orange", "0.5"
 
@@ -37,9 +38,8 @@ def _table(summaries: Sequence[Summary], title: str) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     for s in summaries:
         estimate = "failed" if s.mean is None else f"{s.mean:.4f} ± {s.deviation:.4f}" + ("" if s.is_proven else " ?")
-        constant = "-" if s.certified is None else f"{s.certified:.7f}" if s.certified < 100 else f"{s.certified:.3g}"
         numbers = (_number(s.standard_error, 4), _number(s.cosine, 3), _number(s.l2, 3))
-        table.add_row(s.critic, estimate, *numbers, constant, _number(s.seconds, 1))
+        table.add_row(s.critic, estimate, *numbers, lipschitz_cell(s.certified) or "-", _number(s.seconds, 1))
     return table
 
 
@@ -154,8 +154,7 @@ def _style(summary: Summary) -> tuple[str, str]:
 def _rows(axes: Axes, count: int) -> None:
     """The first at the top."""
     axes.set_ylim(count - 0.5, -0.5)
-    axes.grid(axis="x", alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)
+    strip_axes(axes, "x")
 
 
 def _legend() -> list[Line2D]:

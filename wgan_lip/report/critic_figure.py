@@ -1,22 +1,31 @@
-"""Pictures of a critic on the line and in the plane."""
+"""Pictures of a critic on the line and in the plane, and the callback that draws them during training."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from matplotlib.figure import Figure
 from mpl_toolkits.mplot3d import Axes3D
 from numpy.typing import NDArray
+from pytorch_lightning import Trainer
+from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor, nn
 
 from wgan_lip.distributions import Pair
 from wgan_lip.lipschitz import gradient_norms
+from wgan_lip.randomness import keyed_generator
+from wgan_lip.replaced import own_folder
+from wgan_lip.report.figures import add_legend, save_figure, strip_axes
+from wgan_lip.training import EverySteps, SteppedModule, W1Estimator
 
 Array = NDArray[np.float64]
 
 _CRITIC, _OPTIMAL, _P, _Q = "tab:orange", "0.15", "tab:blue", "tab:red"
 # Points on each axis of the grid on which a critic is drawn, and samples of each distribution that are shown.
 _LINE, _PLANE, _SHOWN = 601, 161, 300
+# Samples of each distribution that say which region is drawn.
+_SAMPLES = 1024
 
 
 @dataclass(frozen=True)
@@ -89,15 +98,14 @@ def _line(field: _Field, real: Array, fake: Array, title: str) -> Figure:
         height = np.full(len(samples), bottom - 0.06 * row * span)
         upper.plot(samples[:, 0], height, "|", color=color, ms=9, mew=0.8, label=label)
     upper.set_ylabel("f(x)")
-    figure.legend(*upper.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
+    add_legend(figure, upper, 4)
     lower.axhline(1, color="0.6", lw=0.8)
     lower.plot(grid, field.norms, color=_CRITIC, lw=1.5)
     lower.set_ylim(bottom=0, top=max(1.1, 1.05 * float(field.norms.max())))
     lower.set_ylabel("|f '(x)|")
     lower.set_xlabel("x")
     for axes in (upper, lower):
-        axes.grid(alpha=0.25)
-        axes.spines[["top", "right"]].set_visible(False)
+        strip_axes(axes)
         axes.margins(x=0)
     upper.set_title(title, loc="left")
     return figure
@@ -136,3 +144,35 @@ def _plane(field: _Field, real: Array, fake: Array, title: str) -> Figure:
 
 def _numpy(values: Tensor) -> Array:
     return values.detach().cpu().double().numpy()
+
+
+class DrawCritic(EverySteps):
+    """Saves ``critic/<critic_step>.png`` in the trainer's ``default_root_dir``, and sends it to Weights & Biases.
+
+    Pairs of one or two dimensions only; of others there is no picture. See :func:`critic_figure`.
+
+    Args:
+        every: critic steps between two pictures; there is one at the start and at the end.
+        seed: what the samples that are shown are drawn from.
+
+    Raises:
+        ValueError: ``every < 1``; when training starts: a module that is no ``W1Estimator``.
+    """
+
+    def __init__(self, every: int = 500, seed: int = 0) -> None:
+        super().__init__(every)
+        self.seed = seed
+
+    @rank_zero_only
+    def act(self, trainer: Trainer, module: SteppedModule) -> None:
+        if not isinstance(module, W1Estimator):
+            raise ValueError(f"DrawCritic draws the critic of a W1Estimator; got {type(module).__name__}")
+        pair = module.pair
+        if pair.dim > 2:
+            return
+        x, y = pair.sample(_SAMPLES, keyed_generator(self.seed, "drawing"), heldout=True)
+        with torch.inference_mode(False):
+            figure = critic_figure(module.final_critic(), pair, x, y, f"{pair}, critic step {module.step}")
+        path = own_folder(Path(trainer.default_root_dir) / "critic") / f"{module.step:07d}.png"
+        save_figure(figure, path)
+        module.log_picture("critic/picture", path)

@@ -1,72 +1,109 @@
-"""A run's evaluations, read back from its metrics.csv."""
+"""The numbers of a run, read back from its metrics.csv."""
 
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
-from wgan_lip.report.records import read_evaluations
+from wgan_lip.metrics import Metric
+from wgan_lip.runs.metrics_file import read_metrics_file
 
 
 @dataclass(frozen=True)
 class Row:
-    """One evaluation, as logged by ``ExactW1``; the fields are those of its ``Evaluation``.
+    """What was logged at one step.
 
-    ``averaged`` is the exact W1 of samples of the averaged generator. Where the time budget did not suffice for
-    ``exact`` it lies between ``exact_lower`` and ``exact_upper``.
+    ``row["w1/exact"]`` is a metric's value, None where it was not logged or is not finite.
+
+    Attributes:
+        step: of the training.
+        values: by the metric's name; finite.
     """
 
-    generator_step: int
-    exact: float | None
-    critic: float | None
-    uncertified: float | None
-    gap_relative: float | None
-    noise_floor: float | None
-    population_lower: float | None
-    population_upper: float | None
-    certified: float | None
-    averaged: float | None
-    seconds: float
-    exact_lower: float | None = None
-    exact_upper: float | None = None
-    exact_standard_error: float | None = None
-    noise_floor_standard_error: float | None = None
-    averaged_standard_error: float | None = None
+    step: int
+    values: Mapping[str, float]
+
+    def __getitem__(self, name: str) -> float | None:
+        return self.values.get(name)
+
+    def spread(self, metric: Metric) -> tuple[float, float] | None:
+        """The confidence interval of a metric, or two standard errors on either side; None where it has neither.
+
+        Args:
+            metric: of the run.
+        """
+        value, error = self[metric.name], self[metric.error]
+        if value is None:
+            return None
+        if error is not None:
+            return value - 2 * error, value + 2 * error
+        low, high = (self[end] for end in metric.ends or ("", ""))
+        return None if low is None or high is None else (low, high)
 
 
-def read_history(metrics_csv: Path) -> list[Row]:
-    """The evaluations of a run, in the order of their generator steps.
+@dataclass(frozen=True)
+class History:
+    """All that a run logged.
+
+    Attributes:
+        path: of its metrics.csv.
+        step_name: the counter over which the kind of training draws its figures.
+        rows: one for each step at which something was logged, ascending.
+    """
+
+    path: Path
+    step_name: str
+    rows: Sequence[Row]
+
+    @property
+    def step_title(self) -> str:
+        """The counter in words: "generator step"."""
+        return self.step_name.replace("_", " ")
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The names of all metrics, in the order in which they were logged first."""
+        return list(dict.fromkeys(name for row in self.rows for name in row.values))
+
+    def having(self, name: str) -> list[Row]:
+        """The rows in which a metric was logged; its evaluations, if each logs it.
+
+        Args:
+            name: of the metric.
+
+        Raises:
+            ValueError: it was never logged.
+        """
+        rows = [row for row in self.rows if name in row.values]
+        if not rows:
+            raise ValueError(f"{self.path} holds no evaluation: {name} was never logged")
+        return rows
+
+
+def read_history(metrics_csv: Path) -> History:
+    """Read a run's metrics.csv, which may be growing.
 
     Args:
-        metrics_csv: the file that ``MetricsCSV`` wrote.
+        metrics_csv: the file that ``MetricsCSV`` wrote, whose first column counts the steps.
 
     Raises:
-        ValueError: the file holds no evaluation, or is damaged.
+        ValueError: nothing was logged, or the file is damaged.
         OSError: it cannot be read.
     """
-    rows = read_evaluations(
-        metrics_csv,
-        "w1/seconds",
-        lambda record: Row(
-            generator_step=int(record["generator_step"]),
-            exact=_known(record, "w1/exact"),
-            exact_standard_error=_known(record, "w1/exact_standard_error"),
-            exact_lower=_known(record, "w1/exact_lower"),
-            exact_upper=_known(record, "w1/exact_upper"),
-            critic=_known(record, "w1/critic"),
-            uncertified=_known(record, "w1/uncertified"),
-            gap_relative=_known(record, "w1/gap_relative"),
-            noise_floor=_known(record, "w1/noise_floor"),
-            noise_floor_standard_error=_known(record, "w1/noise_floor_standard_error"),
-            population_lower=_known(record, "w1/population_lower"),
-            population_upper=_known(record, "w1/population_upper"),
-            certified=_known(record, "lipschitz/certified"),
-            averaged=_known(record, "w1_averaged/exact"),
-            averaged_standard_error=_known(record, "w1_averaged/exact_standard_error"),
-            seconds=float(record["w1/seconds"]),
-        ),
-    )
-    return sorted(rows, key=lambda row: row.generator_step)
-
-
-def _known(record: dict[str, str], name: str) -> float | None:
-    value = record.get(name)
-    return float(value) if value else None
+    found = read_metrics_file(metrics_csv)
+    step_name = next(iter(found.columns), "")
+    if not step_name.endswith("_step") or not found.rows:
+        raise ValueError(f"{metrics_csv} holds no steps of a training")
+    by_step: dict[int, dict[str, float]] = {}
+    for row in found.rows:
+        if step_name not in row:
+            raise ValueError(f"{metrics_csv} is damaged: a row has no {step_name}")
+        values = {name: float(text) for name, text in row.items() if not name.endswith("_step")}
+        # Figures and JSON have no NaN or infinity.
+        finite = {name: value for name, value in values.items() if math.isfinite(value)}
+        by_step.setdefault(int(row[step_name]), {}).update(finite)
+    rows = [Row(step, values) for step, values in sorted(by_step.items()) if values]
+    if not rows:
+        raise ValueError(f"{metrics_csv} holds no numbers yet")
+    return History(metrics_csv, step_name, rows)

@@ -16,6 +16,7 @@ from wgan_lip.training.callbacks import (
     default_eps,
     draw_images,
     gan_points,
+    network_and_points,
     pair_points,
 )
 from wgan_lip.training.checks import check_weights
@@ -62,6 +63,7 @@ __all__ = [
     "load_features",
     "load_pair",
     "lost_ranks_named",
+    "network_and_points",
     "pair_points",
     "plain_fit",
     "save_features",

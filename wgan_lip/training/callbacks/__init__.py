@@ -5,7 +5,7 @@ from wgan_lip.training.callbacks.every_steps import EvaluateEverySteps, EverySte
 from wgan_lip.training.callbacks.exact_w1 import ExactW1
 from wgan_lip.training.callbacks.feature_quality import FeatureQuality
 from wgan_lip.training.callbacks.gradient_norms import GradientNorms
-from wgan_lip.training.callbacks.gradient_points import gan_points, pair_points
+from wgan_lip.training.callbacks.gradient_points import gan_points, network_and_points, pair_points
 from wgan_lip.training.callbacks.heldout_w1 import HeldOutW1
 from wgan_lip.training.callbacks.lightning_steps import LastStep, MonitorEvaluations
 from wgan_lip.training.callbacks.sample_grid import SampleGrid
@@ -25,5 +25,6 @@ __all__ = [
     "default_eps",
     "draw_images",
     "gan_points",
+    "network_and_points",
     "pair_points",
 ]

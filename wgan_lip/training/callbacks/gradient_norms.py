@@ -1,30 +1,29 @@
-"""How much of the gradient's norm a critic keeps, layer by layer, while it trains."""
+"""The gradient norm of a network after each of its layers, logged while it trains."""
 
 import torch
 from pytorch_lightning import LightningModule, Trainer
-from torch import Tensor
 
 from wgan_lip.data import SampleDataModule
 from wgan_lip.lipschitz import GradientProfile, gradient_profile
+from wgan_lip.randomness import keyed_generator
 from wgan_lip.training.callbacks.every_steps import EverySteps
-from wgan_lip.training.callbacks.gradient_points import gan_points, pair_points
+from wgan_lip.training.callbacks.gradient_points import network_and_points
 from wgan_lip.training.stepped import SteppedModule
-from wgan_lip.training.w1_estimator import W1Estimator
-from wgan_lip.training.wgan import WassersteinGAN
 
 
 class GradientNorms(EverySteps):
-    """Logs the mean norm of the critic's gradient after every layer, as ``gradient_norm/POINTS/PLACE``.
+    """Logs the mean norm of the network's gradient after every layer, as ``gradient_norm/POINTS/PLACE``.
 
-    Beside each stands its standard error, as ``gradient_norm/POINTS/PLACE_standard_error``.
+    Its standard error is logged as ``gradient_norm/POINTS/PLACE_standard_error``.
 
-    PLACE is ``input``, or a layer by name and class, such as ``3_GroupSort``: the gradient is that with respect to what
-    the layer gives (:func:`wgan_lip.lipschitz.gradient_profile`). The output is left out, and layers that only reshape.
-    POINTS are ``real`` (held-out), ``generated`` and ``between`` of a GAN; ``x``, ``y`` and ``between`` of an
-    estimator, whose ``gradient_norm/x/input`` is the ``gradient/norm`` of ``HeldOutW1`` on as many samples. "between"
-    are points on the segments from one to the other, those of an optimal plan where it is known.
+    PLACE is ``input``, or a layer by name and class, such as ``3_GroupSort``: the gradient is that with respect to the
+    layer's output (:func:`wgan_lip.lipschitz.gradient_profile`). The network's output and layers that only reshape are
+    left out. POINTS are ``real`` (held-out), ``generated`` and ``between`` of a GAN; ``x``, ``y`` and ``between`` of an
+    estimator, whose ``gradient_norm/x/input`` is the ``gradient/norm`` of ``HeldOutW1`` on as many samples; and
+    ``held_out`` of a classifier, where random combinations of its logits are differentiated. "between" are points on
+    the segments from one distribution to the other, those of an optimal plan where it is known.
 
-    The points are the same throughout the training, but for what the generator makes of the same noise.
+    The points are the same throughout the training, except that the generator changes.
 
     Args:
         every: steps between two.
@@ -45,37 +44,30 @@ class GradientNorms(EverySteps):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.n:
-            self._check(trainer, pl_module)
+            self._check(trainer)
         super().on_train_start(trainer, pl_module)
 
     def act(self, trainer: Trainer, module: SteppedModule) -> None:
         if self.n:
             module.log_metrics(module.ranks.on_rank_zero(lambda: self._metrics(trainer, module)))
 
-    def _check(self, trainer: Trainer, module: LightningModule) -> None:
-        if isinstance(module, W1Estimator):
-            return
+    def _check(self, trainer: Trainer) -> None:
         data = trainer.datamodule  # type: ignore[attr-defined]
-        if not isinstance(module, WassersteinGAN) or not isinstance(data, SampleDataModule):
-            raise ValueError(
-                "GradientNorms looks at the critic of a W1Estimator, or of a WassersteinGAN that trains on a "
-                f"SampleDataModule; got {type(module).__name__} and {type(data).__name__}"
-            )
-        if data.size("heldout") < self.n:
+        if isinstance(data, SampleDataModule) and data.size("heldout") < self.n:
             raise ValueError(
                 f"GradientNorms needs n={self.n} samples of the heldout split; "
                 f"{type(data).__name__} has {data.size('heldout')}: lower n"
             )
 
     def _metrics(self, trainer: Trainer, module: SteppedModule) -> dict[str, float]:
-        points: dict[str, Tensor]
+        data = trainer.datamodule  # type: ignore[attr-defined]
         with torch.inference_mode(False):
-            if isinstance(module, W1Estimator):
-                critic, points = module.final_critic(), pair_points(module.pair, self.n, self.seed)
-            elif isinstance(module, WassersteinGAN):
-                data: SampleDataModule = trainer.datamodule  # type: ignore[attr-defined]
-                critic, points = module.critic, gan_points(module, data, self.n, self.seed)
-            profiles = {kind: gradient_profile(critic, x) for kind, x in points.items()}
+            network, points = network_and_points(module, data, self.n, self.seed)
+            # A classifier's gradient is that of random combinations of its logits, the same throughout.
+            profiles = {
+                kind: gradient_profile(network, x, generator=keyed_generator(self.seed, "gradient norms"))
+                for kind, x in points.items()
+            }
         return {name: value for kind, profile in profiles.items() for name, value in _named(kind, profile)}
 
 
@@ -83,6 +75,6 @@ def _named(kind: str, profile: GradientProfile) -> list[tuple[str, float]]:
     named = []
     for place in profile.shown[1:]:
         where = place.name if place.name == place.kind else f"{place.name}_{place.kind}"
-        name = f"gradient_norm/{kind}/{where}"
+        name = f"gradient_norm/{kind.replace(' ', '_')}/{where}"
         named += [(name, place.mean), (f"{name}_standard_error", place.standard_error)]
     return named

@@ -1,12 +1,55 @@
-"""Points at which a critic's gradients are looked at: of both distributions, and between them."""
+"""Points at which a network's gradients are profiled: of both distributions, and between them."""
 
-from torch import Generator, Tensor, rand
+from functools import singledispatch
 
-from wgan_lip.data import SampleDataModule
+from pytorch_lightning import LightningModule
+from torch import Generator, Tensor, nn, rand
+
+from wgan_lip.data import ImageDataModule, SampleDataModule
 from wgan_lip.distributions import Pair
 from wgan_lip.dtypes import lerp, widened
 from wgan_lip.randomness import keyed_generator
+from wgan_lip.training.callbacks.certified_accuracy import draw_images
+from wgan_lip.training.robust_classifier import RobustClassifier
+from wgan_lip.training.w1_estimator import W1Estimator
 from wgan_lip.training.wgan import WassersteinGAN
+
+
+@singledispatch
+def network_and_points(module: LightningModule, data: object, n: int, seed: int) -> tuple[nn.Module, dict[str, Tensor]]:
+    """The network of a module whose gradients are profiled, and points for it by kind.
+
+    Another class of modules registers its own by ``network_and_points.register``.
+
+    Args:
+        module: the networks, on any device.
+        data: the data module; None if there is none.
+        n: points of each kind; all that are held out, where these are fewer.
+        seed: what the points are drawn from.
+
+    Raises:
+        ValueError: a module of another class, or data that do not serve it.
+    """
+    raise ValueError(f"no points are known for the gradients of a {type(module).__name__}")
+
+
+@network_and_points.register
+def _(module: WassersteinGAN, data: object, n: int, seed: int) -> tuple[nn.Module, dict[str, Tensor]]:
+    if not isinstance(data, SampleDataModule):
+        raise ValueError(f"the gradients of a WassersteinGAN need a SampleDataModule; got {type(data).__name__}")
+    return module.critic, gan_points(module, data, min(n, data.size("heldout")), seed)
+
+
+@network_and_points.register
+def _(module: W1Estimator, data: object, n: int, seed: int) -> tuple[nn.Module, dict[str, Tensor]]:
+    return module.final_critic(), pair_points(module.pair, n, seed)
+
+
+@network_and_points.register
+def _(module: RobustClassifier, data: object, n: int, seed: int) -> tuple[nn.Module, dict[str, Tensor]]:
+    if not isinstance(data, ImageDataModule):
+        raise ValueError(f"the gradients of a RobustClassifier need an ImageDataModule; got {type(data).__name__}")
+    return module.network, {"held out": draw_images(data, n, seed)[0]}
 
 
 def pair_points(pair: Pair, n: int, seed: int) -> dict[str, Tensor]:

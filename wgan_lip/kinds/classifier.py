@@ -1,0 +1,132 @@
+"""The training of a robust classifier, and its page: accuracy, clean and certified."""
+
+from collections.abc import Sequence
+
+from wgan_lip.kinds.kind import Exportable, Kind, stated_shape
+from wgan_lip.metrics import CLASSIFIER
+from wgan_lip.report import (
+    Card,
+    Panel,
+    Row,
+    RunContent,
+    RunRecord,
+    accuracy_figure,
+    accuracy_table,
+    certified_accuracies,
+)
+from wgan_lip.report.common_panels import (
+    certificate_panel,
+    draw_if_logged,
+    gradient_panels,
+    times_panel,
+    training_panel,
+)
+from wgan_lip.report.content import lipschitz_card, percent
+from wgan_lip.report.panel import BLUE, CYCLE, DASHES, ORANGE
+from wgan_lip.rounded import lipschitz_bound
+from wgan_lip.training import CertifiedAccuracy, RobustClassifier
+
+_CLEAN = CLASSIFIER["accuracy/clean"]
+
+
+def _content(run: RunRecord, rows: Sequence[Row]) -> RunContent:
+    confidence = run.setting("certified_accuracy", "confidence") or 0.95
+    certified = certified_accuracies(rows)
+    return RunContent(
+        step=rows[-1].step,
+        cards=[
+            Card("clean accuracy", percent(rows[-1], _CLEAN), "", proven=False),
+            *(Card(metric.label, percent(rows[-1], metric), "at least") for metric in certified),
+            *lipschitz_card(rows[-1], "network"),
+        ],
+        sentences=_sentences(rows, confidence),
+        main=_main_panel(rows, confidence),
+        panels=[
+            _radius_panel(run, confidence),
+            certificate_panel(run.history, CLASSIFIER),
+            *gradient_panels(run.history, CLASSIFIER, run.setting("gradient_norms", "n")),
+            training_panel(run.history, CLASSIFIER),
+            times_panel(run.history, CLASSIFIER),
+        ],
+        curves={
+            f"{'clean accuracy' if metric is _CLEAN else metric.label}, %": [
+                None if (share := row[metric.name]) is None else 100 * share for row in rows
+            ]
+            for metric in (_CLEAN, *certified)
+        },
+        steps=[row.step for row in rows],
+    )
+
+
+def _main_panel(rows: Sequence[Row], confidence: float) -> Panel:
+    panel = Panel(
+        "accuracy",
+        "Accuracy on held-out images, clean and certified",
+        "Certified at eps: the image is classified correctly, and provably no change of it by at most eps alters the "
+        f"class. Shaded: the {confidence:.0%} interval for the draw of the images.",
+        "classifier step",
+        "accuracy, %",
+    )
+    interval = f"{confidence:.0%} interval"
+    panel.draw(rows, _CLEAN, BLUE, scale=100, interval=interval)
+    for metric, color, dash in zip(certified_accuracies(rows), CYCLE[1:], DASHES[1:], strict=False):
+        known = [row for row in rows if row[metric.name] is not None]
+        panel.draw(known, metric, color, dash, scale=100, interval=interval)
+    panel.figure.update_yaxes(range=[0, 100])
+    return panel
+
+
+def _radius_panel(run: RunRecord, confidence: float) -> Panel:
+    metric = CLASSIFIER["accuracy/median_radius"]
+    panel = Panel(
+        "radius",
+        "Median certified radius",
+        "Half of the held-out images are classified correctly, provably, anywhere within this distance. "
+        f"Shaded: the {confidence:.0%} interval for the draw of the images.",
+        run.history.step_title,
+        metric.unit,
+    )
+    draw_if_logged(panel, run.history, metric, ORANGE, interval=f"{confidence:.0%} interval")
+    return panel
+
+
+def _sentences(rows: Sequence[Row], confidence: float) -> list[str]:
+    row, bound = rows[-1], rows[-1]["lipschitz/certified"]
+    sentences = [
+        f"Clean accuracy, {percent(row, _CLEAN)}: the share of held-out images that are classified correctly; ± is "
+        f"half the width of the {confidence:.0%} interval for the draw of the images."
+    ]
+    for metric in certified_accuracies(rows):
+        eps = metric.label.removeprefix("certified at ")
+        sentences.append(
+            f"{metric.label.capitalize()}, {percent(row, metric)}: the share of images that are classified correctly, "
+            f"and whose class no change of the image by at most {eps} can alter, since their margins exceed what the "
+            "certified Lipschitz constants of the logits' differences allow."
+        )
+    if bound is None:
+        sentences.append("Nothing is proven of this network: a layer of it has no bound.")
+    else:
+        sentences.append(
+            f"Lipschitz constant, at most {lipschitz_bound(bound)}: of the network as a whole, by its layers."
+        )
+    return sentences
+
+
+def _exportables(classifier: RobustClassifier, raw: bool) -> list[Exportable]:
+    return [Exportable("network", classifier.network, stated_shape(classifier.network, "input_shape"))]
+
+
+ROBUST_CLASSIFIER = Kind(
+    name="robust classifier",
+    module=RobustClassifier,
+    network=lambda classifier: classifier.network,
+    takes_data=True,
+    callbacks={"certified_accuracy": CertifiedAccuracy},
+    metrics=CLASSIFIER,
+    evaluation="accuracy/clean",
+    figure_name="accuracy",
+    figure=accuracy_figure,
+    table=accuracy_table,
+    content=_content,
+    exportables=_exportables,
+)

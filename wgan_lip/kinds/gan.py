@@ -1,0 +1,222 @@
+"""The training of a Wasserstein GAN, and its page: estimated against exact W1."""
+
+from collections.abc import Sequence
+
+from wgan_lip.kinds.kind import Exportable, Kind, stated_shape
+from wgan_lip.metrics import DISTANCE, GAN, RATIO
+from wgan_lip.report import Card, Panel, Row, RunContent, RunRecord, ratio_to_floor, w1_figure, w1_table
+from wgan_lip.report.common_panels import (
+    certificate_panel,
+    draw_if_logged,
+    gradient_panels,
+    times_panel,
+    training_panel,
+)
+from wgan_lip.report.content import lipschitz_card, number, with_error
+from wgan_lip.report.panel import BLUE, BROWN, GREEN, GREY, ORANGE, PURPLE, interval
+from wgan_lip.rounded import at_least, lipschitz_bound
+from wgan_lip.training import ExactW1, FeatureQuality, SampleGrid, WassersteinGAN
+
+
+def _content(run: RunRecord, rows: Sequence[Row]) -> RunContent:
+    n = run.setting("exact_w1", "n")
+    confidence = run.setting("exact_w1", "confidence") or 0.95
+    return RunContent(
+        step=rows[-1].step,
+        cards=_cards(rows[-1], n, confidence),
+        sentences=_sentences(rows[-1], n, confidence),
+        main=_main_panel(rows, confidence),
+        panels=[
+            _gap_panel(rows),
+            _ratio_panel(rows),
+            certificate_panel(run.history, GAN),
+            *gradient_panels(run.history, GAN, run.setting("gradient_norms", "n")),
+            *_feature_panels(run),
+            training_panel(run.history, GAN),
+            times_panel(run.history, GAN),
+        ],
+        curves={
+            "exact W1": [row["w1/exact"] for row in rows],
+            "critic's proven bound": [row["w1/critic"] for row in rows],
+            "noise floor": [row["w1/noise_floor"] for row in rows],
+        },
+        steps=[row.step for row in rows],
+    )
+
+
+def _main_panel(rows: Sequence[Row], confidence: float) -> Panel:
+    steps = [row.step for row in rows]
+    panel = Panel(
+        "w1",
+        "Estimated against exact Wasserstein-1 distance",
+        "The critic's proven bound is never above the exact W1 of the same samples. The noise floor is the exact W1 of "
+        "real images against other real ones at the same n: an exact W1 near it does not show what is wrong with the "
+        "generator, and pictures or more samples may. Shaded beside a line: two standard errors for the draw of the "
+        f"samples. The wide band holds the W1 of the distributions with {confidence:.0%} confidence at each step, not "
+        "at all steps at once.",
+        "generator step",
+        DISTANCE,
+    )
+    panel.band(
+        f"{confidence:.0%} bracket of the distributions' W1",
+        steps,
+        [row["w1/population_lower"] or 0.0 for row in rows],
+        [row["w1/population_upper"] for row in rows],
+    )
+    panel.band(
+        "exact W1, proven to lie between (time budget spent)",
+        steps,
+        [row["w1/exact_lower"] for row in rows],
+        [row["w1/exact_upper"] for row in rows],
+    )
+    panel.draw(rows, GAN["w1/noise_floor"], GREY, "dash", markers=False)
+    panel.draw(rows, GAN["w1/exact"], BLUE)
+    panel.draw(rows, GAN["w1_averaged/exact"], GREEN, "dashdot")
+    panel.draw(rows, GAN["w1/critic"], ORANGE)
+    panel.draw(rows, GAN["w1/uncertified"], PURPLE, "dot")
+    return panel
+
+
+def _gap_panel(rows: Sequence[Row]) -> Panel:
+    panel = Panel(
+        "gap",
+        "Gap: exact W1 less the critic's bound",
+        "On the same samples, so without sampling error. It is never negative beyond rounding: the training would stop "
+        "with an error.",
+        "generator step",
+        "gap, in W1",
+        from_zero=True,
+    )
+    panel.draw(rows, GAN["w1/gap"], BLUE)
+    return panel
+
+
+def _ratio_panel(rows: Sequence[Row]) -> Panel:
+    panel = Panel(
+        "ratio",
+        "Exact W1 over the noise floor",
+        "A perfect generator has 1, up to the draw of the samples.",
+        "generator step",
+        RATIO,
+    )
+    panel.line("exact W1 / noise floor", [row.step for row in rows], [ratio_to_floor(row) for row in rows], BROWN)
+    return panel
+
+
+def _feature_panels(run: RunRecord) -> list[Panel]:
+    panels = []
+    for metric in GAN.values():
+        if not metric.panel.startswith(("features-", "inception-")) or metric.name.endswith("_floor"):
+            continue
+        group, name = metric.name.split("/")
+        title = f"{name.replace('_', ' ').capitalize()} of features" if group == "features" else name.upper()
+        panel = Panel(
+            metric.panel,
+            title,
+            f"{metric.meaning[0].upper()}{metric.meaning[1:]}. Shaded: two standard errors on either side. The grey "
+            "line: as many real images of the training split in place of the generated ones.",
+            run.history.step_title,
+            metric.unit,
+        )
+        draw_if_logged(panel, run.history, GAN[f"{metric.name}_floor"], GREY)
+        draw_if_logged(panel, run.history, metric, BLUE)
+        panels.append(panel)
+    return panels
+
+
+def _cards(row: Row, n: int | None, confidence: float) -> list[Card]:
+    cards = []
+    samples = "" if n is None else f" of {n} against {n} samples"
+    critic, uncertified, ratio = row["w1/critic"], row["w1/uncertified"], ratio_to_floor(row)
+    if row["w1/exact"] is not None:
+        note = "no noise floor known" if ratio is None else f"{ratio:.3f} times the noise floor"
+        cards.append(Card(f"exact W1{samples}", with_error(row, GAN["w1/exact"]), note))
+    else:
+        ends = interval(row["w1/exact_lower"], row["w1/exact_upper"])
+        cards.append(Card(f"W1{samples}", ends, "the time budget was spent; proven to lie there"))
+    if row["w1/noise_floor"] is not None:
+        cards.append(Card("noise floor", with_error(row, GAN["w1/noise_floor"]), "real against real, same n"))
+    if critic is not None:
+        cards.append(Card("critic's bound", f"≥ {at_least(critic)}", "on the same samples"))
+    if uncertified is not None:
+        cards.append(Card("critic's estimate", number(uncertified), "proves nothing", proven=False))
+    if row["w1/population_upper"] is not None:
+        cards.append(Card("W1 of the distributions", _bracket(row), f"{confidence:.0%} confidence, this step"))
+    return cards + lipschitz_card(row, "critic")
+
+
+def _sentences(row: Row, n: int | None, confidence: float) -> list[str]:
+    samples = "generated and held-out real samples" if n is None else f"{n} generated and {n} held-out real samples"
+    exact, critic, floor = row["w1/exact"], row["w1/critic"], row["w1/noise_floor"]
+    bound, uncertified = row["lipschitz/certified"], row["w1/uncertified"]
+    sentences = []
+    if exact is not None:
+        sentences.append(
+            f"Exact W1, {with_error(row, GAN['w1/exact'])}: the mean distance by which the cheapest transport plan "
+            f"moves {samples} onto each other; the plan bounds it from above, feasible potentials bound it from below, "
+            "and the two bounds agree to rounding. The number after ± is the standard error for the draw of the "
+            "samples, not an error of this value."
+        )
+    else:
+        sentences.append(
+            f"W1 of {samples} lies in {interval(row['w1/exact_lower'], row['w1/exact_upper'])}: a plan proves the "
+            "upper end and feasible potentials the lower one, but the time budget was spent before the two met."
+        )
+    if critic is not None and bound is not None:
+        sentences.append(
+            f"Critic's bound, {at_least(critic)}: a lower bound of that same W1 by the trained critic, since its "
+            f"Lipschitz constant is certified to be at most {lipschitz_bound(bound)}; a negative bound is true, and "
+            "says nothing."
+        )
+    if uncertified is not None:
+        sentences.append(
+            f"Critic's estimate, {number(uncertified)}: it proves nothing, because this critic is not proven to be "
+            "1-Lipschitz; it may lie above the exact value."
+        )
+    if floor is not None and exact is not None:
+        apart = exact - floor
+        excess = f"the exact value exceeds it by {number(apart)}" if apart > 0 else "the exact value does not exceed it"
+        sentences.append(
+            f"Noise floor, {with_error(row, GAN['w1/noise_floor'])}: the exact W1 of real samples against other real "
+            f"ones at the same n; {excess}, and so many samples show no more than that of the generator."
+        )
+    if row["w1/population_upper"] is not None:
+        sentences.append(
+            f"Bracket, {_bracket(row)}: with {confidence:.0%} confidence the W1 of the distributions themselves lies "
+            "there at this one step (not at all steps at once)."
+        )
+    elif exact is not None:
+        sentences.append(
+            "There is no bracket of the W1 of the distributions: it requires bounds of the samples' coordinates, which "
+            "data and generator of this run do not both state."
+        )
+    return sentences
+
+
+def _bracket(row: Row) -> str:
+    return interval(row["w1/population_lower"] or 0.0, row["w1/population_upper"])
+
+
+def _exportables(gan: WassersteinGAN, raw: bool) -> list[Exportable]:
+    generator, name = gan.generator, "generator"
+    if gan.averaged is not None and not raw:
+        generator, name = gan.averaged, "averaged generator"
+    shape = stated_shape(gan.critic, "input_shape") or stated_shape(generator, "output_shape")
+    return [Exportable("critic", gan.critic, shape), Exportable(name, generator, (gan.noise_dim + gan.classes,))]
+
+
+WASSERSTEIN_GAN = Kind(
+    name="Wasserstein GAN",
+    module=WassersteinGAN,
+    network=lambda gan: gan.critic,
+    takes_data=True,
+    callbacks={"exact_w1": ExactW1, "sample_grid": SampleGrid, "feature_quality": FeatureQuality},
+    metrics=GAN,
+    evaluation="w1/seconds",
+    figure_name="w1",
+    figure=w1_figure,
+    table=w1_table,
+    content=_content,
+    exportables=_exportables,
+    pictures=("samples/[0-9]*.png", "samples/averaged-*.png"),
+)

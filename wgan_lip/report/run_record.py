@@ -1,0 +1,126 @@
+"""What a run's folder holds for the page."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wgan_lip.report.history import History, read_history
+from wgan_lip.runs.run_folder import finished_step
+from wgan_lip.yaml_text import read_yaml
+
+# Pictures of each kind that the page holds at most.
+_MOST_PICTURES = 24
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture that was drawn during the training.
+
+    Attributes:
+        kind: what it shows: generated, averaged, interpolations, neighbours, critic, real.
+        step: at which it was drawn; None for what does not change.
+        path: a PNG file.
+    """
+
+    kind: str
+    step: int | None
+    path: Path
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run.
+
+    Attributes:
+        folder: of the run.
+        label: the experiment's name and the run's.
+        history: all that was logged.
+        config: as it was resolved; empty if it was not kept.
+        pictures: of each kind in the order of their steps.
+        pictures_left_out: how many there are besides.
+        finished: the step at which the training was finished; None if it was not.
+    """
+
+    folder: Path
+    label: str
+    history: History
+    config: dict[str, Any]
+    pictures: tuple[Picture, ...]
+    pictures_left_out: int
+    finished: int | None
+
+    def setting(self, *keys: str) -> Any:
+        """A value of the config by its keys, whether or not ``init_args`` stand between them; None if there is none.
+
+        Args:
+            keys: from the outermost to the innermost.
+        """
+        value: Any = self.config
+        for key in keys:
+            if isinstance(value, dict) and key not in value:
+                value = value.get("init_args")
+            value = value.get(key) if isinstance(value, dict) else None
+        return value
+
+
+def read_run(folder: Path) -> RunRecord:
+    """Read a run; nothing that its config names is built or imported.
+
+    Args:
+        folder: of the run, as ``wgan-lip fit`` makes it.
+
+    Raises:
+        ValueError: it holds no metrics.csv, or one without numbers, or a config that is no YAML mapping.
+        OSError: it cannot be read.
+    """
+    folder = folder.absolute()
+    metrics_csv = folder / "metrics.csv"
+    if not metrics_csv.is_file():
+        raise ValueError(f"{folder} is not the folder of a run: there is no metrics.csv in it")
+    step = finished_step(folder)
+    pictures = _pictures(folder)
+    kept = _thinned(pictures)
+    return RunRecord(
+        folder=folder,
+        label=f"{folder.parent.name}/{folder.name}",
+        history=read_history(metrics_csv),
+        config=_config(folder / "config.yaml"),
+        pictures=tuple(kept),
+        pictures_left_out=len(pictures) - len(kept),
+        finished=None if step < 0 else step,
+    )
+
+
+def _config(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        config = read_yaml(path.read_text(encoding="utf-8"), str(path))
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not text: {error}") from None
+    if not isinstance(config, dict):
+        raise ValueError(f"{path} must hold a mapping of options; got a {type(config).__name__}")
+    return config
+
+
+def _pictures(folder: Path) -> list[Picture]:
+    found = []
+    for where, plain in (("samples", "generated"), ("critic", "critic")):
+        for path in sorted((folder / where).glob("*.png")):
+            # 0000250.png, averaged-0000250.png, real.png
+            named = re.fullmatch(r"(?:([a-z]+)-)?(\d+)|([a-z]+)", path.stem)
+            if named:
+                step = int(named[2]) if named[2] else None
+                found.append(Picture(named[1] or named[3] or plain, step, path))
+    return found
+
+
+def _thinned(pictures: list[Picture]) -> list[Picture]:
+    kept = []
+    for kind in dict.fromkeys(picture.kind for picture in pictures):
+        of_kind = [picture for picture in pictures if picture.kind == kind]
+        most = min(len(of_kind), _MOST_PICTURES)
+        # Evenly spread, the first and the last among them.
+        kept += [of_kind[round(i * (len(of_kind) - 1) / max(1, most - 1))] for i in range(most)]
+    return kept
