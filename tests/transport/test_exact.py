@@ -299,7 +299,11 @@ GOOD = np.ones((2, 2))
             ValueError,
             r"shapes \(2,\) and \(2,\); got \(2,\) and \(3,\)",
         ),
-        ({"initial_potentials": (np.ones(2), np.full(2, np.nan))}, ValueError, "initial_potentials must be finite; got NaN"),
+        (
+            {"initial_potentials": (np.ones(2), np.full(2, np.nan))},
+            ValueError,
+            "initial_potentials must be finite; got NaN",
+        ),
         ({"initial_potentials": np.ones(2)}, TypeError, "initial_potentials must be a pair"),
     ],
 )

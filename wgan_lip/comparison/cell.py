@@ -5,7 +5,7 @@ import hashlib
 import itertools
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
@@ -89,7 +89,8 @@ def parse_cells(
     if len(set(seeds)) != len(seeds):
         raise ValueError(f"seeds must differ; got seeds={list(seeds)}")
     check_sizes(n, exact_n)
-    parser, cells = _parser(), []
+    parser = _parser()
+    cells: list[Cell] = []
     for pair_label, pair in pairs.items():
         for critic_label, own in chosen_critics.items():
             # A copy: the parser writes into what it is given.
@@ -101,11 +102,9 @@ def parse_cells(
                 # Whatever the parser and the classes' own checks raise.
                 raise ValueError(f"{critic_label} on {pair_label}: {error}") from error
             resolved = yaml.safe_load(parser.dump(config))["estimator"]
-            first = Cell(critic_label, pair_label, seeds[0], "", n, exact_n)
-            cells += [
-                replace(first, seed=seed, estimator=yaml.safe_dump({**resolved, "seed": seed}, sort_keys=True))
-                for seed in seeds
-            ]
+            for seed in seeds:
+                arguments = yaml.safe_dump({**resolved, "seed": seed}, sort_keys=True)
+                cells.append(Cell(critic_label, pair_label, seed, arguments, n, exact_n))
     return cells
 
 
