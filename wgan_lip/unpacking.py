@@ -1,4 +1,4 @@
-"""How far a compressed file may unpack: refused before it does."""
+"""Refusal of files that are compressed too strongly, before they are decompressed."""
 
 import zipfile
 from pathlib import Path
@@ -6,42 +6,42 @@ from typing import IO
 
 from wgan_lip.memory import available_memory
 
-# Images of few values, such as drawings, are stored in a fiftieth; deflate reaches a thousandth, on zeros.
+# Images of few values, such as drawings, are compressed fifty-fold; deflate compresses zeros a thousand-fold.
 _MOST_FOLD = 200
-# So much is unpacked whatever the fold.
+# This many bytes are decompressed at any ratio.
 _HARMLESS = 16 * 2**20
 
 
 def check_unpacked(name: object, stored: int, unpacked: int) -> None:
-    """Refuse what would unpack to more than 200 times its size (and 16 MiB), or to more than there is memory.
+    """Refuse content of more than 200 times its compressed size (and 16 MiB), or larger than the free memory.
 
     Args:
         name: of the file, for the error.
-        stored: bytes that it takes.
-        unpacked: bytes that it would take.
+        stored: its compressed size in bytes.
+        unpacked: its decompressed size in bytes.
 
     Raises:
         ValueError: it is refused.
     """
     if unpacked > max(_HARMLESS, _MOST_FOLD * stored):
         raise ValueError(
-            f"{name} would unpack from {stored:,} to {unpacked:,} bytes; at most {_MOST_FOLD}-fold is unpacked above "
-            f"{_HARMLESS // 2**20} MiB: if its content is right, save it uncompressed"
+            f"{name} would grow from {stored:,} to {unpacked:,} bytes when decompressed, and at most {_MOST_FOLD}-fold "
+            f"is allowed above {_HARMLESS // 2**20} MiB: if its content is right, save it uncompressed"
         )
     free = available_memory()
     if unpacked > free:
         raise ValueError(
-            f"{name} would take {unpacked / 2**30:.1f} GiB of memory, and {free / 2**30:.1f} GiB are free: save fewer "
+            f"{name} requires {unpacked / 2**30:.1f} GiB of memory, and {free / 2**30:.1f} GiB are free: save fewer "
             "samples"
         )
 
 
 def check_zip(path: Path, file: IO[bytes]) -> None:
-    """Apply :func:`check_unpacked` to all that a zip archive holds together.
+    """Apply :func:`check_unpacked` to the total content of a zip archive.
 
     Args:
         path: for the error.
-        file: the archive, open; it is left at its start.
+        file: the archive, open; its position is reset to the start.
 
     Raises:
         ValueError: it is refused.
@@ -50,6 +50,6 @@ def check_zip(path: Path, file: IO[bytes]) -> None:
     with zipfile.ZipFile(file) as archive:
         members = archive.infolist()
     file.seek(0)
-    # What an archive says of its members need not be true; it cannot hold more than its own size.
+    # The sizes in an archive need not be true, but it cannot hold more than its own size.
     stored = min(sum(member.compress_size for member in members), path.stat().st_size)
     check_unpacked(path, stored, sum(member.file_size for member in members))

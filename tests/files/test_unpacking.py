@@ -35,11 +35,11 @@ def lzma(path):
         archive.writestr("x.npy", content)
 
 
-_FOLD = r"would unpack from .* bytes; at most 200-fold .* save it uncompressed"
-_FEWER = r"it has a tensor of 10000000 numbers, of which \d+ are there: of an expanded tensor save \.clone\(\)"
+_FOLD = r"would grow from .* bytes when decompressed, and at most 200-fold .* save it uncompressed"
+_FEWER = r"it has a tensor of 10000000 numbers, of which \d+ are stored: save \.clone\(\) of an expanded tensor"
 # Of PyTorch's files nothing is unpacked: it compresses none, and stores every number of a tensor.
 SAID = {
-    "packed.pt": r"is not one that torch\.save writes",
+    "packed.pt": r"is not as torch\.save writes it",
     "expanded.pt": _FEWER,
     "expanded.pth": _FEWER,
 }
@@ -67,11 +67,11 @@ def test_a_thousandfold_is_refused_before_it_is_unpacked(name, tmp_path):
 
 def test_other_readers_refuse_it_too(tmp_path):
     np.savez_compressed(tmp_path / "funnels.npz", centers=ZEROS, bias=np.zeros(4))
-    with pytest.raises(ValueError, match="would unpack from"):
+    with pytest.raises(ValueError, match="would grow from"):
         read_funnels(tmp_path / "funnels.npz")
     header = bytes((0, 0, 8, 3)) + struct.pack(">3I", 30_000, 28, 28)
     (tmp_path / "idx.gz").write_bytes(gzip.compress(header + bytes(30_000 * 28 * 28)))
-    with pytest.raises(ValueError, match="would unpack from"):
+    with pytest.raises(ValueError, match="would grow from"):
         read_idx(tmp_path / "idx.gz", 3)
     # A small promise, and much behind it: no more is unpacked than what was promised.
     header = bytes((0, 0, 8, 1)) + struct.pack(">I", 10)
@@ -103,7 +103,7 @@ def test_what_data_compress_to_is_unpacked(tmp_path):
 def test_what_memory_does_not_hold_is_refused(tmp_path, monkeypatch):
     np.savez(tmp_path / "a.npz", ZEROS)
     monkeypatch.setattr(unpacking, "available_memory", lambda: 2.0**24)
-    with pytest.raises(ValueError, match=r"a.npz would take 0.0 GiB of memory, and 0.0 GiB are free"):
+    with pytest.raises(ValueError, match=r"a.npz requires 0.0 GiB of memory, and 0.0 GiB are free"):
         load_samples(tmp_path / "a.npz")
 
 

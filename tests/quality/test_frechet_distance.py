@@ -12,7 +12,7 @@ from torchmetrics.image.fid import FrechetInceptionDistance
 
 from tests.quality.test_quality import Pixels
 from wgan_lip.quality import frechet_distance
-from wgan_lip.quality.frechet_distance import _distance
+from wgan_lip.quality.distances import _frechet
 from wgan_lip.randomness import keyed_generator
 
 
@@ -100,7 +100,7 @@ def test_the_variance_is_that_of_small_changes_of_the_weights(d):
         unit = step * torch.eye(n, dtype=torch.float64)
         influence = torch.tensor([n * (distance(*pair(e)) - distance(*pair(-e))) / (2 * step) for e in unit])
         variance += float(influence.var()) / n
-    assert _distance(x, y)[1] == pytest.approx(variance, rel=1e-5)
+    assert _frechet(x, y)[1] == pytest.approx(variance, rel=1e-5)
 
 
 def curved(n: int, d: int, shift: float, scale: float, *key: int | str) -> Tensor:

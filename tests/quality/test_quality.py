@@ -210,7 +210,7 @@ def test_blocks_give_the_same(monkeypatch):
         (lambda: judged(torch.zeros(5, 3), torch.zeros(9, 3)), "real must be of shape .* n >= 6"),
         (lambda: judged(torch.zeros(9, 3), torch.zeros(9, 3), 0), "must be at least 1; got k=0, splits=2"),
         (lambda: judged(torch.zeros(9, 3), torch.zeros(9, 3), 1, 0), "must be at least 1; got k=1, splits=0"),
-        (lambda: kernel_distance(1e120 * normal(5, 3, 0), 1e120 * normal(5, 3, 1)), "overflows float64: scale both"),
+        (lambda: kernel_distance(1e120 * normal(5, 3, 0), 1e120 * normal(5, 3, 1)), "overflow float64: scale both"),
         (
             lambda: nearest_neighbours(torch.zeros(1, 2), torch.zeros(3, 2), 4),
             "between 1 and the 3 references; got k=4",

@@ -141,7 +141,7 @@ CASES = {
     "a tensor": Case(lambda content: torch.ones(3), "is not a checkpoint of wgan-lip"),
     "of something else": Case(drop("wgan_lip"), "is not a checkpoint of wgan-lip"),
     "kept as a list": Case(put("wgan_lip", value=[1]), "is not a checkpoint of wgan-lip"),
-    "bytes": Case(lambda content: bytes(100), "it is no zip archive"),
+    "bytes": Case(lambda content: bytes(100), "it is not a zip archive"),
     "nothing": Case(lambda content: b"", "it is cut off"),
     # What it is made of.
     "a function": Case(put("wgan_lip", "version", value=lambda _: print), "it holds __builtin__.print"),
@@ -149,8 +149,12 @@ CASES = {
     "bytes within": Case(put("more", value=b"abc"), "it holds _codecs.encode"),
     "a huge integer": Case(put("global_step", value=10**400), "an integer of more than 64 bits"),
     "deep": Case(put("more", value=nested(150)), "nested more than 100 deep"),
-    "laughs": Case(put("more", value=doubled(60)), "its values would be too large"),
-    "a tuple for a key": Case(put("more", value={(1, 2): 3}), "a mapping in it has a tuple for a key"),
+    "laughs": Case(
+        put("more", value=doubled(60)), "it holds more than 134217728 values, counting shared ones each time"
+    ),
+    "a tuple for a key": Case(
+        put("more", value={(1, 2): 3}), "keys of mappings in it must be text or numbers; got a tuple"
+    ),
     # Weights.
     "no weights": Case(drop("state_dict"), "state_dict must hold tensors; got None"),
     "a list of weights": Case(put("state_dict", value=[1]), "state_dict must hold tensors; got a list"),
@@ -169,7 +173,7 @@ CASES = {
     "sparse": Case(weight(_sparse), "it holds a sparse tensor"),
     "meta": Case(weight(lambda w: w.to("meta")), "it holds a tensor without numbers"),
     "a subclass": Case(weight(lambda w: w.as_subclass(Subclass)), "it holds a tensor of another class"),
-    "overlapping": Case(weight(_overlapping), "it has a tensor of 1000000000000 numbers, of which 1 are there"),
+    "overlapping": Case(weight(_overlapping), "it has a tensor of 1000000000000 numbers, of which 1 are stored"),
     # Counters.
     "no counter": Case(drop("wgan_lip", "critic_step"), "critic_step must be a count of steps; got None"),
     "a list for a counter": Case(put("wgan_lip", "critic_step", value=[1]), "must be a count of steps; got a list"),

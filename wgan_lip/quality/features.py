@@ -1,4 +1,4 @@
-"""What every measure asks of its features."""
+"""The checks and the conversion of features that all measures share."""
 
 from typing import TypeAlias
 
@@ -9,21 +9,21 @@ from torch import Tensor
 
 Features: TypeAlias = Tensor | NDArray[np.generic]
 
-# Numbers that are held at once in a block of pairs.
+# Numbers in a block of the matrix of all pairs.
 _BLOCK = 1 << 24
 
 
-def checked(least: int, **features: Features) -> list[Tensor]:
-    """Features in float64 on the CPU, flattened to (n, d), or ValueError.
+def check_features(least: int, **features: Features) -> list[Tensor]:
+    """Check features and convert them to float64 on the CPU, flattened to (n, d).
 
     Args:
-        least: samples that are needed of each.
+        least: the smallest number of samples of each.
         features: by the names of the arguments; tensors or NumPy arrays of shape (n, ...).
 
     Raises:
         TypeError: neither a tensor nor a NumPy array.
-        ValueError: sparse, masked, no real numbers, fewer samples, NaN or infinity, or not as many features in all of
-            them.
+        ValueError: sparse or masked features, no real numbers, fewer samples, NaN or infinity, or different numbers of
+            features.
     """
     found = []
     for name, given in features.items():
@@ -36,7 +36,7 @@ def checked(least: int, **features: Features) -> list[Tensor]:
         found.append(flat)
     sizes = {name: flat.shape[1] for name, flat in zip(features, found, strict=True)}
     if len(set(sizes.values())) > 1:
-        raise ValueError(f"all must have as many features; got {sizes}")
+        raise ValueError(f"{' and '.join(features)} must have the same number of features; got {sizes}")
     return found
 
 
@@ -54,10 +54,10 @@ def _as_tensor(name: str, features: Features) -> Tensor:
         raise ValueError(
             f"{name} must be an array of real numbers without a mask; got {type(features).__name__} of {features.dtype}"
         )
-    # A copy in this machine's byte order, whoever else may write to the array.
+    # A copy in this machine's byte order, which no one else writes to.
     return torch.from_numpy(np.array(features, dtype=np.float64, order="C"))
 
 
 def rows_at_once(columns: int) -> int:
-    """How many rows of a matrix with so many columns are held at once."""
+    """Return the number of rows in a block of a matrix with so many columns."""
     return max(1, _BLOCK // max(1, columns))

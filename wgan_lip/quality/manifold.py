@@ -1,37 +1,37 @@
-"""Precision, recall, density and coverage: whether samples are like real ones, and whether they are as varied."""
+"""Precision, recall, density and coverage: the fidelity and the variety of generated samples."""
 
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from wgan_lip.quality.features import Features, checked, rows_at_once
+from wgan_lip.quality.features import Features, check_features, rows_at_once
 
-# Of differences: by a product of matrices, a sample on the rim of a ball would be let in by rounding.
+# Distances from differences: those from a matrix product can round a sample on the boundary into a ball.
 _EXACT = "donot_use_mm_for_euclid_dist"
 
 # Note [disjoint halves]
-# The spread over the samples that are judged, sqrt(p (1 - p) / n), takes the balls as given. They are samples too,
-# shared by all that they judge, and the true error was found up to 2.3 times as large; leaving out one sample after
-# the other overstates it by as much and more. The same figures of two disjoint halves are independent, so half of the
-# square of their difference has the variance for half of the samples as its mean. Twice as many samples halve it.
+# The binomial standard error, sqrt(p (1 - p) / n), takes the balls as given. But they are samples too, shared by all
+# samples in them, and the true error was measured up to 2.3 times as large; the jackknife overstates it by at least as
+# much. The values on two disjoint halves are independent, so half of their squared difference estimates the variance
+# for half of the samples without bias. For twice as many samples it is half of that.
 
 
 @dataclass(frozen=True)
 class ManifoldMetrics:
-    """Fidelity and variety of generated samples, by the balls that reach from each sample to its k-th neighbour.
+    """Fidelity and variety of generated samples, by the ball around each sample that reaches to its k-th neighbour.
 
-    The standard errors tell of the sampling of both sides, balls included; see the note on disjoint halves.
+    The standard errors include the sampling of both sides, also of the balls; see the note on disjoint halves.
 
     Attributes:
-        precision: part of the generated samples that lie in the ball of some real one.
-        recall: part of the real samples that lie in the ball of some generated one.
-        density: in how many real balls a generated sample lies, over k; may exceed 1.
-        coverage: part of the real samples whose ball holds some generated one.
-        precision_standard_error: likewise of each.
-        recall_standard_error: likewise.
-        density_standard_error: likewise.
-        coverage_standard_error: likewise.
+        precision: part of the generated samples that lie in the ball of at least one real sample.
+        recall: part of the real samples that lie in the ball of at least one generated sample.
+        density: mean number of real balls that a generated sample lies in, over k; may exceed 1.
+        coverage: part of the real samples whose ball holds at least one generated sample.
+        precision_standard_error: of ``precision``.
+        recall_standard_error: of ``recall``.
+        density_standard_error: of ``density``.
+        coverage_standard_error: of ``coverage``.
     """
 
     precision: float
@@ -47,7 +47,7 @@ class ManifoldMetrics:
 def manifold_metrics(
     real: Features, fake: Features, k: int = 5, *, splits: int = 10, generator: torch.Generator
 ) -> ManifoldMetrics:
-    """Precision, recall, density and coverage of generated samples.
+    """Compute precision, recall, density and coverage of generated samples.
 
     A sample's ball reaches to the k-th nearest other sample of its own set. It is open, as in the second source's
     published code (the first source's balls are closed), which matters for copies only: the ball of a sample with k
@@ -56,8 +56,8 @@ def manifold_metrics(
     Args:
         real: features of shape (n, d), a tensor or a NumPy array, n > k.
         fake: features of shape (m, d), m > k.
-        k: neighbours that a ball reaches to.
-        splits: into halves, for the standard errors, which are NaN where a half holds no more than k samples.
+        k: the number of neighbours that determines a ball.
+        splits: the number of splits into halves for the standard errors, which are NaN if a half has at most k samples.
         generator: draws the splits.
 
     Raises:
@@ -72,7 +72,7 @@ def manifold_metrics(
     """
     if k < 1 or splits < 1:
         raise ValueError(f"k and splits must be at least 1; got k={k}, splits={splits}")
-    real, fake = checked(k + 1, real=real, fake=fake)
+    real, fake = check_features(k + 1, real=real, fake=fake)
     values = _figures(real, fake, k)
     errors = torch.full((4,), torch.nan)
     if min(len(real), len(fake)) >= 2 * (k + 1):
@@ -83,9 +83,8 @@ def manifold_metrics(
 
 
 def _figures(real: Tensor, fake: Tensor, k: int) -> Tensor:
-    """Precision, recall, density and coverage."""
+    """Return precision, recall, density and coverage."""
     real_radii, fake_radii = _radii(real, k), _radii(fake, k)
-    # Real balls down, generated samples across; and the other way round.
     holds = torch.zeros(len(fake), dtype=torch.int64)
     covered, recalled = [], []
     rows = rows_at_once(len(fake))
@@ -101,7 +100,7 @@ def _figures(real: Tensor, fake: Tensor, k: int) -> Tensor:
 
 
 def _halves(real: Tensor, fake: Tensor, generator: torch.Generator) -> list[tuple[Tensor, Tensor]]:
-    """Both samples, each split at random into two halves."""
+    """Split both samples at random into two halves."""
     first, second = (
         samples[torch.randperm(len(samples), generator=generator, device=generator.device).cpu()].tensor_split(2)
         for samples in (real, fake)
@@ -110,7 +109,7 @@ def _halves(real: Tensor, fake: Tensor, generator: torch.Generator) -> list[tupl
 
 
 def _radii(points: Tensor, k: int) -> Tensor:
-    """Distance of each point to its k-th nearest other one."""
+    """Return the distance of each point to its k-th nearest other point."""
     parts = [
         torch.cdist(part, points, compute_mode=_EXACT).kthvalue(k + 1, dim=1).values
         for part in points.split(rows_at_once(len(points)))

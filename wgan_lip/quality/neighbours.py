@@ -1,16 +1,16 @@
-"""Nearest neighbours, exactly, in memory that does not grow with the product of the samples."""
+"""Exact nearest neighbours, in blocks of bounded memory."""
 
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from wgan_lip.quality.features import Features, checked, rows_at_once
+from wgan_lip.quality.features import Features, check_features, rows_at_once
 
 
 @dataclass(frozen=True)
 class Neighbours:
-    """The k references that are nearest to each query, nearest first.
+    """The k references nearest to each query, in the order of their distances.
 
     Attributes:
         indices: of the references, shape (n, k), int64.
@@ -22,20 +22,20 @@ class Neighbours:
 
 
 def nearest_neighbours(queries: Features, references: Features, k: int = 1) -> Neighbours:
-    """The k nearest references of each query in l2; among equals those of the smallest index.
+    """Find the k nearest references of each query in l2; at equal distances those of the smallest index.
 
-    Distances are those of differences in float64: none is lost to cancellation.
+    Distances are computed from differences in float64, without cancellation.
 
     Args:
         queries: a tensor or a NumPy array of shape (n, ...).
-        references: likewise of shape (m, ...), m >= k.
-        k: how many.
+        references: a tensor or a NumPy array of shape (m, ...), m >= k.
+        k: the number of neighbours.
 
     Raises:
         TypeError: neither tensors nor NumPy arrays.
         ValueError: sparse or masked ones, ``k`` is not in 1..m, NaN or infinity, or different numbers of features.
     """
-    queries, references = checked(1, queries=queries, references=references)
+    queries, references = check_features(1, queries=queries, references=references)
     if not 1 <= k <= len(references):
         raise ValueError(f"k must lie between 1 and the {len(references)} references; got k={k}")
     indices, distances = [], []
@@ -48,9 +48,9 @@ def nearest_neighbours(queries: Features, references: Features, k: int = 1) -> N
 
 
 def _smallest(distances: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """Values and indices of the k smallest in each row, equal ones by their index."""
+    """Return values and indices of the k smallest in each row; equal ones by their index."""
     limit = distances.kthvalue(k, dim=1, keepdim=True).values
-    # All that are no farther than the k-th, in the order of their indices; a stable sort keeps it among equals.
+    # All up to the k-th distance in the order of their indices, which a stable sort keeps among equal distances.
     width = int((distances <= limit).sum(1).max())
     candidates = distances.masked_fill(distances > limit, torch.inf)
     chosen = candidates.topk(width, dim=1, largest=False).indices.sort(dim=1).values

@@ -1,4 +1,4 @@
-"""The zip archive that torch.save writes, seen to be whole to the last bit."""
+"""Check that every bit of a zip archive of torch.save is as it was written."""
 
 import struct
 import zlib
@@ -6,25 +6,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-# Note [every bit is looked at]
-# PyTorch reads its archives without their checksums: a flipped bit becomes another weight in silence. A checksum covers
-# what a member holds, not the headers and the padding around it. But torch.save leaves no freedom there: members are
-# stored one after the other without compression, dates are 0, padding is the letter Z. So each header must be the one
-# that it writes, each member must begin where the one before ends, and nothing is between them. What is stored without
-# compression cannot be larger than the file either.
+# Note [every bit is checked]
+# PyTorch does not compare the checksums of its archives, so a flipped bit changes a weight unnoticed. A checksum covers
+# the content of a member, not its header and padding. But torch.save leaves no freedom there: members are stored one
+# after the other without compression, dates are 0, padding is the letter Z. So each header must equal the one that
+# torch.save writes, and each member must begin where the one before ends. Without compression, no content is larger
+# than the file.
 
 _LOCAL, _CENTRAL, _END = "<4s5H3I2H", "<4s6H3I5H2I", "<4s4H2IH"
 _END_64, _LOCATOR_64 = "<4sQ2H2I4Q", "<4sIQI"
 _MOST_32 = 0xFFFFFFFF
 _UTF8, _DESCRIPTOR_FOLLOWS = 0x0800, 0x0008
 _ZIP64, _PADDING = 1, struct.unpack("<H", b"FB")[0]
-# Of the list of members, which is read at once.
+# Largest size of the list of members, which is read at once.
 _MOST_LISTED = 1 << 26
 _CHUNK = 1 << 20
 
 
 class ArchiveError(ValueError):
-    """Why a file is no whole archive of torch.save."""
+    """A file that is not an intact archive of torch.save."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class Member:
     """A member of an archive.
 
     Attributes:
-        name: without the folder that all members of an archive are in.
+        name: without the folder that holds all members of the archive.
         size: in bytes.
-        start: of its content in the file.
+        start: the position of its content in the file.
     """
 
     name: str
@@ -43,37 +43,34 @@ class Member:
 
 
 def check_archive(file: BinaryIO) -> dict[str, Member]:
-    """See that an archive is what torch.save writes, with the content that it wrote; see the note above.
+    """Check that an archive is as torch.save wrote it (see the note above), and return its members by their names.
 
     Args:
-        file: opened for reading; only little of it is in memory at a time.
-
-    Returns:
-        Its members by their names.
+        file: opened for reading; it is read in small parts.
 
     Raises:
-        ArchiveError: it is not.
+        ArchiveError: it is damaged, or written by another program.
     """
     begin = _read(file, 0, 4)
     if begin != b"PK\x03\x04":
         raise ArchiveError(
-            "it is no zip archive, which torch.save has written since PyTorch 1.6 (files of older ones are to be "
-            "loaded and saved again)"
+            "it is not a zip archive, which torch.save has written since PyTorch 1.6 (load and save older files again "
+            "with torch)"
         )
     entries = list(_entries(file))
     members: dict[str, Member] = {}
     for entry in entries:
         folder, slash, name = entry.name.partition("/")
-        # PyTorch looks members up without regard to case.
+        # PyTorch ignores case when it looks members up.
         if not slash or folder != entries[0].name.partition("/")[0] or name.lower() in members:
-            raise ArchiveError(f"its member {entry.name!r} is there twice, or in no folder")
+            raise ArchiveError(f"its member {entry.name!r} occurs twice, or lies in no folder")
         members[name.lower()] = _member(file, entry, name)
     return {member.name: member for member in members.values()}
 
 
 @dataclass(frozen=True)
 class _Entry:
-    """What the list at the end of an archive says of a member."""
+    """A member's entry in the list at the end of the archive; ``end`` is the position of the next header."""
 
     name: str
     flags: int
@@ -84,7 +81,7 @@ class _Entry:
 
 
 def _entries(file: BinaryIO) -> Iterator[_Entry]:
-    """The list of members, which says where each header is; the next one, or the list itself, is its end."""
+    """Yield the entries of the list of members."""
     count, offset, listed = _end(file)
     position, found = 0, []
     for _ in range(count):
@@ -104,19 +101,19 @@ def _entries(file: BinaryIO) -> Iterator[_Entry]:
             or size != packed
             or (extra_size and not wide)
         ):
-            raise ArchiveError("its list of members is not one that torch.save writes")
+            raise ArchiveError("its list of members is not as torch.save writes it")
         found.append((name, flags, checksum, size, start))
     if position != len(listed):
-        raise ArchiveError("its list of members has another length than it says")
+        raise ArchiveError("its list of members does not have the length that its end gives")
     ends = [start for *_, start in found[1:]] + [offset]
     for (name, flags, checksum, size, start), end in zip(found, ends, strict=True):
         yield _Entry(_text(name), flags, checksum, size, start, end)
     if not found or found[0][-1] != 0:
-        raise ArchiveError("something is before its first member")
+        raise ArchiveError("its first member does not begin at the start of the file")
 
 
 def _end(file: BinaryIO) -> tuple[int, int, bytes]:
-    """How many members there are, where their list is, and the list."""
+    """Return the number of members, the position of their list, and the list."""
     length = file.seek(0, 2)
     position = length - struct.calcsize(_END)
     end = _read(file, position, struct.calcsize(_END))
@@ -135,12 +132,12 @@ def _end(file: BinaryIO) -> tuple[int, int, bytes]:
             + struct.pack(_END, b"PK\x05\x06", 0, 0, *narrow, 0)
         )
     if end != expected or offset + size != position or size > _MOST_LISTED:
-        raise ArchiveError("its end is cut off, or is not one that torch.save writes")
+        raise ArchiveError("its end is cut off, or is not as torch.save writes it")
     return count, offset, _read(file, offset, size)
 
 
 def _member(file: BinaryIO, entry: _Entry, name: str) -> Member:
-    """One member, whose header and checksum were seen to be right."""
+    """Check the header and the checksum of a member."""
     header = _read(file, entry.offset, struct.calcsize(_LOCAL))
     *_, name_size, extra_size = _unpack(_LOCAL, header)
     again = {
@@ -149,28 +146,28 @@ def _member(file: BinaryIO, entry: _Entry, name: str) -> Member:
     }
     position = entry.offset + len(header)
     if header not in again or _read(file, position, name_size) != entry.name.encode():
-        raise ArchiveError(f"the header of its member {entry.name!r} is not one that torch.save writes")
+        raise ArchiveError(f"the header of its member {entry.name!r} is not as torch.save writes it")
     large = entry.size >= _MOST_32 or entry.offset >= _MOST_32
     _check_extra(_read(file, position + name_size, extra_size), entry, large)
     start = position + name_size + extra_size
     if start + entry.size > entry.end:
-        raise ArchiveError(f"its member {entry.name!r} has another length than it says")
+        raise ArchiveError(f"its member {entry.name!r} does not have the length that its header gives")
     checksum, left = 0, entry.size
     while left:
         chunk = _read(file, start + entry.size - left, min(left, _CHUNK))
         checksum, left = zlib.crc32(chunk, checksum), left - len(chunk)
     if checksum != entry.checksum:
-        raise ArchiveError(f"its member {entry.name!r} has another checksum than what was written")
+        raise ArchiveError(f"its member {entry.name!r} does not have the checksum that was written")
     after = _read(file, start + entry.size, entry.end - start - entry.size, most=24)
     descriptor = struct.pack("<4sI2Q" if large else "<4s3I", b"PK\x07\x08", checksum, entry.size, entry.size)
-    # A member without content has none.
+    # A member without content may have no descriptor.
     if after != (descriptor if entry.flags & _DESCRIPTOR_FOLLOWS and (entry.size or after) else b""):
-        raise ArchiveError(f"what follows its member {entry.name!r} is not what torch.save writes")
+        raise ArchiveError(f"the bytes after its member {entry.name!r} are not as torch.save writes them")
     return Member(name, entry.size, start)
 
 
 def _check_extra(extra: bytes, entry: _Entry, large: bool) -> None:
-    """See that a header has padding and, of a large file, sizes; nothing else."""
+    """Check that a header's extra field holds only padding and, in a large file, sizes."""
     while extra:
         kind, size = _unpack("<2H", extra)
         content, extra = extra[4 : 4 + size], extra[4 + size :]
@@ -178,15 +175,15 @@ def _check_extra(extra: bytes, entry: _Entry, large: bool) -> None:
         is_padding = kind == _PADDING and content == b"Z" * size
         is_sizes = large and kind == _ZIP64 and {content[i : i + 8] for i in range(0, size, 8)} <= sizes
         if len(content) != size or not (is_padding or is_sizes):
-            raise ArchiveError(f"the padding of its member {entry.name!r} is not what torch.save writes")
+            raise ArchiveError(f"the padding of its member {entry.name!r} is not as torch.save writes it")
 
 
 def _wide(extra: bytes, *values: int) -> list[int]:
-    """Sizes that do not fit into 32 bits, from where they are instead."""
+    """Return sizes with those that do not fit into 32 bits replaced by the extra field's 64-bit ones."""
     kind, size = _unpack("<2H", extra)
     wide = iter(_unpack(f"<{size // 8}Q", extra, 4))
     if kind != _ZIP64 or size != len(extra) - 4 or size != 8 * values.count(_MOST_32):
-        raise ArchiveError("its list of members is not one that torch.save writes")
+        raise ArchiveError("its list of members is not as torch.save writes it")
     return [next(wide) if value == _MOST_32 else value for value in values]
 
 
@@ -194,7 +191,7 @@ def _text(name: bytes) -> str:
     try:
         return name.decode()
     except UnicodeDecodeError:
-        raise ArchiveError("the name of a member is no text") from None
+        raise ArchiveError("the name of a member is not text in UTF-8") from None
 
 
 def _unpack(form: str, content: bytes, position: int = 0) -> tuple[Any, ...]:
@@ -206,7 +203,7 @@ def _unpack(form: str, content: bytes, position: int = 0) -> tuple[Any, ...]:
 
 def _read(file: BinaryIO, position: int, size: int, most: int = _MOST_LISTED) -> bytes:
     if not (position >= 0 and 0 <= size <= most):
-        raise ArchiveError("it is cut off, or something is between its members")
+        raise ArchiveError("it is cut off, or has bytes between its members")
     file.seek(position)
     content = file.read(size)
     if len(content) != size:
