@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def default_label_distance(channels: int, height: int, width: int) -> float:
-    """Half the square root of the number of pixel values, ``sqrt(C H W) / 2``: about what two images are apart.
+    """Return half the square root of the number of pixel values, ``sqrt(C H W) / 2``: a typical distance of images.
 
     Args:
         channels: C of the image itself.
@@ -22,9 +22,9 @@ def default_label_distance(channels: int, height: int, width: int) -> float:
 
 
 def label_value(height: int, width: int, distance: float) -> float:
-    """What the plane of a sample's own class holds: ``distance / sqrt(2 H W)``.
+    """Return the value of the plane of a sample's own class: ``distance / sqrt(2 H W)``.
 
-    Two labels differ in two planes, by this value in each of their H W places.
+    Two labels differ in two planes, by this value at each of their H W pixels.
 
     Args:
         height: H, in pixels.
@@ -41,13 +41,13 @@ def label_value(height: int, width: int, distance: float) -> float:
 
 
 def label_planes(labels: Tensor, classes: int, height: int, width: int, distance: float) -> Tensor:
-    """One constant channel for each class: plane y is ``distance / sqrt(2 H W)``, the others are 0.
+    """Make one constant channel for each class: plane y is ``distance / sqrt(2 H W)``, the others are 0.
 
-    Joined to their images, ``torch.cat((images, planes), dim=1)``, they make a sample of the joint distribution of
-    image and label: with equal pixels and different labels, two samples are exactly ``distance`` apart in l2.
+    ``torch.cat((images, planes), dim=1)`` gives samples of the joint distribution of image and label: with equal pixels
+    and different labels, two samples are exactly ``distance`` apart in l2.
 
     Args:
-        labels: y of each sample, integers in 0..K-1, shape (n,).
+        labels: the class y of each sample, integers in 0..K-1, shape (n,).
         classes: ``K``.
         height: H, in pixels.
         width: W, in pixels.
@@ -78,7 +78,7 @@ def _check_sizes(**sizes: int) -> None:
 
 
 def split_labels(samples: Tensor, classes: int) -> tuple[Tensor, Tensor]:
-    """Images and labels of samples that hold both: the inverse of joining :func:`label_planes` to images.
+    """Split samples into images and labels: the inverse of joining :func:`label_planes` to images.
 
     Args:
         samples: shape (n, C + K, H, W), the last K channels label planes.
@@ -88,14 +88,14 @@ def split_labels(samples: Tensor, classes: int) -> tuple[Tensor, Tensor]:
         The images, shape (n, C, H, W), and the labels, int64 of shape (n,).
 
     Raises:
-        ValueError: samples with too few channels, or planes that are no labels.
+        ValueError: samples with too few channels, or channels that are not label planes.
     """
     if samples.ndim != 4 or not 1 <= classes < samples.shape[1]:
         raise ValueError(
             f"samples must be of shape (n, C + K, H, W) with K={classes} label planes; got {tuple(samples.shape)}: "
-            "set labels: true of the data"
+            "set labels: true in the data"
         )
     images, planes = samples[:, :-classes], samples[:, -classes:, 0, 0]
     if not bool(((planes > 0).sum(1) == 1).all()):
-        raise ValueError(f"the last {classes} channels must be label planes, of which one is above 0")
+        raise ValueError(f"the last {classes} channels must be label planes, exactly one of them above 0")
     return images, planes.argmax(1)

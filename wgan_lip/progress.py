@@ -1,21 +1,21 @@
-"""How far a long job is, on a terminal."""
+"""A progress bar on a terminal."""
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from wgan_lip.console import Console
 
-# Seconds over which the speed is estimated: a cell of a comparison takes minutes.
+# Seconds over which the speed is estimated, because one cell of a comparison takes minutes.
 _MEMORY = 3600.0
 
 
 def progress_bar(console: Console | None = None, quiet: bool = False) -> Progress:
-    """A bar with what was done, what there is to do, the time that passed and the time that is left.
+    """Make a bar that shows completed and total steps, the elapsed time and the remaining time.
 
-    It disappears at the end. Where there is no terminal nothing is shown.
+    It disappears at the end, and is shown on terminals only.
 
     Args:
-        console: where it is shown; standard error if None.
-        quiet: never show anything.
+        console: the console that shows it; standard error if None.
+        quiet: whether to show nothing.
     """
     console = console or Console(stderr=True)
     return Progress(

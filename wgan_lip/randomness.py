@@ -1,4 +1,4 @@
-"""Random streams that are functions of their names, not of what was drawn before."""
+"""Random streams that depend on their names only, not on earlier draws."""
 
 import hashlib
 
@@ -6,15 +6,15 @@ import torch
 
 
 def keyed_generator(*key: int | str, device: torch.device | str = "cpu") -> torch.Generator:
-    """A generator whose seed is a hash of ``key``.
+    """Make a generator whose seed is a hash of ``key``.
 
-    The same key gives the same stream in any process, whatever else was drawn; different keys give
-    independent streams. A run that is resumed at step k therefore continues exactly, without
-    a generator's state having to be saved, on any number of ranks.
+    The same key gives the same stream in any process, whatever else was drawn; different keys give independent streams.
+    A run that is resumed at step k therefore continues exactly, on any number of ranks, without a saved state of a
+    generator.
 
     Args:
         key: for instance ``(seed, "noise", step, rank)``.
-        device: where the generator draws.
+        device: of the generator.
     """
     digest = hashlib.blake2b(repr(key).encode(), digest_size=8).digest()
     return torch.Generator(device).manual_seed(int.from_bytes(digest, "little") >> 1)

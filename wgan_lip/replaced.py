@@ -1,4 +1,4 @@
-"""Files that are replaced whole: never half written, never written through a link."""
+"""Files that are replaced as a whole: never partly written, never written through a link."""
 
 import os
 import secrets
@@ -9,23 +9,23 @@ from pathlib import Path
 from typing import BinaryIO
 
 _NAME = ".wgan-lip-{}.tmp"
-# A writer changes its file more often than that; one older was left by a process that was killed.
+# Writers change their files more often; an older one was left by a process that was killed.
 _ABANDONED_SECONDS = 60.0
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A new file, open for writing, that takes the place of ``path`` when the block ends without an error.
+    """Open a new file for writing, which replaces ``path`` when the block ends without an error.
 
-    It lies beside ``path`` under a name that nobody can foresee, and is on the disk before it is renamed. So ``path``
-    is never opened: a link there is replaced, and what it points to is left alone; and if the disk is full, or the
-    process is killed, the old file stays. Permissions are those of a new file. After an error the new file is removed.
+    The new file lies beside ``path`` under a random name, and is flushed to the disk before it is renamed. So ``path``
+    is never opened: a link there is replaced, and its target is not changed; and if the disk is full, or the process is
+    killed, the old file stays. Permissions are those of a new file. After an error the new file is removed.
 
     Args:
         path: of the file, which may exist.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the file cannot be written.
     """
     temporary = path.with_name(_NAME.format(secrets.token_hex(8)))
     try:
@@ -42,40 +42,40 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Write a text in UTF-8 to a file, as ``replacing`` does.
+    """Replace a file by a text in UTF-8 (see :func:`replacing`).
 
     Args:
         path: of the file, which may exist.
-        text: its content; ends of lines are written as they are.
+        text: its content; line ends are written as they are.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the file cannot be written.
     """
     with replacing(path) as file:
         file.write(text.encode())
 
 
 def check_no_link(path: Path) -> None:
-    """See that a file or a folder is not elsewhere.
+    """Raise OSError if a path is a link.
 
     Args:
-        path: it need not exist; what it lies in may be a link.
+        path: it need not exist; its parents may be links.
 
     Raises:
-        OSError: it is a link.
+        OSError: the path is a link.
     """
     if path.is_symlink():
-        raise OSError(f"{path} is a link, and nothing is written through links: put what it points to in its place")
+        raise OSError(f"{path} is a link, and nothing is written through links: replace it by its target")
 
 
 def own_folder(folder: Path) -> Path:
-    """Make a folder inside that of a run or of a comparison, unless it is there.
+    """Make a folder inside that of a run or of a comparison, unless it exists, and return it.
 
     Args:
-        folder: to be made; what it lies in may be a link, itself it may not.
+        folder: the folder; its parents may be links, but not itself.
 
     Raises:
-        OSError: it cannot be made, or is a link, through which files would be written elsewhere.
+        OSError: the folder cannot be made, or is a link, through which files would be written elsewhere.
     """
     check_no_link(folder)
     try:
@@ -86,14 +86,14 @@ def own_folder(folder: Path) -> Path:
 
 
 def remove_abandoned(folders: Iterable[Path]) -> None:
-    """Remove new files that killed processes left before they could replace anything.
+    """Remove the new files that killed processes left behind.
 
     Args:
-        folders: in which they are sought, not below.
+        folders: in which to look for them, without subfolders.
     """
     for folder in folders:
         for path in folder.glob(_NAME.format("*")):
-            # Another process may be writing one, or remove the same.
+            # Another process may remove the same file.
             with suppress(OSError):
                 if time.time() - path.lstat().st_mtime > _ABANDONED_SECONDS:
                     path.unlink()

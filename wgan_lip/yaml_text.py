@@ -1,4 +1,4 @@
-"""YAML out of files: plain values, within bounds."""
+"""YAML of plain values and of bounded size."""
 
 from typing import Any
 
@@ -11,40 +11,38 @@ _DEEPEST = 50
 
 
 class OversizedYAMLError(ValueError):
-    """Text that would take more time or memory than a config can."""
+    """YAML that is larger or nested more deeply than a config can be."""
 
 
 def read_yaml(text: str, of: str) -> Any:
-    """The value of YAML text, which is seen to be small before it is made.
+    """Parse YAML text whose size is checked before its values are built.
 
-    An alias counts as much as what it stands for, each time: nested, a few lines of them would make billions of values.
+    Each alias counts as much as the value it stands for: a few lines of nested aliases would make billions of values.
 
     Args:
         text: one document.
-        of: what it is, for errors.
+        of: the name of the text in errors.
 
     Raises:
         OversizedYAMLError: more than 65,536 characters, 10,000 values or 50 levels, or a value that holds itself.
-        ValueError: no YAML, or another value than text, numbers, dates, lists and mappings.
+        ValueError: text that is not YAML, or values other than text, numbers, dates, lists and mappings.
     """
     if len(text) > _MOST_CHARACTERS:
-        raise OversizedYAMLError(
-            f"{of} has {len(text)} characters of YAML, of which at most {_MOST_CHARACTERS} are read"
-        )
+        raise OversizedYAMLError(f"{of} has {len(text)} characters of YAML; at most {_MOST_CHARACTERS} are allowed")
     try:
         _check_size(text, of)
         return yaml.safe_load(text)
     except OversizedYAMLError:
         raise
     except Exception as error:
-        # Beside its own errors it raises those of the numbers and dates that it makes.
+        # Besides its own errors, the parser raises those of the numbers and dates that it builds.
         raise ValueError(f"{of} is not YAML: {' '.join(str(error).split()) or type(error).__name__}") from None
 
 
 def _check_size(text: str, of: str) -> None:
-    """Count values as they would be made, from the events of a parser that makes none."""
+    """Count the values that would be built, from the events of a parser that builds none."""
     sizes: dict[str, int] = {}
-    # Of each collection that is open, its anchor and its size so far.
+    # The anchor of each open collection, and its size so far.
     open_: list[tuple[str | None, int]] = [(None, 0)]
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.CollectionStartEvent):
@@ -56,7 +54,7 @@ def _check_size(text: str, of: str) -> None:
             sizes[anchor or ""] = size
         elif isinstance(event, yaml.AliasEvent):
             if event.anchor in (anchor for anchor, _ in open_):
-                raise OversizedYAMLError(f"{of} has a value in its YAML that holds itself")
+                raise OversizedYAMLError(f"{of} has a value in its YAML that contains itself")
             size = sizes.get(event.anchor or "", 1)
         elif isinstance(event, yaml.ScalarEvent):
             size = 1

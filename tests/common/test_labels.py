@@ -84,7 +84,7 @@ def test_split_labels_is_the_inverse_of_joining_them():
     [
         ((4, 3, 5, 6), 3, r"K=3 label planes; got \(4, 3, 5, 6\): set labels: true"),
         ((4, 3, 5), 2, "K=2 label planes"),
-        ((4, 3, 5, 6), 2, "the last 2 channels must be label planes, of which one is above 0"),
+        ((4, 3, 5, 6), 2, "the last 2 channels must be label planes, exactly one of them above 0"),
     ],
 )
 def test_samples_without_labels_are_refused(shape, classes, message):
