@@ -10,8 +10,7 @@ from wgan_lip.distributions import Pair
 from wgan_lip.evaluation.gradients import gradient_figures
 from wgan_lip.evaluation.heldout import HeldOut, draw_heldout
 from wgan_lip.evaluation.scored_critic import known_diameter, score
-from wgan_lip.transport import population_upper
-from wgan_lip.transport.deviation import standard_error
+from wgan_lip.transport import population_upper, standard_error
 
 
 @dataclass(frozen=True)

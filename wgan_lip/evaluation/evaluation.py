@@ -7,8 +7,7 @@ from dataclasses import dataclass, field, fields
 from torch import Tensor, nn
 
 from wgan_lip.evaluation.scored_critic import ScoredCritic, known_diameter, score
-from wgan_lip.transport import Norm, W1Result, c_transform, population_upper, wasserstein1
-from wgan_lip.transport.samples import FloatArray
+from wgan_lip.transport import FloatArray, Norm, W1Result, c_transform, population_upper, wasserstein1
 
 
 @dataclass(frozen=True)

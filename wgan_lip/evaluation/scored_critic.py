@@ -11,8 +11,7 @@ from wgan_lip.lipschitz import LipschitzCertificate, certify
 from wgan_lip.lipschitz.bounds import gamma
 from wgan_lip.lipschitz.certificate.rounding import Magnitudes, rounding_of_values, values_and_magnitudes
 from wgan_lip.lipschitz.evaluating import float64_copy
-from wgan_lip.transport import Norm, population_lower
-from wgan_lip.transport.norm import box_diameter
+from wgan_lip.transport import Norm, box_diameter, population_lower
 
 # A critic with a certified constant up to this is 1-Lipschitz up to the rounding of its weights.
 _ONE = 1.01
