@@ -5,9 +5,9 @@ python scripts/bench_transport.py --page docs/exact_w1.md        # copy the tabl
 python scripts/bench_transport.py --fashion-mnist 60000          # one large problem, by this package alone
 python scripts/bench_transport.py --warm                         # solve again after every point has moved a little
 
-Each measurement has a process of its own. Time goes from the points to the value, so it includes the distance matrix of
-those who need one; memory is the peak above what was in use before. OMP_NUM_THREADS holds for all alike. The package
-lap, of the peer lapjv, comes with the extra: pip install -e '.[bench]'.
+Each measurement has a process of its own. The time is that from the points to the value, so it includes the distance
+matrix of solvers that need one; the memory is the peak above what was in use before. OMP_NUM_THREADS applies to all
+solvers. The package lap, of the peer lapjv, is in the extra: pip install -e '.[bench]'.
 """
 
 import argparse
@@ -41,7 +41,7 @@ from scripts.transport_bench.tasks import solve_again, solve_images
 
 
 def environment(arguments: list[str]) -> dict[str, Any]:
-    """What the numbers depend on."""
+    """The command, machine and versions that the numbers depend on."""
     cpus = os.cpu_count() or 1
     return {
         "command": " ".join(["python scripts/bench_transport.py", *arguments]),
@@ -55,7 +55,7 @@ def environment(arguments: list[str]) -> dict[str, Any]:
 
 
 def run_comparison(options: argparse.Namespace, arguments: list[str]) -> int:
-    """Measure, print, and write results.json, the table and the figure; 1 if any value is wrong."""
+    """Measure, print, and write results.json, the table and the figure; return 1 if any value is wrong, else 0."""
     peers, problems = {}, [case for case in options.cases if case.is_possible()]
     for name in dict.fromkeys([OURS, *options.peers]):
         if importlib.util.find_spec(PEERS[name].package) is None:
@@ -65,7 +65,7 @@ def run_comparison(options: argparse.Namespace, arguments: list[str]) -> int:
     if len(problems) < len(options.cases):
         print(f"images are left out: there is no {cases.IMAGES}", flush=True)
     if not problems:
-        raise SystemExit("nothing is left to measure")
+        raise SystemExit(f"--cases must name one whose data are there; {cases.IMAGES} is missing")
     results = environment(arguments) | {"limit": options.limit, "memory": options.memory * 2**30, "cells": []}
     wrong = 0
     measured = compare(
@@ -85,7 +85,7 @@ def run_comparison(options: argparse.Namespace, arguments: list[str]) -> int:
 
 
 def run_images(options: argparse.Namespace) -> int:
-    """One large problem; its line of JSON goes to fashion_mnist.json."""
+    """Solve one large problem, and write its numbers to fashion_mnist.json."""
     with tempfile.TemporaryDirectory() as name:
         save(Path(name), images(options.fashion_mnist, 784, np.random.default_rng(0)))
         result, _ = in_process(solve_images, Path(name))
@@ -97,7 +97,7 @@ def run_images(options: argparse.Namespace) -> int:
 
 
 def run_warm(options: argparse.Namespace) -> int:
-    """Median of warm over cold; all goes to warm.json."""
+    """Measure the time of a solve from old potentials over one from none, and write it to warm.json."""
     case, n = options.cases[0], options.n[0]
     results = []
     for seed in range(options.repeats):
@@ -118,16 +118,16 @@ def run_warm(options: argparse.Namespace) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The options."""
+    """Build the parser of the options."""
     parse = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     positive = partial(_positive, kind=int)
     parse.add_argument("--cases", nargs="+", type=parse_case, help="kind and dimension, as gaussian-64; images")
     parse.add_argument("--n", nargs="+", type=positive, help="points on each side")
     parse.add_argument("--peers", nargs="+", choices=PEERS, default=list(PEERS)[:5], help="default: the first five")
-    parse.add_argument("--repeats", type=positive, help="of each measurement; the median counts")
-    parse.add_argument("--limit", type=partial(_positive, kind=float), default=120, help="seconds a measurement")
+    parse.add_argument("--repeats", type=positive, help="repeats of each measurement; the median is reported")
+    parse.add_argument("--limit", type=partial(_positive, kind=float), default=120, help="seconds for each measurement")
     parse.add_argument(
-        "--memory", type=partial(_positive, kind=float), help="GiB, by default three quarters of what is free"
+        "--memory", type=partial(_positive, kind=float), help="GiB; by default three quarters of the free memory"
     )
     parse.add_argument("--out", type=Path, default=Path("runs/bench"), help="folder of the results")
     mode = parse.add_mutually_exclusive_group()
@@ -158,7 +158,7 @@ def _with_defaults(options: argparse.Namespace) -> argparse.Namespace:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one of the four commands; the exit code."""
+    """Run one of the four commands and return the exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
     options = _with_defaults(parser().parse_args(arguments))
     if options.page:

@@ -1,4 +1,4 @@
-"""Samples whose W1 is computed."""
+"""Sample sets of the comparison."""
 
 import argparse
 from dataclasses import dataclass
@@ -11,24 +11,24 @@ Points = tuple[np.ndarray, np.ndarray]
 
 
 def gaussian(n: int, d: int, rng: np.random.Generator) -> Points:
-    """Two samples of the same Gaussian."""
+    """Draw two samples of the same Gaussian."""
     return rng.normal(size=(n, d)), rng.normal(size=(n, d))
 
 
 def clusters(n: int, d: int, rng: np.random.Generator) -> Points:
-    """Ten narrow Gaussians, in other proportions in y than in x."""
+    """Draw samples of ten narrow Gaussians, in different proportions in x and in y."""
     centers = 3 * rng.normal(size=(10, d))
     x_share, y_share = rng.dirichlet(np.ones(10), size=2)
     return tuple(centers[rng.choice(10, n, p=p)] + 0.3 * rng.normal(size=(n, d)) for p in (x_share, y_share))
 
 
 def apart(n: int, d: int, rng: np.random.Generator) -> Points:
-    """Two Gaussians, five standard deviations apart in every coordinate."""
+    """Draw samples of two Gaussians, five standard deviations apart in every coordinate."""
     return rng.normal(size=(n, d)), rng.normal(size=(n, d)) + 5
 
 
 def images(n: int, d: int, rng: np.random.Generator) -> Points:
-    """Fashion-MNIST in [-1, 1], and samples of the Gaussian with its mean and covariance."""
+    """Read images of Fashion-MNIST in [-1, 1] and draw samples of the Gaussian with their mean and covariance."""
     real = read_images(IMAGES) / 127.5 - 1
     if n > len(real) or d != real.shape[1]:
         raise SystemExit(f"{IMAGES} holds {len(real)} images of {real.shape[1]} pixels; got n={n}, d={d}")
@@ -38,7 +38,7 @@ def images(n: int, d: int, rng: np.random.Generator) -> Points:
 
 
 def read_images(path: Path) -> np.ndarray:
-    """Images of an IDX file, as rows of pixels from 0 to 255."""
+    """Read images of an IDX file, as rows of pixels from 0 to 255."""
     from wgan_lip.data import read_idx
 
     return read_idx(path, 3).flatten(1).numpy()
@@ -49,22 +49,22 @@ KINDS = {"gaussian": gaussian, "clusters": clusters, "apart": apart, "images": i
 
 @dataclass(frozen=True)
 class Case:
-    """A kind of samples and their dimension, as in gaussian-64."""
+    """A kind of sample sets and their dimension, such as gaussian-64."""
 
     kind: str
     d: int
 
     def draw(self, n: int, seed: int) -> Points:
-        """Samples of size n."""
+        """Draw two samples of size n."""
         return KINDS[self.kind](n, self.d, np.random.default_rng(seed))
 
     def is_possible(self) -> bool:
-        """Whether its data are there."""
+        """Return whether the data exist."""
         return self.kind != "images" or IMAGES.is_file()
 
 
 def parse_case(name: str) -> Case:
-    """The case of that name; images need no dimension."""
+    """Return the case of a name; images need no dimension."""
     kind, _, d = name.partition("-")
     d = d or ("784" if kind == "images" else "")
     if kind not in KINDS or not d.isdecimal() or int(d) < 1:

@@ -7,7 +7,7 @@ from statistics import median
 
 import numpy as np
 
-# The values must agree to this, relatively.
+# Values must agree up to this relative difference.
 TOLERANCE = 1e-9
 
 
@@ -18,10 +18,10 @@ class Cell:
     Attributes:
         case, d, n, peer: what was measured.
         status: "ok", "late" (over the time limit), "not tried" (late on fewer points), "too large" or "failed".
-        value, seconds, cpu_seconds, bytes, bytes_before: of each repeat: the distance, the time by the clock and on all
-            cores (beside other work on the machine the more reliable one), memory, and the memory in use before.
-        difference: of the values from ours, relatively; the largest one.
-        needed: bytes that it would use, if it is too large.
+        value, seconds, cpu_seconds, bytes, bytes_before: of each repeat: the distance, wall time, time of all cores
+            (more reliable than wall time if the machine does other work), memory, and the memory in use before.
+        difference: largest relative difference of the values from ours.
+        needed: bytes that the peer would use, if they are too many.
     """
 
     case: str
@@ -38,7 +38,7 @@ class Cell:
     needed: int | None = None
 
     def add(self, measured: dict[str, float] | None, exitcode: int) -> None:
-        """Take in one more measurement."""
+        """Add a measurement."""
         if measured is None:
             self.status = "late" if exitcode == -signal.SIGALRM else "failed"
             return
@@ -46,26 +46,26 @@ class Cell:
             getattr(self, name).append(measured[name])
 
     def compare(self, reference: "Cell") -> None:
-        """Set the value beside ours."""
+        """Compare the values with ours."""
         differences = [relative_difference(*pair) for pair in product(self.value, reference.value)]
-        # Unlike max, it does not lose a NaN.
+        # Unlike max, NumPy returns NaN if there is one.
         self.difference = float(np.max(differences)) if differences else None
 
     def is_wrong(self) -> bool:
-        """Whether it failed, or found another value than we did."""
+        """Return whether the peer failed, or its value differs from ours."""
         return self.status == "failed" or (self.difference is not None and not self.difference <= TOLERANCE)
 
     def describe(self, limit: float) -> str:
-        """The cell in a line."""
+        """Describe the cell in a line."""
         if self.status == "ok":
-            told = f"{short(self.seconds)} s, {short(self.cpu_seconds)} s of all cores, {short(self.bytes, 1e6)} MB, "
-            told += f"W1 {self.value[0]!r}" + ("" if self.difference is None else f", difference {self.difference:.0e}")
+            text = f"{short(self.seconds)} s, {short(self.cpu_seconds)} s of all cores, {short(self.bytes, 1e6)} MB, "
+            text += f"W1 {self.value[0]!r}" + ("" if self.difference is None else f", difference {self.difference:.0e}")
         else:
-            told = " ".join(self.instead(limit)).strip() or self.status
-        return f"{self.case}-{self.d} n={self.n} {self.peer}: {told}"
+            text = " ".join(self.instead(limit)).strip() or self.status
+        return f"{self.case}-{self.d} n={self.n} {self.peer}: {text}"
 
     def instead(self, limit: float) -> list[str]:
-        """Two words for time and memory, where there is no ratio to another cell."""
+        """Return the texts for time and memory where there is no ratio to another cell."""
         return {
             "ok": [f"{short(self.seconds)} s", f"{short(self.bytes, 1e6)} MB"],
             "late": [f"> {limit:g} s", ""],
@@ -76,12 +76,12 @@ class Cell:
 
 
 def relative_difference(a: float, b: float) -> float:
-    """Zero if both are zero."""
+    """Compute the relative difference of two numbers; 0 if both are 0."""
     return abs(a - b) / (max(abs(a), abs(b)) or 1.0)
 
 
 def short(values: list[float], unit: float = 1) -> str:
-    """The median in three digits, without an exponent; empty without values."""
+    """Format the median with three digits and without an exponent; empty without values."""
     if not values:
         return ""
     number = median(values) / unit

@@ -1,4 +1,4 @@
-"""All cells of all problems."""
+"""Measurements of all peers on all problems."""
 
 import tempfile
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ def compare(
     memory: float,
     seed: int = 0,
 ) -> Iterator[Cell]:
-    """All cells; the peers take turns, and one that was late on few points is not tried on more."""
+    """Measure all cells; the peers take turns, and a peer that was late on few points is not tried on more."""
     for case in cases:
         late: set[str] = set()
         for n in sorted(sizes):

@@ -10,7 +10,7 @@ from wgan_lip.replaced import replacing
 
 
 def draw(results: dict[str, Any], path: Path) -> None:
-    """Time and memory against n, a column of panels for each case."""
+    """Draw time and memory against n, with a column of panels for each case."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -37,7 +37,7 @@ def draw(results: dict[str, Any], path: Path) -> None:
                 "linewidth": 2.5 if peer == OURS else 1.2,
             }
             done, late, large = ([c for c in own if c.status == status] for status in ("ok", "late", "too large"))
-            # Of different sizes, for they often lie on one another.
+            # Markers differ in size, because they often overlap.
             hollow = style | {"linestyle": "", "markerfacecolor": "none", "markersize": 14 - 2 * color}
             seconds, memory = axes[:, column]
             seconds.plot([c.n for c in done], [median(c.seconds) for c in done], "o-", label=peer, **style)

@@ -1,4 +1,4 @@
-"""Tasks in processes of their own, and the memory that they take."""
+"""Tasks in processes of their own, and their memory."""
 
 import multiprocessing
 import re
@@ -15,8 +15,8 @@ from scripts.transport_bench.cases import Points
 
 
 def peak_memory() -> int:
-    """The most bytes that this process had in memory; Linux counts to within a few hundred pages."""
-    # A process begins with its parent's ru_maxrss, so Linux' own count comes first.
+    """Return the largest number of bytes that this process had in memory; Linux counts to a few hundred pages."""
+    # ru_maxrss starts at the value of the parent process, so VmHWM is used where there is one.
     status = Path("/proc/self/status")
     found = re.search(r"VmHWM:\s*(\d+) kB", status.read_text(encoding="utf-8")) if status.is_file() else None
     if found:
@@ -24,8 +24,8 @@ def peak_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def forget_peak() -> int:
-    """Let the peak begin anew, where Linux allows it; return it."""
+def reset_peak() -> int:
+    """Reset the peak, where Linux allows it, and return it."""
     clear = Path("/proc/self/clear_refs")
     if clear.exists():
         clear.write_text("5", encoding="utf-8")
@@ -33,18 +33,18 @@ def forget_peak() -> int:
 
 
 def save(folder: Path, points: Points) -> None:
-    """Write samples for other processes."""
+    """Write samples for another process."""
     for name, array in zip("xy", points, strict=True):
         np.save(folder / f"{name}.npy", array)
 
 
 def load(folder: Path) -> Points:
-    """Samples that another process has written."""
+    """Read samples that another process has written."""
     return np.load(folder / "x.npy", allow_pickle=False), np.load(folder / "y.npy", allow_pickle=False)
 
 
 def in_process(task: Callable[..., dict[str, Any]], *arguments: Any) -> tuple[dict[str, Any] | None, int]:
-    """The task's result in a fresh process, None if it ended without one; and the process's exit code."""
+    """Run a task in a new process; return its result, None if it ended without one, and the exit code."""
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_send, args=(sender, task, *arguments), daemon=True)

@@ -1,4 +1,4 @@
-"""The table of docs/exact_w1.md."""
+"""The table of docs/exact_w1.md, from the results."""
 
 from statistics import median
 from typing import Any
@@ -9,7 +9,7 @@ from scripts.transport_bench.peers import OURS
 
 
 def markdown_table(results: dict[str, Any]) -> str:
-    """The table of docs/exact_w1.md: every peer's time over ours, our memory over the peer's."""
+    """Format the table: the time of every peer over ours, our memory over the peer's."""
     cells = [Cell(**cell) for cell in results["cells"]]
     peers = [peer for peer in dict.fromkeys(cell.peer for cell in cells) if peer != OURS]
     found = {(cell.case, cell.d, cell.n, cell.peer): cell for cell in cells}
@@ -27,7 +27,7 @@ def markdown_table(results: dict[str, Any]) -> str:
 def _ratios(cell: Cell, mine: Cell, limit: float) -> list[str]:
     if cell.status != "ok" or mine.status != "ok":
         return cell.instead(limit)
-    # One page where a small problem fitted into memory that the process had already.
+    # At least one page: a small problem may fit into memory that the process already had.
     memory = max(median(mine.bytes), 4096) / max(median(cell.bytes), 4096)
     return [short([median(cell.seconds) / median(mine.seconds)]), short([memory])]
 

@@ -1,4 +1,4 @@
-"""What is measured, each in a process of its own on samples that lie in a folder."""
+"""Measurements that run in a process of their own, on samples in a folder."""
 
 import signal
 from collections.abc import Callable
@@ -9,17 +9,17 @@ import numpy as np
 
 from scripts.shared.timing import timed
 from scripts.transport_bench.cells import relative_difference
-from scripts.transport_bench.processes import forget_peak, load, peak_memory
+from scripts.transport_bench.processes import load, peak_memory, reset_peak
 
-# Points of the problem that is solved first, so that imports and thread pools count for nobody.
+# Points of the problem that is solved first, so that imports and thread pools are not measured.
 WARM_UP = 32
 
 
 def measure(solve: Callable[[np.ndarray, np.ndarray], float], folder: Path, limit: float) -> dict[str, float]:
-    """Value, seconds, and bytes above those in use before; an alarm ends the process after ``limit`` seconds."""
+    """Measure value, seconds, and bytes above those in use; an alarm ends the process after ``limit`` seconds."""
     x, y = load(folder)
     solve(x[:WARM_UP], y[:WARM_UP])
-    before = forget_peak()
+    before = reset_peak()
     signal.setitimer(signal.ITIMER_REAL, limit)
     value, seconds, cpu_seconds = timed(solve, x, y)
     signal.setitimer(signal.ITIMER_REAL, 0)
@@ -28,10 +28,10 @@ def measure(solve: Callable[[np.ndarray, np.ndarray], float], folder: Path, limi
 
 
 def solve_images(folder: Path) -> dict[str, Any]:
-    """One solve by this package, which tells how far it is."""
+    """Solve one problem by this package and print its progress."""
     from wgan_lip.transport import Progress, wasserstein1
 
-    def tell(state: Progress) -> None:
+    def show(state: Progress) -> None:
         print(
             f"{state.seconds:8.1f} s  {state.points[0]} points, round {state.round}, {state.arcs} arcs, "
             f"W1 in [{state.lower:.9g}, {state.upper:.9g}]",
@@ -39,8 +39,8 @@ def solve_images(folder: Path) -> dict[str, Any]:
         )
 
     x, y = load(folder)
-    before = forget_peak()
-    result = wasserstein1(x, y, progress=tell)
+    before = reset_peak()
+    result = wasserstein1(x, y, progress=show)
     return {
         "n": len(x),
         "d": x.shape[1],
@@ -54,7 +54,7 @@ def solve_images(folder: Path) -> dict[str, Any]:
 
 
 def solve_again(folder: Path) -> dict[str, float]:
-    """Seconds for y after it has moved by a hundredth of its width: from nothing, and from the old potentials."""
+    """Measure the time after y has moved by a hundredth of its width, without and with the old potentials."""
     from wgan_lip.transport import wasserstein1
 
     x, y = load(folder)

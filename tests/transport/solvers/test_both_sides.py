@@ -31,7 +31,7 @@ def problem():
 
 
 def test_both_sides_keep_their_pricers_until_another_level_or_a_cap(made):
-    sides = TwoSidedPricer(problem(), Budget(), "cpu")
+    sides = TwoSidedPricer(problem(), Budget().check)
     assert sides.levels == ("difference64",)
     assert np.array_equal(sides.center, (X.mean(axis=0) + Y.mean(axis=0)) / 2)
     for _ in range(2):
@@ -48,6 +48,6 @@ def test_both_sides_keep_their_pricers_until_another_level_or_a_cap(made):
 
 
 def test_the_time_of_both_sides_is_checked_while_they_are_priced():
-    sides = TwoSidedPricer(problem(), Budget(seconds=0.0), "cpu")
+    sides = TwoSidedPricer(problem(), Budget(seconds=0.0).check)
     with pytest.raises(BudgetSpentError):
         sides.transform(False, "difference64", np.zeros(700), 1)

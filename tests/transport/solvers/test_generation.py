@@ -440,7 +440,7 @@ def test_a_solver_passes_on_what_it_was_given(monkeypatch):
         solve_column_generation(problem, budget=budget, device="meta")
     with pytest.raises(InterruptedError):
         solve_column_generation(problem)
-    assert asked[0] == (problem, budget, "meta")
+    assert asked[0] == (problem, budget.check, "meta")
     assert asked[1][2:] == ("cpu",)
 
 

@@ -90,7 +90,7 @@ class _Generation:
     ) -> None:
         self.problem, self.bracket = problem, Bracket(problem)
         self._budget, self._report, self._device = budget, report, device
-        self._sides = TwoSidedPricer(problem, budget, device)
+        self._sides = TwoSidedPricer(problem, budget.check, device)
         self._cap = np.inf
         self._apart = problem.x.mean(axis=0) - problem.y.mean(axis=0)
         axis = self._apart if self._are_apart() else np.eye(problem.dimension)[np.ptp(problem.x, axis=0).argmax()]

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wgan_lip.transport.norm import ORDERS, Norm, paired
-from wgan_lip.transport.result import Budget
 from wgan_lip.transport.rounding import roundoff, shrink, underflow_bound
 from wgan_lip.transport.samples import FloatArray
 from wgan_lip.transport.solvers.problem import Problem
@@ -229,7 +228,7 @@ class TwoSidedPricer:
 
     Args:
         problem: any.
-        budget: checked before each block of rows.
+        check: called before each block of rows; may end the pass by an error.
         device: where arcs are priced.
 
     Attributes:
@@ -237,8 +236,8 @@ class TwoSidedPricer:
         center: the mean of the means of x and of y, shape (d,).
     """
 
-    def __init__(self, problem: Problem, budget: Budget, device: torch.device | str) -> None:
-        self._problem, self._budget, self._device = problem, budget, device
+    def __init__(self, problem: Problem, check: Callable[[], None], device: torch.device | str = "cpu") -> None:
+        self._problem, self._check, self._device = problem, check, device
         self.levels = levels(problem.norm, problem.dimension)
         self.center = (problem.x.mean(axis=0) + problem.y.mean(axis=0)) / 2
         self._cap = np.inf
@@ -264,6 +263,6 @@ class TwoSidedPricer:
             x, y, norm = self._problem.x, self._problem.y, self._problem.norm
             points, others = (y, x) if swapped else (x, y)
             self._pricers[swapped, level] = Pricer(
-                points, others, norm, level, self.center, self._device, self._cap, self._budget.check
+                points, others, norm, level, self.center, self._device, self._cap, self._check
             )
         return self._pricers[swapped, level].transform(potential, k)

@@ -11,7 +11,7 @@ from wgan_lip.transport.deviation import standard_error
 from wgan_lip.transport.norm import paired, pairwise
 from wgan_lip.transport.samples import FloatArray
 from wgan_lip.transport.solvers.bracket import Bracket
-from wgan_lip.transport.solvers.pricing import Pricer, levels
+from wgan_lip.transport.solvers.pricing import TwoSidedPricer
 from wgan_lip.transport.solvers.problem import Problem
 from wgan_lip.transport.solvers.real_line import central_potentials_on_the_line
 
@@ -90,7 +90,7 @@ class _ExtremeCritics:
     """The extreme optimal critics of a problem, and the arcs whose constraints were found to matter."""
 
     def __init__(self, problem: Problem, bracket: Bracket, check: Callable[[], None]) -> None:
-        self._problem, self._plan, self._check = problem, bracket.plan, check
+        self._problem, self._plan, self._pricer = problem, bracket.plan, TwoSidedPricer(problem, check)
         self._f, self._g = bracket.x_potential, bracket.y_potential
         self._shape = len(problem.x), len(problem.y)
         self._moving = np.unique(self._plan.rows * self._shape[1] + self._plan.columns)
@@ -115,12 +115,8 @@ class _ExtremeCritics:
 
     def _cheapest(self, swapped: bool, potential: FloatArray) -> np.ndarray:
         """Keys of the cheapest arcs of each point of x given a potential on y, or of y given one on x if swapped."""
-        problem, m = self._problem, self._shape[1]
-        points, others = (problem.y, problem.x) if swapped else (problem.x, problem.y)
-        level = levels(problem.norm, problem.dimension)[0]
-        center = (problem.x.mean(axis=0) + problem.y.mean(axis=0)) / 2
-        pricer = Pricer(points, others, problem.norm, level, center, check=self._check)
-        own, arcs = np.arange(len(points))[:, None], pricer.transform(potential, _FIRST).arcs
+        arcs = self._pricer.transform(swapped, self._pricer.levels[0], potential, _FIRST).arcs
+        own, m = np.arange(len(arcs))[:, None], self._shape[1]
         return (arcs * m + own if swapped else own * m + arcs).ravel()
 
     def _add(self, keys: np.ndarray) -> None:
