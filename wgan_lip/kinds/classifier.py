@@ -23,23 +23,17 @@ from wgan_lip.report.common_panels import (
 )
 from wgan_lip.report.content import lipschitz_card, percent
 from wgan_lip.report.panel import BLUE, CYCLE, DASHES, ORANGE
-from wgan_lip.rounded import lipschitz_bound
 from wgan_lip.training import CertifiedAccuracy, RobustClassifier
 
 _CLEAN = CLASSIFIER["accuracy/clean"]
+_UNPROVEN = "Nothing is proven of this network: a layer of it has no bound."
 
 
 def _content(run: RunRecord, rows: Sequence[Row]) -> RunContent:
     confidence = run.setting("certified_accuracy", "confidence") or 0.95
-    certified = certified_accuracies(rows)
     return RunContent(
-        step=rows[-1].step,
-        cards=[
-            Card("clean accuracy", percent(rows[-1], _CLEAN), "", proven=False),
-            *(Card(metric.label, percent(rows[-1], metric), "at least") for metric in certified),
-            *lipschitz_card(rows[-1], "network"),
-        ],
-        sentences=_sentences(rows, confidence),
+        steps=[row.step for row in rows],
+        cards=_cards(rows, confidence),
         main=_main_panel(rows, confidence),
         panels=[
             _radius_panel(run, confidence),
@@ -52,9 +46,9 @@ def _content(run: RunRecord, rows: Sequence[Row]) -> RunContent:
             f"{'clean accuracy' if metric is _CLEAN else metric.label}, %": [
                 None if (share := row[metric.name]) is None else 100 * share for row in rows
             ]
-            for metric in (_CLEAN, *certified)
+            for metric in (_CLEAN, *certified_accuracies(rows))
         },
-        steps=[row.step for row in rows],
+        remarks=() if rows[-1]["lipschitz/certified"] is not None else (_UNPROVEN,),
     )
 
 
@@ -90,26 +84,26 @@ def _radius_panel(run: RunRecord, confidence: float) -> Panel:
     return panel
 
 
-def _sentences(rows: Sequence[Row], confidence: float) -> list[str]:
-    row, bound = rows[-1], rows[-1]["lipschitz/certified"]
-    sentences = [
-        f"Clean accuracy, {percent(row, _CLEAN)}: the share of held-out images that are classified correctly; ± is "
-        f"half the width of the {confidence:.0%} interval for the draw of the images."
+def _cards(rows: Sequence[Row], confidence: float) -> list[Card]:
+    clean = (
+        "the share of held-out images that are classified correctly; ± is half the width of the "
+        f"{confidence:.0%} interval for the draw of the images"
+    )
+    return [
+        Card("clean accuracy", percent(rows[-1], _CLEAN), "", clean, proven=False),
+        *(
+            Card(
+                metric.label,
+                percent(rows[-1], metric),
+                "at least",
+                "the share of images that are classified correctly, and whose class no change of the image by at most "
+                f"{metric.label.removeprefix('certified at ')} can alter, since the margins exceed what the certified "
+                "Lipschitz constants of the logits' differences allow",
+            )
+            for metric in certified_accuracies(rows)
+        ),
+        *lipschitz_card(rows[-1], "network"),
     ]
-    for metric in certified_accuracies(rows):
-        eps = metric.label.removeprefix("certified at ")
-        sentences.append(
-            f"{metric.label.capitalize()}, {percent(row, metric)}: the share of images that are classified correctly, "
-            f"and whose class no change of the image by at most {eps} can alter, since their margins exceed what the "
-            "certified Lipschitz constants of the logits' differences allow."
-        )
-    if bound is None:
-        sentences.append("Nothing is proven of this network: a layer of it has no bound.")
-    else:
-        sentences.append(
-            f"Lipschitz constant, at most {lipschitz_bound(bound)}: of the network as a whole, by its layers."
-        )
-    return sentences
 
 
 def _exportables(classifier: RobustClassifier, raw: bool) -> list[Exportable]:

@@ -6,7 +6,7 @@ from wgan_lip.kinds.kind import Exportable, Kind
 from wgan_lip.metrics import DISTANCE, ESTIMATOR
 from wgan_lip.report import Card, DrawCritic, Panel, Row, RunContent, RunRecord, estimate_figure, estimate_table
 from wgan_lip.report.common_panels import certificate_panel, gradient_panels, times_panel, training_panel
-from wgan_lip.report.content import lipschitz_card, with_error
+from wgan_lip.report.content import lipschitz_card, unproven_card, with_error
 from wgan_lip.report.panel import BLUE, BROWN, GREEN, GREY, ORANGE, PURPLE
 from wgan_lip.rounded import lipschitz_bound
 from wgan_lip.training import HeldOutW1, W1Estimator
@@ -14,9 +14,8 @@ from wgan_lip.training import HeldOutW1, W1Estimator
 
 def _content(run: RunRecord, rows: Sequence[Row]) -> RunContent:
     return RunContent(
-        step=rows[-1].step,
-        cards=_cards(rows[-1]),
-        sentences=_sentences(rows[-1], run.setting("heldout_w1", "exact_n")),
+        steps=[row.step for row in rows],
+        cards=_cards(rows[-1], run.setting("heldout_w1", "exact_n")),
         main=_main_panel(rows),
         panels=[
             _gap_panel(rows),
@@ -31,7 +30,6 @@ def _content(run: RunRecord, rows: Sequence[Row]) -> RunContent:
             "truth": [row["w1/truth"] for row in rows],
             "exact W1 of samples": [row["w1/exact"] for row in rows],
         },
-        steps=[row.step for row in rows],
     )
 
 
@@ -78,49 +76,44 @@ def _gradients_panel(rows: Sequence[Row]) -> Panel:
     return panel
 
 
-def _cards(row: Row) -> list[Card]:
-    cards = []
+def _cards(row: Row, exact_n: int | None) -> list[Card]:
+    cards, bound = [], row["lipschitz/certified"]
     if row["w1/critic"] is not None:
-        note = "below W1, but for the standard error"
-        cards.append(Card("critic's estimate", with_error(row, ESTIMATOR["w1/critic"]), note))
-    if row["w1/uncertified"] is not None:
-        value = with_error(row, ESTIMATOR["w1/uncertified"])
-        cards.append(Card("critic's estimate", value, "proves nothing", proven=False))
-    if row["w1/truth"] is not None:
-        note = "with its standard error" if row["w1/truth_standard_error"] else "closed form"
-        cards.append(Card("truth", with_error(row, ESTIMATOR["w1/truth"]), note))
-    if row["w1/exact"] is not None:
-        floor = with_error(row, ESTIMATOR["w1/noise_floor"])
-        cards.append(Card("exact W1 of samples", with_error(row, ESTIMATOR["w1/exact"]), f"noise floor {floor}"))
-    return cards + lipschitz_card(row, "critic")
-
-
-def _sentences(row: Row, exact_n: int | None) -> list[str]:
-    sentences, bound = [], row["lipschitz/certified"]
-    if row["w1/critic"] is not None and bound is not None:
-        sentences.append(
-            f"Critic's estimate, {with_error(row, ESTIMATOR['w1/critic'])}: its expectation is at most the W1 of "
-            "the distributions, because the critic's Lipschitz constant is certified to be at most "
-            f"{lipschitz_bound(bound)}; ± is the standard error of drawing the held-out samples."
+        constant = "certified" if bound is None else f"certified to be at most {lipschitz_bound(bound)}"
+        cards.append(
+            Card(
+                "critic's estimate",
+                with_error(row, ESTIMATOR["w1/critic"]),
+                "below W1, but for the standard error",
+                "its expectation is at most the W1 of the distributions, because the critic's Lipschitz constant is "
+                f"{constant}; ± is the standard error of drawing the held-out samples",
+            )
         )
-    if row["w1/uncertified"] is not None:
-        sentences.append(
-            f"Critic's estimate, {with_error(row, ESTIMATOR['w1/uncertified'])}: it proves nothing, because this "
-            "critic is not proven to be 1-Lipschitz; it may lie above the truth."
-        )
+    cards += unproven_card(row, ESTIMATOR["w1/uncertified"])
     if row["w1/truth"] is not None:
-        estimated = "estimated on samples along a plan that is known to be optimal"
-        origin = estimated if row["w1/truth_standard_error"] else "known"
-        sentences.append(f"Truth, {with_error(row, ESTIMATOR['w1/truth'])}: the W1 of this pair is {origin}.")
+        closed = not row["w1/truth_standard_error"]
+        cards.append(
+            Card(
+                "truth",
+                with_error(row, ESTIMATOR["w1/truth"]),
+                "closed form" if closed else "with its standard error",
+                "the W1 of this pair is "
+                + ("known" if closed else "estimated on samples along a plan that is known to be optimal"),
+            )
+        )
     if row["w1/exact"] is not None:
         samples = "a part of the held-out samples" if not exact_n else f"{exact_n} held-out samples of each side"
         floor = with_error(row, ESTIMATOR["w1/noise_floor"])
-        sentences.append(
-            f"Exact W1, {with_error(row, ESTIMATOR['w1/exact'])}: of {samples}, with a checked proof; its expectation "
-            f"exceeds the W1 of the distributions, as that of P against itself, {floor} at that size, exceeds 0; ± is "
-            "the standard error of drawing the samples."
+        cards.append(
+            Card(
+                "exact W1 of samples",
+                with_error(row, ESTIMATOR["w1/exact"]),
+                f"noise floor {floor}",
+                f"of {samples}, with a checked proof; its expectation exceeds the W1 of the distributions, as that of "
+                f"P against itself, {floor} at that size, exceeds 0; ± is the standard error of drawing the samples",
+            )
         )
-    return sentences
+    return cards + lipschitz_card(row, "critic")
 
 
 def _exportables(estimator: W1Estimator, raw: bool) -> list[Exportable]:

@@ -12,19 +12,23 @@ from wgan_lip.report.common_panels import (
     times_panel,
     training_panel,
 )
-from wgan_lip.report.content import lipschitz_card, number, with_error
+from wgan_lip.report.content import lipschitz_card, number, unproven_card, with_error
 from wgan_lip.report.panel import BLUE, BROWN, GREEN, GREY, ORANGE, PURPLE, interval
 from wgan_lip.rounded import at_least, lipschitz_bound
 from wgan_lip.training import ExactW1, FeatureQuality, SampleGrid, WassersteinGAN
+
+_NO_BRACKET = (
+    "There is no bracket of the W1 of the distributions: it requires bounds of the samples' coordinates, which data "
+    "and generator of this run do not both state."
+)
 
 
 def _content(run: RunRecord, rows: Sequence[Row]) -> RunContent:
     n = run.setting("exact_w1", "n")
     confidence = run.setting("exact_w1", "confidence") or 0.95
     return RunContent(
-        step=rows[-1].step,
+        steps=[row.step for row in rows],
         cards=_cards(rows[-1], n, confidence),
-        sentences=_sentences(rows[-1], n, confidence),
         main=_main_panel(rows, confidence),
         panels=[
             _gap_panel(rows),
@@ -40,7 +44,7 @@ def _content(run: RunRecord, rows: Sequence[Row]) -> RunContent:
             "critic's proven bound": [row["w1/critic"] for row in rows],
             "noise floor": [row["w1/noise_floor"] for row in rows],
         },
-        steps=[row.step for row in rows],
+        remarks=() if rows[-1]["w1/population_upper"] is not None else (_NO_BRACKET,),
     )
 
 
@@ -125,76 +129,66 @@ def _feature_panels(run: RunRecord) -> list[Panel]:
 
 
 def _cards(row: Row, n: int | None, confidence: float) -> list[Card]:
-    cards = []
-    samples = "" if n is None else f" of {n} against {n} samples"
-    critic, uncertified, ratio = row["w1/critic"], row["w1/uncertified"], ratio_to_floor(row)
-    if row["w1/exact"] is not None:
-        note = "no noise floor known" if ratio is None else f"{ratio:.3f} times the noise floor"
-        cards.append(Card(f"exact W1{samples}", with_error(row, GAN["w1/exact"]), note))
-    else:
-        ends = interval(row["w1/exact_lower"], row["w1/exact_upper"])
-        cards.append(Card(f"W1{samples}", ends, "the time budget was spent; proven to lie there"))
-    if row["w1/noise_floor"] is not None:
-        cards.append(Card("noise floor", with_error(row, GAN["w1/noise_floor"]), "real against real, same n"))
-    if critic is not None:
-        cards.append(Card("critic's bound", f"≥ {at_least(critic)}", "on the same samples"))
-    if uncertified is not None:
-        cards.append(Card("critic's estimate", number(uncertified), "proves nothing", proven=False))
-    if row["w1/population_upper"] is not None:
-        cards.append(Card("W1 of the distributions", _bracket(row), f"{confidence:.0%} confidence, this step"))
-    return cards + lipschitz_card(row, "critic")
-
-
-def _sentences(row: Row, n: int | None, confidence: float) -> list[str]:
     samples = "generated and held-out real samples" if n is None else f"{n} generated and {n} held-out real samples"
     exact, critic, floor = row["w1/exact"], row["w1/critic"], row["w1/noise_floor"]
-    bound, uncertified = row["lipschitz/certified"], row["w1/uncertified"]
-    sentences = []
+    bound, ratio = row["lipschitz/certified"], ratio_to_floor(row)
+    cards = []
     if exact is not None:
-        sentences.append(
-            f"Exact W1, {with_error(row, GAN['w1/exact'])}: the mean distance by which the cheapest transport plan "
-            f"moves {samples} onto each other; the plan bounds it from above, feasible potentials bound it from below, "
-            "and the two bounds agree to rounding. The number after ± is the standard error for the draw of the "
-            "samples, not an error of this value."
+        cards.append(
+            Card(
+                GAN["w1/exact"].label,
+                with_error(row, GAN["w1/exact"]),
+                "no noise floor known" if ratio is None else f"{ratio:.3f} times the noise floor",
+                f"the mean distance by which the cheapest transport plan moves {samples} onto each other; the plan "
+                "bounds it from above, feasible potentials bound it from below, and the two bounds agree to rounding. "
+                "The number after ± is the standard error for the draw of the samples, not an error of this value",
+            )
         )
     else:
-        sentences.append(
-            f"W1 of {samples} lies in {interval(row['w1/exact_lower'], row['w1/exact_upper'])}: a plan proves the "
-            "upper end and feasible potentials the lower one, but the time budget was spent before the two met."
+        cards.append(
+            Card(
+                f"W1 of {samples}",
+                interval(row["w1/exact_lower"], row["w1/exact_upper"]),
+                "the time budget was spent; proven to lie there",
+                "a plan proves the upper end and feasible potentials the lower one, but the time budget was spent "
+                "before the two met",
+            )
+        )
+    if floor is not None:
+        apart = None if exact is None else exact - floor
+        excess = "the exact value is not known" if apart is None else "the exact value does not exceed it"
+        if apart is not None and apart > 0:
+            excess = f"the exact value exceeds it by {number(apart)}"
+        cards.append(
+            Card(
+                "noise floor",
+                with_error(row, GAN["w1/noise_floor"]),
+                "real against real, same n",
+                f"the exact W1 of real samples against other real ones at the same n; {excess}, and so many samples "
+                "show no more than that of the generator",
+            )
         )
     if critic is not None and bound is not None:
-        sentences.append(
-            f"Critic's bound, {at_least(critic)}: a lower bound of that same W1 by the trained critic, since its "
-            f"Lipschitz constant is certified to be at most {lipschitz_bound(bound)}; a negative bound is true, and "
-            "says nothing."
+        cards.append(
+            Card(
+                "critic's bound",
+                f"≥ {at_least(critic)}",
+                "on the same samples",
+                "a lower bound of that same W1 by the trained critic, since its Lipschitz constant is certified to be "
+                f"at most {lipschitz_bound(bound)}; a negative bound is true, and says nothing",
+            )
         )
-    if uncertified is not None:
-        sentences.append(
-            f"Critic's estimate, {number(uncertified)}: it proves nothing, because this critic is not proven to be "
-            "1-Lipschitz; it may lie above the exact value."
-        )
-    if floor is not None and exact is not None:
-        apart = exact - floor
-        excess = f"the exact value exceeds it by {number(apart)}" if apart > 0 else "the exact value does not exceed it"
-        sentences.append(
-            f"Noise floor, {with_error(row, GAN['w1/noise_floor'])}: the exact W1 of real samples against other real "
-            f"ones at the same n; {excess}, and so many samples show no more than that of the generator."
-        )
+    cards += unproven_card(row, GAN["w1/uncertified"])
     if row["w1/population_upper"] is not None:
-        sentences.append(
-            f"Bracket, {_bracket(row)}: with {confidence:.0%} confidence the W1 of the distributions themselves lies "
-            "there at this one step (not at all steps at once)."
+        cards.append(
+            Card(
+                "W1 of the distributions",
+                interval(row["w1/population_lower"] or 0.0, row["w1/population_upper"]),
+                f"{confidence:.0%} confidence, this step",
+                f"with {confidence:.0%} confidence it lies there at this one step (not at all steps at once)",
+            )
         )
-    elif exact is not None:
-        sentences.append(
-            "There is no bracket of the W1 of the distributions: it requires bounds of the samples' coordinates, which "
-            "data and generator of this run do not both state."
-        )
-    return sentences
-
-
-def _bracket(row: Row) -> str:
-    return interval(row["w1/population_lower"] or 0.0, row["w1/population_upper"])
+    return cards + lipschitz_card(row, "critic")
 
 
 def _exportables(gan: WassersteinGAN, raw: bool) -> list[Exportable]:

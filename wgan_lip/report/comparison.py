@@ -1,4 +1,4 @@
-"""A comparison of critics as a table, a figure and CSV files."""
+"""Comparisons of critics as tables, a figure and CSV files."""
 
 import csv
 import io
@@ -44,7 +44,7 @@ def _table(summaries: Sequence[Summary], title: str) -> Table:
 
 
 def _caption(summaries: Sequence[Summary]) -> str:
-    """What all critics of one pair have in common, and what is to be said of some."""
+    """The references that all critics of one pair share, and remarks on some critics."""
     lines = ["mean ± standard deviation over seeds, se: sampling error of one", ", ".join(_references(summaries))]
     if any(s.mean is not None and not s.is_proven for s in summaries):
         lines.append("? no proven bound: not certified to be 1-Lipschitz, the raw estimate proves nothing")
@@ -68,10 +68,10 @@ def _number(value: float | None, digits: int) -> str:
 
 
 def comparison_figure(summaries: Sequence[Summary], name: str) -> Figure:
-    """For each pair the critics' estimates, each seed a stroke, against truth and exact W1 of samples, and the rest.
+    """Draw, for each pair, the critics' estimates against truth and exact W1 of samples; a stroke for each seed.
 
     Beside the estimates: the cosine between the gradients and those of an optimal potential, where one is known, and
-    in numbers what the table has: their squared distance, the certified constant and the seconds.
+    as numbers their squared distance, the certified constant and the seconds.
 
     Args:
         summaries: at least one.
@@ -106,7 +106,7 @@ def _panel(axes: Axes, summaries: Sequence[Summary], title: str) -> None:
     truth, exact = _shared(summaries, "truth"), _shared(summaries, "exact")
     if truth is not None:
         axes.axvline(truth, color="0.15", lw=1.2, zorder=1)
-    # In high dimension it is far above all else, which it would press together: then the title alone has it.
+    # In high dimension it is far above all other values; drawing it would compress them, so only the title has it.
     others = [abs(value) for value in (truth, *(s.mean for s in summaries)) if value is not None]
     if exact is not None and exact <= 2 * max(others, default=exact):
         axes.axvline(exact, color="tab:blue", lw=1.2, ls="--", zorder=1)
@@ -132,7 +132,7 @@ def _cosines(axes: Axes, summaries: Sequence[Summary]) -> None:
 
 
 def _numbers(axes: Axes, summaries: Sequence[Summary]) -> None:
-    """A column for each thing that is not drawn."""
+    """Write a column for each number that is not drawn."""
     axes.set_axis_off()
     axes.set_ylim(len(summaries) - 0.5, -0.5)
     columns = {
@@ -152,7 +152,7 @@ def _style(summary: Summary) -> tuple[str, str]:
 
 
 def _rows(axes: Axes, count: int) -> None:
-    """The first at the top."""
+    """Put the first row at the top."""
     axes.set_ylim(count - 0.5, -0.5)
     strip_axes(axes, "x")
 
@@ -167,7 +167,7 @@ def _legend() -> list[Line2D]:
 
 
 def write_outcomes(outcomes: Iterable[Outcome], path: Path) -> None:
-    """One row for each finished cell.
+    """Write one row for each finished cell.
 
     Args:
         outcomes: finished cells.
@@ -176,14 +176,14 @@ def write_outcomes(outcomes: Iterable[Outcome], path: Path) -> None:
     rows = []
     for outcome in outcomes:
         cell, values = outcome.cell, asdict(outcome.estimate)
-        # Both a critic's name and its estimate are called critic, both trainings and scorings take seconds.
+        # The columns critic and seconds are the critic's name and the time of training; the estimate has both, too.
         labels = {"pair": cell.pair, "critic": cell.critic, "seed": cell.seed, "estimate": values.pop("critic")}
         rows.append({**labels, **values, "seconds": outcome.seconds})
     _write(path, list(rows[0]) if rows else ["pair", "critic", "seed"], rows)
 
 
 def write_summaries(summaries: Sequence[Summary], path: Path) -> None:
-    """One row for each critic on each pair.
+    """Write one row for each critic on each pair.
 
     Args:
         summaries: any number.

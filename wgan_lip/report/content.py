@@ -12,19 +12,26 @@ from wgan_lip.rounded import lipschitz_bound
 
 @dataclass(frozen=True)
 class Card:
-    """One number at the top of the page.
+    """One number at the top of the page, and the sentence that explains it.
 
     Attributes:
         name: of the number.
         value: as it is shown, with its unit or its error.
         note: what to compare it with.
+        meaning: what the number means and what proves it; the end of a sentence.
         proven: whether there is a proof of it.
     """
 
     name: str
     value: str
     note: str
+    meaning: str
     proven: bool = True
+
+    @property
+    def sentence(self) -> str:
+        """Name, value and meaning in one sentence."""
+        return f"{self.name[0].upper()}{self.name[1:]}, {self.value}: {self.meaning}."
 
 
 @dataclass(frozen=True)
@@ -32,22 +39,20 @@ class RunContent:
     """What the page shows of one run.
 
     Attributes:
-        step: of the latest evaluation, which the cards and the sentences are about.
+        steps: of the evaluations; cards and remarks are about the last.
         cards: the latest numbers.
-        sentences: what each number means and what proves it, one plain sentence each.
         main: the figure above all others.
         panels: the others; empty ones are not shown.
         curves: of the figures that compare several runs, by name: a value or None for each evaluation.
-        steps: of the evaluations.
+        remarks: sentences about what is not known.
     """
 
-    step: int
+    steps: Sequence[int]
     cards: Sequence[Card]
-    sentences: Sequence[str]
     main: Panel
     panels: Sequence[Panel]
     curves: dict[str, list[float | None]]
-    steps: list[int]
+    remarks: Sequence[str] = ()
 
 
 def lipschitz_card(row: Row, network: str) -> list[Card]:
@@ -58,7 +63,23 @@ def lipschitz_card(row: Row, network: str) -> list[Card]:
         network: what is certified.
     """
     bound = row["lipschitz/certified"]
-    return [] if bound is None else [Card("Lipschitz constant", f"≤ {lipschitz_bound(bound)}", f"of the {network}")]
+    if bound is None:
+        return []
+    meaning = f"the {network} stretches no distance by more than this factor, as the bounds of its layers prove"
+    return [Card("Lipschitz constant", f"≤ {lipschitz_bound(bound)}", f"of the {network}", meaning)]
+
+
+def unproven_card(row: Row, metric: Metric) -> list[Card]:
+    """The card of the estimate of a critic that is not proven 1-Lipschitz; none of one that is.
+
+    Args:
+        row: the latest evaluation.
+        metric: the estimate.
+    """
+    if row[metric.name] is None:
+        return []
+    meaning = "it proves nothing, because this critic is not proven to be 1-Lipschitz; it may lie above the true W1"
+    return [Card("critic's estimate", with_error(row, metric), "proves nothing", meaning, proven=False)]
 
 
 def number(value: float | None) -> str:

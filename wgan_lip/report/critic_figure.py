@@ -30,7 +30,7 @@ _SAMPLES = 1024
 
 @dataclass(frozen=True)
 class _Field:
-    """A critic on a grid: axes, and for each point its value, its gradient's norm and an optimal potential."""
+    """A critic on a grid: the axes, its values, the norms of its gradient and an optimal potential."""
 
     axes: list[Array]
     values: Array
@@ -65,7 +65,7 @@ def critic_figure(critic: nn.Module, pair: Pair, x: Tensor, y: Tensor, title: st
 
 def _field(critic: nn.Module, pair: Pair, points: Array) -> _Field:
     low, high = points.min(axis=0), points.max(axis=0)
-    # One scale for all axes, so that slopes look as they are.
+    # The same scale on all axes shows slopes true to scale.
     half, middle = 0.6 * max(float((high - low).max()), 1e-6), (low + high) / 2
     resolution = _LINE if pair.dim == 1 else _PLANE
     axes = [np.linspace(center - half, center + half, resolution) for center in middle]
@@ -78,7 +78,7 @@ def _field(critic: nn.Module, pair: Pair, points: Array) -> _Field:
     potential = None
     if pair.knows_potential:
         optimal = pair.potential(on.cpu().float()).double()
-        # Potentials are known up to a constant: the median one matches where most of the mass is.
+        # A potential is known up to a constant; the median of the difference fits where most of the mass is.
         optimal += torch.median(values.cpu().double() - optimal)
         potential = optimal.numpy().reshape(shape)
     norms = gradient_norms(critic, on)
@@ -149,7 +149,7 @@ def _numpy(values: Tensor) -> Array:
 class DrawCritic(EverySteps):
     """Saves ``critic/<critic_step>.png`` in the trainer's ``default_root_dir``, and sends it to Weights & Biases.
 
-    Pairs of one or two dimensions only; of others there is no picture. See :func:`critic_figure`.
+    Only pairs of one or two dimensions are drawn. See :func:`critic_figure`.
 
     Args:
         every: critic steps between two pictures; there is one at the start and at the end.

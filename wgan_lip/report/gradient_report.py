@@ -34,7 +34,7 @@ class GradientPanel:
 
 
 def panels_of(networks: Sequence[NetworkSummary]) -> list[GradientPanel]:
-    """A row for each kind of points; networks whose layers or points do not correspond get rows of their own.
+    """Make a row for each kind of points; networks whose layers or points do not correspond get rows of their own.
 
     Args:
         networks: at least one.
@@ -53,19 +53,19 @@ def _kinds(network: NetworkSummary) -> tuple[str, ...]:
 
 
 def gradient_figure(panels: Sequence[GradientPanel], title: str = "") -> Figure:
-    """Where gradient norm is lost: a row for each panel.
+    """Draw where gradient norm is lost: a row for each panel.
 
-    Left: the mean norm of the gradient with respect to what each layer gives, from the output to the input, with the
+    Left: the mean norm of the gradient with respect to each layer's output, from the last layer to the input, with the
     standard deviation over the points as a whisker. Middle: the singular values of the input Jacobian over the points,
     sorted; of a critic, the norms of its gradient. Right: the smallest and the largest singular value of each weight,
-    where they are known. All share one axis, on which 1 is what an optimal critic keeps where mass is moved.
+    where they are known. All share one axis; an optimal critic has 1 where mass is moved.
 
     Args:
         panels: at least one.
         title: above them all; "" for none.
 
     Source:
-        Anil, Lucas, Grosse, "Sorting out Lipschitz function approximation", ICML 2019, whose talk drew such bars.
+        Anil, Lucas, Grosse, "Sorting out Lipschitz function approximation", ICML 2019; such bars are in its talk.
     """
     labels = list(dict.fromkeys(network.label for panel in panels for network in panel.networks))
     colours = {label: _COLOURS[i % len(_COLOURS)] for i, label in enumerate(labels)}
@@ -84,7 +84,7 @@ def gradient_figure(panels: Sequence[GradientPanel], title: str = "") -> Figure:
             axes.set_ylim(0, max(_TOP, 1.05 * _largest(panel)))
     grid[0][1].set_title("singular values:\ninput Jacobian", loc="left", fontsize="small")
     grid[0][2].set_title("singular values:\nweights", loc="left", fontsize="small")
-    grid[-1][0].set_xlabel("gradient with respect to what the layer gives, from the output back to the input")
+    grid[-1][0].set_xlabel("gradient with respect to the layer's output, from the last layer back to the input")
     grid[-1][1].set_xlabel("over the points, sorted (%)")
     grid[-1][2].set_xlabel("smallest to largest")
     handles = [Patch(color=colour, label=label) for label, colour in colours.items()]
@@ -102,12 +102,12 @@ def _bars(axes: Axes, panel: GradientPanel, colours: dict[str, str]) -> None:
         layers = network.points[panel.points].layers
         places = [j + (i - (count - 1) / 2) * width for j in range(len(layers))]
         means = [layer.mean for layer in layers]
-        # A norm is not negative, and its whisker is no wider than the values themselves.
+        # A whisker does not leave the range of the values.
         below = [min(layer.spread, layer.mean - layer.smallest) for layer in layers]
         above = [min(layer.spread, layer.largest - layer.mean) for layer in layers]
         axes.bar(places, means, 0.92 * width, color=colours[network.label], zorder=2)
         spread = [[max(0.0, value) for value in values] for values in (below, above)]
-        # One that is too short to be seen would be a smear on the bar's end.
+        # Whiskers that are too short to be seen are left out.
         seen = [j for j, pair in enumerate(zip(*spread, strict=True)) if max(pair) > _SEEN]
         x, y, *errors = ([values[j] for j in seen] for values in (places, means, *spread))
         axes.errorbar(x, y, errors, fmt="none", ecolor="0.2", elinewidth=0.9, capsize=1.8, zorder=3)
@@ -145,7 +145,7 @@ def _weights(axes: Axes, panel: GradientPanel, colours: dict[str, str]) -> None:
 
 
 def _largest(panel: GradientPanel) -> float:
-    """The largest number that is drawn in the row."""
+    """The largest number in the row."""
     values = [1.0]
     for network in panel.networks:
         points = network.points[panel.points]
@@ -155,9 +155,9 @@ def _largest(panel: GradientPanel) -> float:
 
 
 def gradient_tables(network: NetworkSummary) -> list[Table]:
-    """Gradient norms from the output to the input, and below them what the layers are like.
+    """Make two tables: gradient norms from the output to the input, and the layers' singular values and units.
 
-    Means are with their standard errors: sampling alone makes them differ by so much.
+    Means have their standard errors for the draw of the points.
 
     Args:
         network: as :func:`summarize_gradients` gives it.
@@ -167,7 +167,7 @@ def gradient_tables(network: NetworkSummary) -> list[Table]:
 
 def _norms(network: NetworkSummary) -> Table:
     of = network.points[0].of
-    lines = [f"mean norm of the gradient of {of} with respect to what a layer gives, ± standard error"]
+    lines = [f"mean norm of the gradient of {of} with respect to a layer's output, ± standard error"]
     for points in network.points:
         which = "" if points.jacobian_complete else "largest "
         low, median, high = (points.jacobian[i] for i in (0, len(points.jacobian) // 2, -1))
@@ -194,7 +194,7 @@ def _layers(network: NetworkSummary) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     units = {one.name: one for one in network.units}
     weights = {one.name: one for one in network.weights}
-    # In the order of the table above; what is a branch of a layer, and so no place of its own, comes last.
+    # In the order of the table above; weights within a layer have no place of their own, and come last.
     layers = network.points[0].layers[:-1]
     places = {layer.name: label for layer, label in zip(layers, place_labels(network, layers), strict=True)}
     for name in dict.fromkeys([*places, *weights]):

@@ -1,4 +1,4 @@
-"""What is drawn and printed of a network's gradients: a diagnosis at several kinds of points, small enough to keep."""
+"""A network's gradients at several kinds of points, in plain values that are drawn, printed and stored as JSON."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -28,10 +28,10 @@ class PointsSummary:
     Attributes:
         kind: what they are.
         n: how many.
-        of: what was differentiated; see :class:`wgan_lip.lipschitz.GradientProfile`.
+        of: the differentiated output; see :class:`wgan_lip.lipschitz.GradientProfile`.
         layers: from the output to the input, less layers that only rearrange.
         jacobian: quantiles of the singular values of the input Jacobian over the points, ascending, from 0 to 100 %.
-        jacobian_complete: whether they are of all singular values, or else of the largest of each point.
+        jacobian_complete: whether all singular values are among them, or only the largest of each point.
     """
 
     kind: str
@@ -113,7 +113,7 @@ class NetworkSummary:
 def summarize_gradients(
     label: str, network: nn.Module, points: Mapping[str, Tensor], generator: Generator
 ) -> NetworkSummary:
-    """Diagnose a network at several kinds of points.
+    """Summarize the gradients of a network at several kinds of points.
 
     Args:
         label: its name in figures and tables.
@@ -146,11 +146,11 @@ def summarize_gradients(
 
 def _at(kind: str, network: nn.Module, x: Tensor, generator: Generator) -> PointsSummary:
     profile = gradient_profile(network, x, generator=generator)
-    # The one singular value of a network with one output costs no more than its gradient.
+    # A network with one output has one singular value a point, the norm of its gradient, which is cheap.
     some = x if profile.of == "the output" else x[:_JACOBIAN_POINTS]
     spectrum = jacobian_spectrum(network, some, generator=generator)
     levels = torch.linspace(0, 1, _QUANTILES, dtype=torch.float64)
-    # torch.quantile takes no more entries than 2^24.
+    # torch.quantile takes at most 2^24 values.
     values = spectrum.values.flatten().sort().values
     quantiles = values[(levels * (len(values) - 1)).round().long()]
     return PointsSummary(
@@ -164,7 +164,7 @@ def _at(kind: str, network: nn.Module, x: Tensor, generator: Generator) -> Point
 
 
 def place_labels(network: NetworkSummary, layers: Sequence[LayerGradient]) -> list[str]:
-    """ "output", "W2", "ReLU", "W1", "input": weights by their number from the input on, other layers by their class.
+    """Short names of the layers, as "output", "W2", "ReLU", "W1", "input": weights are numbered from the input on.
 
     Args:
         network: says which layers are weights.
@@ -181,9 +181,9 @@ def place_labels(network: NetworkSummary, layers: Sequence[LayerGradient]) -> li
 
 
 def shared_labels(networks: Sequence[NetworkSummary]) -> list[str] | None:
-    """Labels for bars that stand beside each other; None where the networks' layers do not correspond.
+    """Labels for the layers of several networks side by side; None where the layers do not correspond.
 
-    Layers correspond where they are as many, and weights stand where weights do; other classes may differ, and are then
+    Layers correspond if there are equally many, with weights at the same places; other layers may differ, and are then
     called "act." (activation).
 
     Args:
