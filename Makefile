@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-# COVER=1 notes which lines of the package the tests run, also in processes that they start.
+# COVER=1 records which lines of the package the tests run, also in processes that they start.
 RUN_TESTS = $(if $(COVER),COVERAGE_FILE=$(CURDIR)/.coverage $(BIN)/coverage run -m,$(BIN)/python -m) pytest
 
 .PHONY: demo test test-slow test-slurm test-browser coverage coverage-report mutation check docs audit format clean
@@ -16,23 +16,23 @@ test: .venv/test  ## the default test suite
 test-slow: .venv/test  ## the tests that take minutes
 	$(RUN_TESTS) -m "slow and not slurm and not browser"
 
-test-slurm: .venv/test  ## on a Slurm of two nodes that they start: wants root, slurm-wlm and munge
+test-slurm: .venv/test  ## on a Slurm of two nodes that they start: requires root, slurm-wlm and munge
 	$(RUN_TESTS) -m slurm -n 0
 
-test-browser: .venv/test  ## the report in headless Chromium: wants Debian's chromium
+test-browser: .venv/test  ## the report in headless Chromium: requires Debian's chromium
 	$(RUN_TESTS) -m browser
 
 coverage: .venv/test  ## all tests, and which lines of the package they run: fails below 95 %
 	$(BIN)/coverage erase
 	$(MAKE) test test-slow test-slurm test-browser coverage-report COVER=1
 
-coverage-report: .venv/test  ## of what was run with COVER=1
+coverage-report: .venv/test  ## the lines that tests run with COVER=1 reached
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=95
 
 mutation: export PATH := $(CURDIR)/$(BIN):$(PATH)
 mutation: export OMP_NUM_THREADS := 1
-mutation: .venv/mutation  ## do the tests notice each small change of the certificate and of transport/: hours
+mutation: .venv/mutation  ## check that the tests notice each small change of the certificate and of transport/: hours
 	mutmut run --max-children 1
 	python scripts/mutation_table.py
 

@@ -1,4 +1,4 @@
-"""Puts the configs, which lie beside the package, into what is built of it; all else is in pyproject.toml."""
+"""Copies the configs, which lie beside the package, into the wheel; everything else is in pyproject.toml."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ CONFIGS = Path("configs")
 
 
 class BuildWithConfigs(build_py):
-    """An editable package finds them where they are."""
+    """The build of the package, with the configs; an editable installation reads them from the checkout."""
 
     def run(self) -> None:
         super().run()

@@ -256,7 +256,7 @@ def test_missing_labels_are_named(tmp_path):
 
 
 def test_no_folder_and_no_images_are_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match=f"data_dir: there is no folder {tmp_path}/none"):
+    with pytest.raises(FileNotFoundError, match=f"data_dir must be an existing folder; there is no {tmp_path}/none"):
         ImageFolder(str(tmp_path / "none")).setup()
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match=f"data_dir must be a folder; {tmp_path}/file is a file"):

@@ -162,7 +162,7 @@ def test_bad_arguments_are_named(tmp_path, monkeypatch):
     network, points = plain(MLPCritic([8], 16, 2)), drawn((8,))
     for path, inputs, message in (
         (tmp_path / "n.h5", points, r"must end in .pt2, .onnx, .pt; got .*n\.h5"),
-        (tmp_path / "none" / "n.pt", points, r"there is no folder .*none for n\.pt"),
+        (tmp_path / "none" / "n.pt", points, r"n\.pt must lie in an existing folder; there is no .*none"),
         (tmp_path / "n.pt", points[:1], "points must be at least 2 inputs; got 1"),
     ):
         with pytest.raises(ValueError, match=message):

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from tests.files.folders import digit_pixels
-from wgan_lip.files import different_scales
-from wgan_lip.files.samples import _channels_first
+from wgan_lip.files import different_scales, load_samples
 
 PIXELS = digit_pixels(0, 12)
 RNG = np.random.default_rng(0)
@@ -56,12 +55,15 @@ def test_nor_are_images_beside_what_is_on_no_scale(name):
     assert different_scales(SCALES["-1..1"], noise, ("a", "b"), images=True) is None
 
 
-def test_channels_come_first():
+def test_channels_come_first(tmp_path):
     images = RNG.normal(size=(5, 6, 7, 3)).astype(">f4")
-    moved, last = _channels_first(images)
-    assert last
-    assert moved.shape == (5, 3, 6, 7)
-    np.testing.assert_array_equal(moved[:, 1], images[..., 1])
+    path = tmp_path / "x.npy"
+    np.save(path, images)
+    moved = load_samples(path)
+    assert moved.channels_last
+    assert moved.values.shape == (5, 3, 6, 7)
+    np.testing.assert_array_equal(moved.values[:, 1], images[..., 1])
     for shape in ((5, 3, 6, 7), (5, 1, 8, 8), (5, 3, 3, 3), (5, 8, 8), (5, 8, 8, 2), (5, 3, 8, 3)):
-        same = np.zeros(shape)
-        assert _channels_first(same) == (same, False) or _channels_first(same)[0] is same
+        np.save(path, np.zeros(shape))
+        same = load_samples(path)
+        assert (same.values.shape, same.channels_last) == (shape, False)

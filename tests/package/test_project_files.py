@@ -42,7 +42,7 @@ def test_the_hosted_workflow_makes_the_targets_of_ci():
     assert made == re.findall(r"^step (\S+)$", script, re.MULTILINE)
     # The same packages of Debian.
     (packages,) = (command for command in commands if "apt-get install" in command)
-    assert set(re.findall(r"wanted\+=\((\S+)\)", script)) <= set(packages.split())
+    assert set(re.findall(r"missing\+=\((\S+)\)", script)) <= set(packages.split())
 
 
 def test_the_citation_is_of_this_version_and_names_the_paper():

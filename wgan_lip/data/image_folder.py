@@ -68,7 +68,7 @@ class ImageFolder(StoredImages):
     def read(self) -> dict[Split, Images]:
         folder = Path(self.data_dir).expanduser()
         if not folder.exists():
-            raise FileNotFoundError(f"data_dir: there is no folder {printable(str(folder))}")
+            raise FileNotFoundError(f"data_dir must be an existing folder; there is no {printable(str(folder))}")
         if not folder.is_dir():
             raise ValueError(f"data_dir must be a folder; {printable(str(folder))} is a file")
         folders = split_folders(folder)

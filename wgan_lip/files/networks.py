@@ -87,7 +87,7 @@ def check_suffix(path: Path) -> None:
     if missing:
         raise ValueError(f"{path} requires {' and '.join(missing)}: pip install 'wgan-lip[export]'")
     if not path.absolute().parent.is_dir():
-        raise ValueError(f"there is no folder {path.absolute().parent} for {path.name}")
+        raise ValueError(f"{path.name} must lie in an existing folder; there is no {path.absolute().parent}")
 
 
 def _difference(outputs: Tensor, expected: Tensor) -> float:
