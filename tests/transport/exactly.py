@@ -1,4 +1,4 @@
-"""W1 in exact rational arithmetic: of few points, by trying all matchings."""
+"""W1 of few points in exact rational arithmetic, by trying all matchings."""
 
 from fractions import Fraction
 from itertools import permutations

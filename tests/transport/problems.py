@@ -1,4 +1,4 @@
-"""Transport problems: drawn ones, to compare solvers on, and ones whose distance is known."""
+"""Random transport problems to compare solvers on, and problems whose distance is known."""
 
 from dataclasses import dataclass, replace
 from typing import Any

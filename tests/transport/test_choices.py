@@ -1,4 +1,4 @@
-"""Which solver is taken, what memory it is refused for, and where it starts from."""
+"""Choice of the solver, its memory, and its initial potentials."""
 
 import math
 import re
@@ -87,7 +87,7 @@ def test_a_start_is_centred_scaled_and_no_larger_than_potentials_can_be():
         ({"memory_budget": -1}, "memory_budget must be at least 0; got memory_budget=-1"),
     ],
 )
-def test_options_are_named_with_what_is_wanted(options, message):
+def test_errors_name_the_option_and_its_requirement(options, message):
     x = np.zeros((1, 2))
     with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
         wasserstein1(x, x, **options)
@@ -99,7 +99,7 @@ def test_limits_themselves_are_allowed():
     assert wasserstein1(np.zeros(2), np.ones(2), memory_budget=0).value == 1
 
 
-def test_a_proof_that_does_not_close_is_told_with_its_bounds(monkeypatch):
+def test_the_error_of_an_open_proof_names_its_bounds(monkeypatch):
     x, y = np.random.default_rng(0).normal(size=(2, 6, 3))
     value = wasserstein1(x, y).value
     monkeypatch.setattr(Bracket, "add_potentials", lambda self, *pair: setattr(self, "lower", 0.1))
@@ -114,7 +114,7 @@ def test_a_proof_that_does_not_close_is_told_with_its_bounds(monkeypatch):
     assert float(told[1]) < value <= float(told[2]) <= value * (1 + 1e-12)
 
 
-def test_points_without_weight_get_the_c_transform_and_the_others_keep_what_they_have():
+def test_points_of_weight_zero_get_the_c_transform_and_others_keep_their_potential():
     points, others = np.array([[0.0, 0], [3, 4], [9, 9]]), np.array([[0.0, 0], [3, 0]])
     kept, potential = np.array([0, 2]), np.array([-5.0, -6.0])
     for norm, expected in (("l2", 4 - 1), ("l1", 4 - 1), ("linf", 4 - 1)):
@@ -147,7 +147,7 @@ def test_the_gap_is_closed_relatively_to_a_billionth(monkeypatch):
                     wasserstein1(x, y)
 
 
-def test_the_simplex_gets_costs_of_order_one_and_gives_potentials_in_their_units(monkeypatch):
+def test_the_simplex_gets_costs_of_order_one_and_returns_potentials_in_the_units_of_the_costs(monkeypatch):
     seen, emd = [], simplex.ot.lp.emd
 
     def spy(a, b, cost, **options):
@@ -187,7 +187,7 @@ def test_a_simplex_that_gives_up_is_an_error_with_its_reason(monkeypatch):
         wasserstein1(x, y)
 
 
-def test_far_clusters_are_solved_again_with_their_distances_cut(monkeypatch):
+def test_far_clusters_are_solved_again_with_capped_distances(monkeypatch):
     seen, solve = [], simplex.network_simplex
 
     def spy(problem, cost, *rest):
@@ -232,7 +232,7 @@ def asked(monkeypatch):
     return ask
 
 
-def test_each_method_is_its_solver(asked):
+def test_each_method_calls_its_solver(asked):
     x = np.zeros((2, 1))
     for method in ("network-simplex", "column-generation"):
         assert asked(x, x + 1, method=method)[0] == method.replace("-", "_")
@@ -240,7 +240,7 @@ def test_each_method_is_its_solver(asked):
     assert asked(x, x + 1)[0] == "sorted"
 
 
-def test_a_column_generation_is_asked_for_all_that_it_was_asked_for(asked):
+def test_a_column_generation_is_given_all_options(asked):
     x, y = np.full((2, 3), 6.0), np.full((4, 3), -2.0)
     _, (problem,), options = asked(x, y, method="column-generation")
     defaults = {name: options[name] for name in ("start", "device")}
@@ -274,7 +274,7 @@ def test_a_column_generation_is_asked_for_all_that_it_was_asked_for(asked):
     assert seen == [Progress((2, 2), 1, 5, 2.0, 6.0, 9.0)]
 
 
-def test_without_a_watcher_nobody_is_told(asked):
+def test_progress_is_optional(asked):
     x = np.zeros((2, 2))
     _, _, options = asked(x, x + 1, method="column-generation")
     assert options["report"](Progress((2, 2), 1, 5, 0.5, 1.5, 9.0)) is None

@@ -1,4 +1,4 @@
-"""McShane's cones at any scale, and by which way they are computed."""
+"""McShane's cones at any scale, and the ways to compute them."""
 
 import re
 
@@ -13,14 +13,14 @@ HEIGHTS = np.random.default_rng(1).normal(size=30)
 
 
 @pytest.mark.parametrize("exponent", [-300, 0, 300])
-def test_cones_are_those_of_the_formula_at_any_scale(exponent):
+def test_cones_have_the_values_of_the_formula_at_any_scale(exponent):
     scale = 10.0**exponent
     distance = np.linalg.norm(Z[:, None] - APEXES, axis=2)
     found = c_transform(scale * Z, scale * APEXES, -scale * HEIGHTS) / scale
     np.testing.assert_allclose(found, (distance + HEIGHTS).min(axis=1), rtol=0, atol=2e-14)
 
 
-def test_numbers_are_scaled_exactly_and_products_taken_around_the_apexes_mean(monkeypatch):
+def test_points_are_scaled_exactly_and_centred_at_the_mean_of_the_apexes(monkeypatch):
     made, plain = [], mcshane.Pricer
 
     def spy(points, others, norm, level, center):
@@ -43,7 +43,7 @@ def test_numbers_are_scaled_exactly_and_products_taken_around_the_apexes_mean(mo
         np.testing.assert_allclose(center, others.mean(axis=0), atol=1e-15)
 
 
-def test_only_where_cones_nearly_meet_are_coordinates_compared(monkeypatch):
+def test_coordinates_are_compared_only_where_cones_nearly_meet(monkeypatch):
     made, plain = [], mcshane.Pricer
 
     def spy(points, *rest):
@@ -63,7 +63,7 @@ def test_only_where_cones_nearly_meet_are_coordinates_compared(monkeypatch):
     assert made == [(30, "difference64")]
 
 
-def test_an_extension_is_of_what_it_was_made_with():
+def test_an_extension_keeps_its_arguments():
     x, y = np.zeros((2, 2)), np.ones((3, 2))
     solution = wasserstein1(x, y)
     assert mcshane_extension(x, y, solution).envelope == "mean"
@@ -76,7 +76,7 @@ def test_an_extension_is_of_what_it_was_made_with():
 
 
 @pytest.mark.parametrize("norm", ["l1", "l2", "linf"])
-def test_a_c_transform_is_feasible_and_the_largest_that_is(norm):
+def test_a_c_transform_is_the_largest_feasible_potential(norm):
     # Coordinates that are integers, so that distances in l1 and linf are exact; in l2 they carry a rounding.
     x, y = np.random.default_rng(3).integers(-9, 9, size=(2, 40, 1, 3)).astype(float)
     g = np.random.default_rng(4).integers(-5, 5, size=40).astype(float)
@@ -119,7 +119,7 @@ def test_a_c_transform_is_feasible_and_the_largest_that_is(norm):
         ),
     ],
 )
-def test_what_does_not_fit_is_named(call, message):
+def test_arguments_of_other_sizes_are_refused(call, message):
     x, y = np.zeros((2, 2)), np.ones((3, 2))
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         call(x, y, wasserstein1(x, y))

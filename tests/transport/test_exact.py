@@ -172,7 +172,7 @@ def test_a_wrong_plan_or_potential_is_an_error(monkeypatch):
         wasserstein1(x, y)
 
 
-def test_a_wrong_potential_is_repaired_or_found_out(monkeypatch):
+def test_a_wrong_potential_is_repaired_or_an_error(monkeypatch):
     emd = ot.lp.emd
     x, y = np.random.default_rng(0).normal(size=(2, 20, 3))
     right = wasserstein1(x, y).value
@@ -321,7 +321,7 @@ def test_weights_may_carry_the_rounding_of_their_precision(dtype):
 
 
 @pytest.mark.parametrize("total", [0.0, 0.9, 1.999])
-def test_half_precision_is_no_excuse_for_another_sum(total):
+def test_half_precision_weights_must_sum_to_one_too(total):
     x = np.zeros((300, 2))
     with pytest.raises(ValueError, match="x_weights must sum to 1; got the sum"):
         wasserstein1(x, x, x_weights=torch.full((300,), total / 300, dtype=torch.bfloat16))
@@ -438,7 +438,7 @@ def test_a_real_clock_ends_a_large_problem_soon():
     assert result.seconds < 10
 
 
-def test_memory_is_asked_for_before_it_is_taken(monkeypatch):
+def test_memory_is_checked_before_it_is_allocated(monkeypatch):
     x, y = np.zeros((50_000, 2)), np.ones((50_000, 2))
     with pytest.raises(
         ValueError,
@@ -453,7 +453,7 @@ def test_memory_is_asked_for_before_it_is_taken(monkeypatch):
         wasserstein1(x, y)
 
 
-def test_arcs_that_would_not_fit_end_it_with_a_bracket(monkeypatch):
+def test_arcs_that_do_not_fit_in_memory_end_the_solver_with_a_bracket(monkeypatch):
     x, y = np.random.default_rng(0).normal(size=(2, 300, 10))
     monkeypatch.setattr(column_generation, "_BYTES_AN_ARC", 10**6)
     result = wasserstein1(x, y, method="column-generation", memory_budget=10**8)

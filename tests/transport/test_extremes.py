@@ -154,14 +154,14 @@ def test_squares_that_underflow_are_distances_all_the_same():
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_what_scaling_loses_is_not_called_zero(method):
+def test_differences_that_scaling_loses_are_not_reported_as_zero(method):
     x, y = np.array([[1e300], [3e-300]]), np.array([[1e300], [0.0]])
     with pytest.raises(UnprovenError, match=r"lower bound 0\.0, upper bound [1-9]\d*\.0 "):
         wasserstein1(x, y, method=method)
     assert wasserstein1(x, x[::-1].copy(), method=method).value == 0
 
 
-def test_numbers_without_use_cost_nothing():
+def test_subnormal_coordinates_cost_no_time():
     # Subnormal remains of a softmax beside numbers of order 1.
     rng = np.random.default_rng(0)
     x, y = 100 * rng.random((2, 40, 6))
@@ -257,7 +257,7 @@ def test_numbers_are_scaled_and_rounded_back():
     assert rounded_down(0.1, 4.0) == rounded_up(0.1, 4.0) == 0.4
 
 
-def test_flushing_is_restored_whatever_happens():
+def test_flushing_is_restored_also_after_an_error():
     @gradual_underflow()
     def fails():
         raise ArithmeticError(f"{np.float64(2.0**-1022) / 2 > 0}")

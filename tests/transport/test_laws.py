@@ -1,4 +1,4 @@
-"""Laws that W1 obeys whatever the points: metamorphic tests, and problems with a closed form."""
+"""Laws of W1 for any points: metamorphic tests, and problems with a closed form."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""McShane's extension: 1-Lipschitz wherever it is asked, optimal on its own samples."""
+"""McShane's extension: 1-Lipschitz everywhere, optimal on the samples it was fitted to."""
 
 from dataclasses import replace
 
@@ -92,7 +92,7 @@ def test_values_are_those_of_the_formula(norm, dimension):
 
 @pytest.mark.parametrize("envelope", ["largest", "smallest", "mean"])
 @pytest.mark.parametrize("spread", [1e-9, 1e-8, 1e-7])
-def test_cones_that_nearly_meet_are_told_apart(envelope, spread):
+def test_cones_that_nearly_meet_are_distinguished(envelope, spread):
     rng = np.random.default_rng(0)
     x = np.concatenate((np.zeros((30, 16)), np.ones((30, 16)))) + spread * rng.normal(size=(60, 16))
     y = np.concatenate((np.full((30, 16), 0.3), np.full((30, 16), 1.5))) + spread * rng.normal(size=(60, 16))

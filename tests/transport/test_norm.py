@@ -39,6 +39,6 @@ def test_a_box_is_as_wide_as_its_diagonal(norm, expected):
     assert isinstance(box_diameter(3, 4, norm), float)
 
 
-def test_other_norms_are_named():
+def test_unknown_norms_are_refused():
     with pytest.raises(ValueError, match=r"^norm must be one of l2, l1, linf; got norm='l3'$"):
         check_norm("l3")

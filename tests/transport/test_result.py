@@ -30,7 +30,7 @@ def test_time_is_counted_from_the_start(clock):
     free.check()
 
 
-def test_memory_that_is_wanted_must_be_there(monkeypatch):
+def test_needed_memory_must_be_available(monkeypatch):
     monkeypatch.setattr(result, "available_memory", lambda: 50.0)
     for budget, most in ((Budget(memory=10.0), 10.0), (Budget(), 50.0)):
         budget.check(most)
@@ -60,7 +60,7 @@ def test_memory_is_the_least_of_the_machines_and_the_control_groups(monkeypatch,
     assert available_memory() == 1024
 
 
-def test_what_does_not_fit_is_refused_with_the_sizes_and_the_remedy(monkeypatch):
+def test_the_error_of_too_little_memory_names_sizes_and_remedy(monkeypatch):
     require_memory(2.0**30, 2.0**30, "this", "do that")
     with pytest.raises(
         ValueError, match=r"^this needs about 3\.0 GiB, more than the 1\.0 GiB allowed by memory_budget: do"

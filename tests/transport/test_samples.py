@@ -1,4 +1,4 @@
-"""Samples, weights and potentials as they come in: exact in float64, or refused in words that name them."""
+"""Checks of samples, weights and potentials: exact in float64, or refused with an error that names them."""
 
 import re
 
@@ -33,7 +33,7 @@ def test_arrays_of_any_order_and_precision_are_points():
     assert as_points(points, "z").base is points or as_points(points, "z") is points
 
 
-def test_what_is_no_set_of_points_is_refused():
+def test_bad_samples_are_refused():
     for empty in (np.ones((0, 2)), np.ones((2, 0)), np.array(1.0), torch.tensor(1.0)):
         message = f"z must hold at least one point; got shape {tuple(empty.shape)}"
         refused(ValueError, message, as_points, empty, "z")
@@ -100,7 +100,7 @@ def test_weights_may_be_off_by_their_own_rounding(dtype, off, fine, sign):
                 as_weights(given, 4, "w")
 
 
-def test_weights_that_are_none_are_refused():
+def test_bad_weights_are_refused():
     refused(
         ValueError, "w must have one entry for each point, shape (3,); got shape (2,)", as_weights, np.ones(2), 3, "w"
     )

@@ -31,12 +31,12 @@ def test_merging_keeps_each_arc_once_in_order_with_its_cost():
     check(arcs.merged(rows[:0], columns[:0], np.empty(0)), first)
 
 
-def test_arcs_beyond_all_that_there_are_join_too():
+def test_arcs_after_the_last_one_are_merged_too():
     for first in ([(0, 0)], [(0, 0), (0, 1)]):
         check(arcs_of(*first).merged(np.array([3, 0]), np.array([4, 0]), COST[[3, 0], [4, 0]]), [*first, (3, 4)])
 
 
-def test_some_are_kept():
+def test_a_mask_selects_a_subset():
     arcs = arcs_of((0, 1), (1, 2), (3, 4))
     check(arcs.kept(np.array([True, False, True])), [(0, 1), (3, 4)])
 

@@ -1,4 +1,4 @@
-"""A bracket's bounds against exact arithmetic, and what tightens and closes it."""
+"""Bounds of a bracket against exact arithmetic, and their tightening."""
 
 from fractions import Fraction
 
@@ -66,7 +66,7 @@ def test_the_best_of_plans_and_of_potentials_are_kept():
     assert bracket.lower == pytest.approx(1, rel=1e-14)
 
 
-def test_potentials_of_no_value_are_better_than_none():
+def test_potentials_of_value_zero_are_kept():
     bracket, pair = Bracket(PAIR), (np.array([5.0]), np.array([-5.0]))
     assert bracket.add_potentials(*pair) == 0
     assert bracket.x_potential is pair[0]

@@ -1,4 +1,4 @@
-"""Column generation at sizes for which it is made."""
+"""Column generation at the sizes it is used for."""
 
 import numpy as np
 import pytest

@@ -143,7 +143,7 @@ def paying(swapped, gains, known=(0,), looseness=0.0, computed=None):
 
 
 @pytest.mark.parametrize("swapped", [False, True])
-def test_arcs_join_that_cost_less_than_half_of_what_the_worst_violation_gains(swapped):
+def test_arcs_within_half_of_the_worst_violation_are_added(swapped):
     assert paying(swapped, [-3.0, 2.0, 0.5, 0.0, -0.9, -1.0, -1.1]) == [0, 1, 2, 3, 4]
     # The worst of those that are new counts, and what is known stays.
     assert paying(swapped, [9.0, 2.0, -0.9, -1.1]) == [0, 1, 2]
@@ -152,7 +152,7 @@ def test_arcs_join_that_cost_less_than_half_of_what_the_worst_violation_gains(sw
 
 
 @pytest.mark.parametrize("swapped", [False, True])
-def test_prices_are_computed_of_those_arcs_whose_bounds_allow_that_they_join(swapped):
+def test_distances_are_computed_only_of_arcs_whose_bounds_allow_a_violation(swapped):
     computed = []
     gains = [-3.0, 2.0, 0.5, -0.75, -1.0, -1.25]
     assert paying(swapped, gains, computed=computed) == [0, 1, 2, 3]
@@ -164,7 +164,7 @@ def test_prices_are_computed_of_those_arcs_whose_bounds_allow_that_they_join(swa
 
 
 @pytest.mark.parametrize("swapped", [False, True])
-def test_no_arc_joins_where_none_gains_more_than_rounding(swapped):
+def test_no_arc_is_added_for_a_violation_within_rounding(swapped):
     assert paying(swapped, [-1.0, 0.0, -1.0, -2.0]) == [0]
     assert paying(swapped, [9.0, -0.1, -1.0]) == [0]
     # Of potentials, or distances, up to 2.5: a few of their roundings.
@@ -175,7 +175,7 @@ def test_no_arc_joins_where_none_gains_more_than_rounding(swapped):
     assert paying(swapped, [*gains[:1], 2e-14, *gains[2:]], known=[0, 9]) == [0, 1, 9]
 
 
-def test_the_dearest_arcs_go_where_there_are_too_many(monkeypatch):
+def test_the_dearest_arcs_are_dropped_if_there_are_too_many(monkeypatch):
     monkeypatch.setattr(column_generation, "_MANY", 1.0)
     monkeypatch.setattr(column_generation, "_KEPT", 1)
     x, y = np.zeros((2, 1)), np.arange(1.0, 9)[:, None]
@@ -204,7 +204,7 @@ def test_the_dearest_arcs_go_where_there_are_too_many(monkeypatch):
     assert run._drop_dearest(arcs, arcs, plan, *zero) is arcs
 
 
-def test_the_first_plans_arcs_go_unless_they_are_used():
+def test_arcs_of_the_first_plan_are_dropped_unless_they_are_used():
     run = generation()
     first = run._first_plan
     arcs, _ = run._first_arcs(None, 2, (False, True))
@@ -273,7 +273,7 @@ def test_a_coarser_problem_is_priced_within_the_budget_and_on_the_device(monkeyp
     assert made == [("cpu", budget.check)]
 
 
-def test_the_simplex_starts_from_what_it_ended_with_and_asks_for_memory_before(monkeypatch):
+def test_the_simplex_starts_from_its_last_potentials_after_a_check_of_memory(monkeypatch):
     starts, asked, solve = [], [], column_generation.network_simplex
     monkeypatch.setattr(Budget, "check", lambda self, needed=0: asked.append(needed))
 
@@ -309,7 +309,7 @@ def test_in_few_coordinates_only_sets_that_are_apart_have_a_coarser_problem(monk
     assert generation(problem_of(x, x + 1))._coarser_potentials() is not None
 
 
-def test_every_step_is_told_and_begins_where_the_last_one_ended():
+def test_every_step_is_reported_and_tightens_the_bracket_of_the_last_one():
     seen = []
     problem = problem_of(X, Y)
     bracket = solve_column_generation(problem, report=seen.append)
@@ -327,7 +327,7 @@ def test_every_step_is_told_and_begins_where_the_last_one_ended():
     assert len(again) == 1
 
 
-def test_a_budget_of_memory_is_asked_for_all_arcs(monkeypatch):
+def test_a_memory_budget_counts_all_arcs(monkeypatch):
     asked = []
     monkeypatch.setattr(Budget, "check", lambda self, needed=0: asked.append(needed))
     run = generation()
@@ -342,7 +342,7 @@ def test_a_budget_of_memory_is_asked_for_all_arcs(monkeypatch):
     assert wanted[2] == first
 
 
-def test_an_open_bracket_is_polished_by_the_plans_own_potentials_at_the_most_accurate_level(monkeypatch):
+def test_an_open_bracket_is_tightened_by_potentials_of_the_plan_at_the_most_accurate_level(monkeypatch):
     run, asked = generation(), []
     optimal = solve_column_generation(run.problem)
     rows, columns = (index.ravel() for index in np.indices((40, 30)))
@@ -409,7 +409,7 @@ def test_an_open_bracket_is_tried_again_with_capped_distances(monkeypatch):
     assert np.array_equal(cut.cost, np.minimum(arcs.cost, told))
 
 
-def test_sides_take_turns_and_the_first_plan_goes_after_the_first_round(monkeypatch):
+def test_sides_alternate_and_the_first_plan_is_dropped_after_the_first_round(monkeypatch):
     solved, turns, gone = [], [], []
     solve, price, without = column_generation.network_simplex, _Generation._price, _Generation._drop_first_plan
     monkeypatch.setattr(column_generation, "network_simplex", lambda *asks: (solved.append(1), solve(*asks))[1])
@@ -427,7 +427,7 @@ def test_sides_take_turns_and_the_first_plan_goes_after_the_first_round(monkeypa
     assert gone == [1]
 
 
-def test_a_solver_passes_on_what_it_was_given(monkeypatch):
+def test_the_pricer_gets_problem_budget_and_device(monkeypatch):
     asked = []
 
     def sides(*asks):
@@ -444,7 +444,7 @@ def test_a_solver_passes_on_what_it_was_given(monkeypatch):
     assert asked[1][2:] == ("cpu",)
 
 
-def test_a_budget_that_is_spent_cuts_short_and_the_seconds_are_told():
+def test_a_spent_budget_cuts_the_solver_short_and_progress_has_seconds():
     seen = []
     assert not solve_column_generation(problem_of(X, Y), report=seen.append).cut_short
     assert all(state.seconds >= 0 for state in seen)

@@ -1,4 +1,4 @@
-"""Potentials from any values and from plans: feasible against exact arithmetic, closed forms, and when they settle."""
+"""Potentials from any values and from plans: feasibility in exact arithmetic, closed forms, and convergence."""
 
 from fractions import Fraction
 
@@ -82,7 +82,7 @@ def test_sets_of_different_sizes_have_potentials_of_theirs():
         np.testing.assert_allclose(slack[turned.rows, turned.columns], 0, atol=1e-12)
 
 
-def test_where_nothing_moves_nothing_is_looked_for_twice():
+def test_without_moving_mass_one_round_of_paths_suffices():
     rounds = []
     distance = np.zeros((4, 4))
     potential = potentials_of_plan(
@@ -92,7 +92,7 @@ def test_where_nothing_moves_nothing_is_looked_for_twice():
     assert len(rounds) == 1
 
 
-def test_a_chain_takes_a_round_for_each_of_its_links(monkeypatch):
+def test_a_chain_takes_a_round_for_each_link(monkeypatch):
     # On a line, each point moves one to the right: the last one's path leads over all others.
     n = 40
     x = np.arange(n, dtype=float)[:, None]

@@ -1,4 +1,4 @@
-"""Prices at every level of precision are bounded by the true ones, and the transform is nearly theirs."""
+"""Prices at every level of precision are lower bounds of the true ones, and close to them."""
 
 import numpy as np
 import pytest
@@ -6,8 +6,10 @@ import torch
 from scipy.spatial.distance import cdist
 
 from tests.transport.problems import METRICS
+from wgan_lip.transport.result import Budget, BudgetSpentError
 from wgan_lip.transport.solvers import pricing
-from wgan_lip.transport.solvers.pricing import Pricer, levels
+from wgan_lip.transport.solvers.pricing import Pricer, TwoSidedPricer, levels
+from wgan_lip.transport.solvers.problem import Problem
 
 # How much of the points' size a level may give away, by theory: see the note in pricing.py.
 LOSS = {"product32": 2e-2, "product64": 1e-6, "difference32": 1e-4, "difference64": 1e-12}
@@ -63,7 +65,7 @@ def test_more_arcs_than_points_are_all_of_them(columns, monkeypatch):
     np.testing.assert_allclose(priced.potential, cdist(x, y).min(axis=1), rtol=1e-14)
 
 
-def test_distances_are_cut_at_the_cap():
+def test_distances_are_capped():
     x, y = np.zeros((1, 9)), np.arange(1.0, 5)[:, None] * np.eye(9)[:1]
     for level in levels("l2", 9):
         priced = Pricer(x, y, "l2", level, x[0], cap=2.5).transform(np.array([0.0, 0.0, 0.0, 1.0]), 4)
@@ -99,3 +101,48 @@ def test_prices_are_lower_bounds_where_float32_underflows(norm, size):
     true = cdist(x, y, METRICS[norm]).min(axis=1)
     for level in levels(norm, 9):
         assert (Pricer(x, y, norm, level, x[0]).transform(np.zeros(60), 4).potential <= true * (1 + 1e-14)).all()
+
+
+X, Y = np.random.default_rng(0).normal(size=(2, 1600, 3))
+Y = Y[:700]
+
+
+@pytest.fixture
+def made(monkeypatch):
+    """The lengths of the points of every pricer that is made from here on."""
+    lengths = []
+
+    class Counted(Pricer):
+        def __init__(self, points, *rest, **options):
+            lengths.append(len(points))
+            super().__init__(points, *rest, **options)
+
+    monkeypatch.setattr(pricing, "Pricer", Counted)
+    return lengths
+
+
+def two_sided_problem():
+    return Problem(X, Y, np.full(1600, 7.0), np.full(700, 16.0), 11200, "l2")
+
+
+def test_both_sides_keep_their_pricers_until_another_level_or_a_cap(made):
+    sides = TwoSidedPricer(two_sided_problem(), Budget().check)
+    assert sides.levels == ("difference64",)
+    assert np.array_equal(sides.center, (X.mean(axis=0) + Y.mean(axis=0)) / 2)
+    for _ in range(2):
+        sides.transform(False, "difference64", np.zeros(700), 1)
+        sides.transform(True, "difference64", np.zeros(1600), 1)
+    assert made == [1600, 700]
+    sides.transform(False, "difference32", np.zeros(700), 1)
+    sides.transform(False, "difference64", np.zeros(700), 1)
+    assert made[2:] == [1600, 1600]
+    sides.cap_distances(0.25)
+    priced = sides.transform(False, "difference64", np.zeros(700), 1)
+    assert made[4:] == [1600]
+    assert priced.potential.max() == pytest.approx(0.25)
+
+
+def test_the_time_of_both_sides_is_checked_while_they_are_priced():
+    sides = TwoSidedPricer(two_sided_problem(), Budget(seconds=0.0).check)
+    with pytest.raises(BudgetSpentError):
+        sides.transform(False, "difference64", np.zeros(700), 1)

@@ -1,4 +1,4 @@
-"""What each level of pricing gives away: as much as its note says that rounding can take, and hardly more."""
+"""The margin of each level of pricing: what rounding can take, as its note says, and hardly more."""
 
 from fractions import Fraction
 
@@ -95,7 +95,7 @@ def test_exact_prices_lose_two_roundings_more():
 
 
 @pytest.mark.parametrize("level", ["product32", "product64", "difference32", "difference64"])
-def test_rows_and_columns_are_gone_through_in_blocks_and_the_clock_is_looked_at_before_each(level, monkeypatch):
+def test_rows_and_columns_are_priced_in_blocks_with_a_check_before_each(level, monkeypatch):
     monkeypatch.setattr(pricing, "BLOCK_ROWS", 4)
     monkeypatch.setattr(pricing, "_COLUMNS", 3)
     checks, widths, products, topk, product = [], [], [], torch.Tensor.topk, pricing._product
@@ -158,7 +158,7 @@ def test_only_open_rows_are_computed_again_and_the_k_th_bounds_the_rest(monkeypa
     assert asked == [([0, 1], 2)]
 
 
-def test_products_on_the_cpu_are_numpys_and_elsewhere_torchs():
+def test_products_are_by_numpy_on_the_cpu_and_by_torch_elsewhere():
     x, y = torch.randn(3, 4), torch.randn(5, 4)
     out = torch.empty(3, 5)
     assert pricing._product(x, y, out) is out

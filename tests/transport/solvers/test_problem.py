@@ -1,4 +1,4 @@
-"""Problems as the solvers take them: masses that are whole and exactly in proportion, scales that are exact."""
+"""Problems in the form of the solvers: integer masses in exact proportion, and exact scaling; plans."""
 
 import math
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from wgan_lip.transport.solvers import problem
-from wgan_lip.transport.solvers.problem import integer_masses, prepare
+from wgan_lip.transport.solvers.problem import Plan, Problem, integer_masses, monotone_plan, prepare
 
 
 def test_equal_shares_have_the_least_common_masses():
@@ -40,7 +40,7 @@ def test_masses_are_the_shares_rounded_to_the_same_total():
 
 
 @pytest.mark.parametrize(("parts", "expected"), [(10, [3, 3, 4]), (11, [4, 4, 3]), (8, [3, 3, 2])])
-def test_what_rounding_has_lost_or_won_is_the_heaviest_points(parts, expected, monkeypatch):
+def test_the_largest_masses_take_the_error_of_rounding(parts, expected, monkeypatch):
     monkeypatch.setattr(problem, "_PARTS", parts)
     # A third each, the last one a little less; 10 parts lack one, 11 and 8 have one too many.
     share = np.array([1.0, 1.0, 1.0 - 1e-9])
@@ -70,9 +70,44 @@ def test_points_are_scaled_by_a_power_of_two_and_those_without_weight_are_left_o
         assert 1 <= largest / prepare(np.array([[largest]]), np.array([[0.0]]), None, None, "l2").scale < 2
 
 
-def test_weights_are_named():
+def test_errors_name_the_weights():
     for side in (0, 1):
         weights = [None, None]
         weights[side] = np.array([0.5, 0.6])
         with pytest.raises(ValueError, match=f"^{'xy'[side]}_weights must sum to 1"):
             prepare(np.zeros((2, 1)), np.ones((2, 1)), *weights, "l2")
+
+
+PROBLEM = Problem(np.zeros((3, 1)), np.zeros((2, 1)), np.array([2.0, 3, 1]), np.array([4.0, 2]), 6, "l2")
+
+
+def test_mass_is_moved_in_order():
+    plan = monotone_plan(PROBLEM, np.array([2, 0, 1]), np.array([1, 0]))
+    # Of x in order 1, 2, 3 pieces; of y 2, 4.
+    assert plan.rows.tolist() == [2, 0, 0, 1]
+    assert plan.columns.tolist() == [1, 1, 0, 0]
+    assert plan.mass.tolist() == [1, 1, 1, 3]
+    assert plan.has_marginals(PROBLEM)
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "mass"),
+    [
+        # x moved less, y received less, both one too much, one that is negative.
+        ([0, 1, 1], [0, 0, 1], [2, 2, 2]),
+        ([0, 1, 2], [0, 0, 0], [2, 3, 1]),
+        ([0, 1, 1, 2], [0, 0, 1, 1], [2, 2, 2, 1]),
+        ([0, 0, 1, 2, 0], [0, 0, 0, 1, 1], [3, -1, 2, 1, 1]),
+        ([0, 0, 1, 1, 2, 0], [0, 0, 0, 1, 1, 1], [3, -1, 2, 1, 1, 0]),
+    ],
+)
+def test_plans_of_other_marginals_or_negative_masses_are_refused(rows, columns, mass):
+    assert not Plan(np.array(rows), np.array(columns), np.array(mass, dtype=float)).has_marginals(PROBLEM)
+
+
+def test_masses_of_zero_are_allowed():
+    plan = Plan(np.array([0, 1, 1, 2, 2]), np.array([0, 0, 1, 1, 0]), np.array([2.0, 2, 1, 1, 0]))
+    assert plan.has_marginals(PROBLEM)
+    # Of points that the plan does not name none is moved.
+    alone = Problem(np.zeros((2, 1)), np.zeros((2, 1)), np.array([1.0, 0]), np.array([1.0, 0]), 1, "l2")
+    assert Plan(np.array([0]), np.array([0]), np.ones(1)).has_marginals(alone)

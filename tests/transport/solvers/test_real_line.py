@@ -46,7 +46,7 @@ def test_bounds_enclose_the_exact_value_closely_and_potentials_attain_it(seed):
     assert bracket.plan.has_marginals(problem)
 
 
-def test_the_lower_bound_gives_eight_roundings_away():
+def test_the_lower_bound_is_reduced_by_eight_roundings():
     problem = Problem(np.array([[0.0]]), np.array([[1.0]]), np.ones(1), np.ones(1), 1, "l2")
     lost = 1 - Fraction(solve_sorted(problem).lower)
     assert 4 * U <= lost <= Fraction(17, 2) * U

@@ -1,4 +1,4 @@
-"""The standard error of the exact W1, against how much the W1 of fresh samples varies (``pytest -m slow -s``)."""
+"""The standard error of the exact W1 against the spread of W1 over fresh samples (``pytest -m slow -s``)."""
 
 import math
 
@@ -110,7 +110,7 @@ CLUSTERS = ("two far clusters", "a shared outlier", "five clusters", "duplicates
 
 @pytest.mark.parametrize("name", CLUSTERS)
 @pytest.mark.parametrize("norm", ["l2", "l1", "linf"])
-def test_it_is_the_same_whatever_solved_it(name, norm, monkeypatch):
+def test_it_does_not_depend_on_the_solver(name, norm, monkeypatch):
     x, y = clusters(name)
     order = np.random.default_rng(1).permutation(120)
     found = [wasserstein1(x, y, method=method, norm=norm) for method in METHODS]
@@ -144,7 +144,7 @@ def test_it_is_that_of_the_critic_between_the_extremes(name, sizes):
         assert result.standard_error**2 == pytest.approx(by_hand(a, f) + by_hand(b, g), rel=1e-6)
 
 
-def test_nothing_else_depends_on_it(monkeypatch):
+def test_the_other_results_do_not_depend_on_it(monkeypatch):
     x, y = clusters("two far clusters")
     before = wasserstein1(x, y)
     monkeypatch.setattr(exact, "standard_error_of", lambda *_: 7.0)
@@ -182,7 +182,7 @@ def test_it_scales_with_the_samples():
     assert other.standard_error == pytest.approx(1e6 * one.standard_error, rel=1e-6)
 
 
-def test_a_point_that_is_alone_says_nothing_of_its_spread():
+def test_it_is_nan_for_a_single_point():
     x, y = draw("alike", 5, 2, 0)
     assert math.isnan(wasserstein1(x[:1], y).standard_error)
     assert math.isnan(wasserstein1(x, y, y_weights=np.eye(5)[0]).standard_error)

@@ -1,4 +1,4 @@
-"""What is known of a distribution beforehand: how it is told, and when samples or scores contradict it."""
+"""Assumptions about a distribution, and samples or scores that contradict them."""
 
 import math
 import re
@@ -39,7 +39,7 @@ def test_points_contradict_a_diameter_beyond_the_rounding_of_float32(offset):
         Spread(1 - 1.01 * slack, None).check_points(points, "z", "l2")
 
 
-def test_the_diameter_of_points_is_looked_for_from_the_farthest_one():
+def test_the_diameter_of_points_is_searched_from_the_farthest_one():
     points = np.array([[0.0, 0.0], [-3.0, -4.0], [3.0, 4.0]])
     for norm, observed in (("l2", 10), ("l1", 14), ("linf", 8)):
         Spread(observed, None).check_points(points, "z", norm)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.transport.problems import problems
 from wgan_lip.transport import wasserstein1
 from wgan_lip.transport.statistics.noise_floor import disjoint_subsets, noise_floor
+from wgan_lip.transport.statistics.sliced import draw_directions
 
 
 def generator(seed=0):
@@ -35,7 +36,7 @@ def test_half_the_points_are_compared_with_the_other_half_five_times_by_default(
     assert noise_floor(x, splits=1, generator=generator(3)).values == (wasserstein1(first, second).value,)
 
 
-def test_a_dirac_has_no_noise():
+def test_the_floor_of_a_dirac_is_zero():
     assert noise_floor(np.ones((20, 3)), generator=generator()).mean == 0
 
 
@@ -92,3 +93,19 @@ def test_a_single_split_has_no_spread():
 def test_bad_input_is_named(arguments, message):
     with pytest.raises(ValueError, match=f"^{message}"):
         noise_floor(**{"x": np.ones((11, 2)), "generator": generator(), **arguments})
+
+
+def test_subsets_are_disjoint_in_a_random_order_and_may_leave_some_out():
+    points = np.arange(30.0)[:, None]
+    subsets = disjoint_subsets(points, (3, 4, 0, 20), torch.Generator().manual_seed(0))
+    assert [len(subset) for subset in subsets] == [3, 4, 0, 20]
+    order = torch.randperm(30, generator=torch.Generator().manual_seed(0))
+    assert np.concatenate(subsets)[:, 0].tolist() == order[:27].tolist()
+
+
+def test_draws_use_the_device_of_their_generator():
+    points, directions = np.arange(5.0)[:, None], draw_directions(3, 2, generator=torch.Generator().manual_seed(0))
+    with torch.device("meta"):
+        subsets = disjoint_subsets(points, (5,), torch.Generator("cpu").manual_seed(0))
+        assert np.array_equal(draw_directions(3, 2, generator=torch.Generator("cpu").manual_seed(0)), directions)
+    assert sorted(subsets[0][:, 0]) == [0, 1, 2, 3, 4]

@@ -1,4 +1,4 @@
-"""Confidence bounds of the population's W1: their formulas, their laws, and what they refuse."""
+"""Confidence bounds of the population's W1: formulas, laws and errors."""
 
 import math
 
@@ -114,7 +114,7 @@ def test_a_quarter_of_the_scores_gives_the_range_of_the_others():
 
 
 @pytest.mark.parametrize("n", [2, 5, 8, 50, 1000])
-def test_scores_that_never_vary_have_a_margin_all_the_same(n):
+def test_equal_scores_have_a_positive_margin(n):
     # P is 1 with probability 1 - p, else 0: of n draws all are 1 with probability delta.
     p = 1 - 0.05 ** (1 / n)
     assert 0 <= population_lower(np.ones(n), np.zeros(1), diameter=(None, 0)).value < 1 - p
@@ -149,7 +149,7 @@ def test_laws_of_the_lower_bound(known, delta, factor, shift, seed):
     assert population_lower(np.repeat(x, 2), np.repeat(y, 2), delta=delta, **known).margin < bound.margin
 
 
-def test_scores_of_samples_that_the_critic_has_seen_are_no_bound():
+def test_scores_of_the_fitted_samples_give_no_bound():
     # The reason why population_bracket splits: in R^16 the exact potential of 100 points fits their noise.
     rng = np.random.default_rng(0)
     x, y, u, v = rng.normal(size=(4, 100, 16))
@@ -220,7 +220,7 @@ def test_the_extension_suits_either_side_being_the_wider(scale):
     assert population_bracket(x, y, generator=generator()).lower > 0.4 * abs(scale - 1) * 8
 
 
-def test_what_scores_in_the_end_has_neither_fitted_nor_chosen(monkeypatch):
+def test_scored_samples_neither_fit_nor_choose_the_extension(monkeypatch):
     calls, score = [], population._score
 
     def spy(critic, scored, *rest):
@@ -238,7 +238,7 @@ def test_what_scores_in_the_end_has_neither_fitted_nor_chosen(monkeypatch):
         assert not half & other
 
 
-def test_few_may_fit_and_all_others_score(monkeypatch):
+def test_most_fitted_limits_the_fitted_samples(monkeypatch):
     calls, score = [], population._score
 
     def spy(critic, scored, *rest):
@@ -284,7 +284,7 @@ def test_bounds_of_any_critic_can_be_joined():
     assert (bracket.lower, bracket.upper, bracket.upper_bound.w1) == (lower.value, upper.value, 4.0)
 
 
-def test_joined_errors_leave_some_confidence():
+def test_errors_that_leave_no_confidence_are_refused():
     lower = LowerBound(0, 0, 0, 0.5, "finite-sample", "betting")
     with pytest.raises(
         ValueError, match=r"delta of lower_bound and upper_bound must sum to less than 1; got 0\.5 and 0\.5"

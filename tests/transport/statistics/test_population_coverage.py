@@ -1,4 +1,4 @@
-"""How often the bounds hold, over repeated draws from pairs whose W1 is known (``pytest -m slow -s``)."""
+"""Coverage of the bounds over repeated draws from pairs whose W1 is known (``pytest -m slow -s``)."""
 
 import math
 from collections.abc import Callable
@@ -90,7 +90,7 @@ def table_row(pair: Pair, method: str, delta: float, bounds: list[tuple[float, f
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_bounds_hold_as_often_as_they_say():
+def test_bounds_have_their_nominal_coverage():
     print(  # noqa: T201
         f"\n{REPETITIONS} repetitions                                  one-sided             both             mean\n"
         f"{'pair':20s} {'W1':>5s}  {'lower bound by':19s} {'1-d':>5s}  {'lower':>5s} {'upper':>5s}   "

@@ -1,4 +1,4 @@
-"""Confidence bounds at their limits: what they need at least, what they say exactly, and whom they ask."""
+"""Confidence bounds in detail: fewest samples, exact values, and the parts that compute them."""
 
 import math
 import re
@@ -83,12 +83,12 @@ def test_the_upper_bound_is_rounded_up():
         ({"delta": 1}, "delta must lie strictly between 0 and 1; got delta=1"),
     ],
 )
-def test_what_is_no_distance_is_named(arguments, message):
+def test_bad_arguments_of_the_upper_bound_are_refused(arguments, message):
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         population_upper(**{"w1": 1.0, "x_size": 9, "y_size": 9, **arguments})
 
 
-def test_joined_bounds_keep_what_each_said():
+def test_a_bracket_keeps_its_two_bounds():
     lower = LowerBound(1.0, 3.0, 2.0, 0.1, "finite-sample", "betting")
     upper = UpperBound(9.0, 8.0, 1.0, 0.2, "finite-sample")
     bracket = PopulationBracket(lower, upper)
@@ -111,7 +111,7 @@ def test_eight_points_are_enough_and_seven_are_not():
     assert split_lower(x, x, most_fitted=4, generator=generator()).value == 0
 
 
-def test_the_probability_of_error_is_named():
+def test_a_bad_probability_of_error_is_refused():
     x = torch.randn(FEWEST_SAMPLES, 2)
     with pytest.raises(ValueError, match=r"^delta must lie strictly between 0 and 1; got delta=2$"):
         split_lower(x, x, delta=2, generator=generator())

@@ -84,7 +84,7 @@ def test_is_a_function_of_the_generator_and_blocks_change_nothing(monkeypatch):
 
 
 @pytest.mark.parametrize("block", [1, 5, 12, 2**22])
-def test_the_maximum_is_of_the_direction_that_is_named_and_two_have_a_standard_error(block, monkeypatch):
+def test_the_maximum_is_that_of_the_returned_direction_and_two_have_a_standard_error(block, monkeypatch):
     monkeypatch.setattr(sliced, "_BLOCK", block)
     x, y = np.random.default_rng(0).normal(size=(2, 4, 3))
     y = y[:3]
@@ -100,7 +100,7 @@ def test_the_maximum_is_of_the_direction_that_is_named_and_two_have_a_standard_e
 
 
 @pytest.mark.parametrize("block", [5, 20, 21, 50])
-def test_as_many_directions_are_held_as_their_projections_may_take_room(block, monkeypatch):
+def test_directions_are_projected_in_blocks_of_bounded_size(block, monkeypatch):
     sizes, sort = [], np.sort
     monkeypatch.setattr(sliced, "_BLOCK", block)
     monkeypatch.setattr(
@@ -135,7 +135,7 @@ def test_bad_input_is_named(arguments, message):
         sliced_wasserstein1(**{"x": np.ones((2, 3)), "y": np.zeros((2, 3)), "generator": generator(), **arguments})
 
 
-def test_projections_that_overflow_do_no_harm_where_their_distance_does_not():
+def test_projections_may_overflow_if_their_distance_does_not():
     x = np.full((2, 3), 1e308)
     assert sliced_wasserstein1(x, x, norm="l1", generator=generator()).maximum == 0
 
