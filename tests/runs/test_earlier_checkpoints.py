@@ -1,7 +1,7 @@
 """Checkpoints that were saved by the version of 27 November 2026, after half of a run: this version finishes the run.
 
-``earlier/NAME`` holds the folder of a run after 10 of 20 steps. Its ``expected.csv`` has the metrics of a run that was not
-stopped.
+``earlier/NAME`` holds the folder of a run after 10 of 20 steps; its ``expected.csv`` has the metrics of a run that was
+not stopped.
 """
 
 import csv
