@@ -17,6 +17,7 @@ from wgan_lip.data.loader import TensorSamples
 from wgan_lip.lipschitz import Cayley, MaxMin, OrthogonalLinear, certify
 from wgan_lip.networks import MLPCritic, MLPGenerator
 from wgan_lip.training import ExponentialAverage, W1Estimator, WassersteinGAN
+from wgan_lip.training.checks import check_precision
 
 pytestmark = [
     # Lightning says that it takes bfloat16 for float16 on a CPU, and that it has other names for a precision.
@@ -204,7 +205,7 @@ def test_precisions_that_replace_layers_are_refused(tmp_path):
     plugin = TransformerEnginePrecision.__new__(TransformerEnginePrecision)
     plugin.precision = "transformer-engine"
     with pytest.raises(ValueError, match="precision transformer-engine replaces layers by its own"):
-        TRAINED["estimator"]()._check_precision(plugin)
+        check_precision(plugin, TRAINED["estimator"]())
 
 
 @pytest.mark.parametrize("part", ["critic", "generator"])

@@ -150,7 +150,7 @@ def test_a_penalty_is_minimised_with_its_own_stream(tmp_path):
         ({"batch_growth": [(0.5, 0)]}, "batch_growth must be pairs"),
         (
             {"critic": lambda shape: MLPCritic((3,), width=8)},
-            r"the critic takes samples of shape \(3,\), not AbsoluteValue.*'s samples of shape \(1,\)",
+            r"critic must take AbsoluteValue.*'s samples of shape \(1,\); it takes samples of shape \(3,\)",
         ),
         ({"critic": lambda shape: nn.Linear(3, 1)}, r"does not take inputs of shape \(2, 1\)"),
         ({"critic": lambda shape: nn.Linear(1, 2)}, r"one value per sample; got shape \(2, 2\) for 2 of AbsoluteValue"),

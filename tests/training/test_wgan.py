@@ -96,6 +96,6 @@ def test_bad_counts_are_named(name):
 
 
 def test_a_generator_without_noise_dim_is_named():
-    with pytest.raises(ValueError, match="noise_dim; Linear has none"):
+    with pytest.raises(ValueError, match="noise_dim; got a Linear without it"):
         WassersteinGAN(nn.Linear(2, 1), nn.Linear(2, 2))
     assert WassersteinGAN(nn.Linear(2, 1), MLPGenerator((2,), noise_dim=3)).noise_dim == 3
