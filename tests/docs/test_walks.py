@@ -28,4 +28,7 @@ def test_a_walk_is_short_and_its_files_define_what_it_names(title):
         content = (ROOT / name).read_text(encoding="utf-8")
         for quoted in re.findall(r"`([\w.]+)`", text):
             word = quoted.rpartition(".")[2]
-            assert re.search(rf"^ *(def|class) {word}\b|^ +self\.{word}\b|^ +{word}: |^{word}\b.* = ", content, re.M), (name, quoted)
+            assert re.search(rf"^ *(def|class) {word}\b|^ +self\.{word}\b|^ +{word}: |^{word}\b.* = ", content, re.M), (
+                name,
+                quoted,
+            )
