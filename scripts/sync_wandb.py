@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 from wgan_lip.replaced import replace_text
-from wgan_lip.runs.wandb_parts import read_part, wandb_parts
+from wgan_lip.runs.wandb_offline import offline_runs, read_offline_run
 
 # What ``wandb sync`` notes in its log, and tells the terminal, of a part whose end was never written. Either may be
 # missing: it may be done before it asks itself for its messages, or gone before its log is on the disk.
@@ -32,14 +32,14 @@ def sync_run(folder: Path, killed: bool) -> tuple[int, str | None]:
     Returns:
         How many parts were sent, and what is in the way of the rest, if anything.
     """
-    parts = wandb_parts(folder)
+    parts = offline_runs(folder)
     sent = 0
     for part in parts:
         (record,) = part.glob("run-*.wandb")
         mark = record.with_name(record.name + ".synced")
         if mark.exists():
             continue
-        if part is parts[-1] and not killed and not read_part(part).ended:
+        if part is parts[-1] and not killed and not read_offline_run(part).ended:
             return sent, f"{part} is still written to; if its run was killed, pass --killed"
         command = [sys.executable, "-m", "wandb", "sync", str(part.absolute())]
         with tempfile.TemporaryDirectory() as logs:
@@ -72,7 +72,7 @@ def main(args: list[str] | None = None) -> int:
     status = 0
     for folder in folders:
         sent, trouble = sync_run(folder, arguments.killed)
-        print(f"{folder}: {sent} of {len(wandb_parts(folder))} parts sent")
+        print(f"{folder}: {sent} of {len(offline_runs(folder))} parts sent")
         if trouble is not None:
             print(f"{folder}: {trouble}", file=sys.stderr)
             status = 1

@@ -1,18 +1,17 @@
-"""Rich's console, on files of any encoding."""
+"""Rich's console, for output in any encoding."""
 
 from typing import Any
 
 from rich import console as rich_console
 from rich.text import Text
 
-from wgan_lip.encodings import HANDLER
-from wgan_lip.printable import printable
+from wgan_lip.plain_text import HANDLER, printable
 
 
 class Console(rich_console.Console):
-    """Rich's console, which measures what a file of another encoding than Unicode will show.
+    """Rich's console, which replaces characters that its encoding lacks before it measures widths.
 
-    What is printed may be of a file, a layer's name, say: no escape sequence of it reaches the terminal.
+    Text may come from a file, such as the name of a layer: its escape sequences do not reach the terminal.
     """
 
     def print_plain(self, *lines: str) -> None:

@@ -12,7 +12,7 @@ from wgan_lip import __version__
 from wgan_lip.cli.command_parser import CommandParser
 from wgan_lip.cli.commands import COMMANDS
 
-PLAIN = [name for name, command in COMMANDS.items() if not command.is_lightning and name != "compare"]
+PLAIN = [name for name, command in COMMANDS.items() if not command.is_training and name != "compare"]
 OF_CHECKPOINTS = ("sample", "diagnose", "certify", "export")
 
 
@@ -95,4 +95,4 @@ def test_underscores_are_understood_as_hyphens(monkeypatch, capsys):
 
 
 def test_fit_without_a_config_says_where_there_are_some(monkeypatch, capsys):
-    assert "name a config by -c; wgan-lip configs lists those that come along" in failure(capsys, monkeypatch, "fit")
+    assert "name a config by -c; wgan-lip configs lists the bundled ones" in failure(capsys, monkeypatch, "fit")

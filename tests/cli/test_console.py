@@ -17,7 +17,7 @@ from rich.table import Table
 from tests.support.commands import CONFIGS, fit, run
 from wgan_lip.cli import main
 from wgan_lip.console import Console
-from wgan_lip.encodings import ascii_text
+from wgan_lip.plain_text import ascii_text
 
 POSIX_ONLY = Path(__file__).parents[1] / "support" / "without_posix.py"
 
@@ -128,7 +128,7 @@ def test_a_fit_whose_output_is_full_is_finished_and_says_so(tmp_path, monkeypatc
     assert exit_.value.code == 2
     assert (tmp_path / "digits" / "a" / "finished").read_text() == "20\n"
     (line,) = [line for line in capsys.readouterr().err.splitlines() if "error" in line]
-    assert line == "wgan-lip: error: standard output takes no more: No space left on device; all else is done"
+    assert line == "wgan-lip: error: standard output failed: No space left on device; all other work is done"
 
 
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["configs"], ["w1", "--help"], ["completion", "bash"]])
@@ -187,7 +187,7 @@ def test_configs_are_read_as_unicode_whatever_the_locale(tmp_path):
     (tmp_path / "utf16.yaml").write_text("# Björck\nname: b16\n", encoding="utf-16")
     (tmp_path / "latin.yaml").write_text("# Björck\n", encoding="latin-1")
     program = (
-        "import sys; from wgan_lip.cli.parsed import FitReader; reader = FitReader()\n"
+        "import sys; from wgan_lip.cli.training_parser import FitReader; reader = FitReader()\n"
         "for name in sys.argv[1:]:\n"
         "    try: print(reader.read(['-c', 'wgan_lip:gan/digits.yaml', '-c', name]).name)\n"
         "    except ValueError as error: print(error)\n"

@@ -7,8 +7,8 @@ import sys
 import pytest
 from matplotlib import get_backend
 
-from wgan_lip.cli.environment import settle_environment
-from wgan_lip.cli.overview import overview
+from wgan_lip.cli.commands import overview
+from wgan_lip.cli.environment import prepare_environment
 
 RANKS = ("RANK", "LOCAL_RANK", "GROUP_RANK", "NODE_RANK", "SLURM_PROCID", "SLURM_LOCALID", "SLURM_NODEID")
 SIZES = ("WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_WORLD_SIZE", "SLURM_NTASKS", "SLURM_NNODES", "MASTER_PORT")
@@ -18,7 +18,7 @@ SIZES = ("WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_WORLD_SIZE", "SLURM_NTASKS", "
 def test_what_is_empty_is_not_set(name):
     for value in ("", " "):
         environ = {name: value}
-        settle_environment(environ)
+        prepare_environment(environ)
         assert name not in environ
 
 
@@ -26,22 +26,22 @@ def test_what_is_empty_is_not_set(name):
 def test_what_must_be_a_number_is_one(name):
     for value in ("x", "1.5", "-1", "1e3"):
         with pytest.raises(ValueError, match=f"environment's {name} must be a whole number from [01]; got '{value}'"):
-            settle_environment({name: value})
+            prepare_environment({name: value})
     environ = {name: "2"}
-    settle_environment(environ)
+    prepare_environment(environ)
     assert environ[name] == "2"
 
 
 def test_there_is_at_least_one_process():
     for name in SIZES:
         with pytest.raises(ValueError, match=f"{name} must be a whole number from 1; got '0'"):
-            settle_environment({name: "0"})
+            prepare_environment({name: "0"})
 
 
 @pytest.mark.parametrize("columns", ["", "0", "00", "x", "1", "10000"])
 def test_the_overview_is_shown_in_any_width(columns, monkeypatch):
     monkeypatch.setenv("COLUMNS", columns)
-    settle_environment(os.environ)
+    prepare_environment(os.environ)
     assert os.environ.get("COLUMNS") == (None if columns in ("", "0", "00") else columns)
     assert "wgan-lip w1 real.npy fake.npz" in overview()
     assert get_backend().lower() == "agg"

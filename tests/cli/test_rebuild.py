@@ -48,7 +48,7 @@ def test_data_are_those_of_the_config(checkpoints):
     data = load_data(checkpoints["gan"])
     assert isinstance(data, Digits)
     assert data.batch_size == load_config(checkpoints["gan"])["data"]["init_args"]["batch_size"] == 64
-    with pytest.raises(ValueError, match=r"w1\.ckpt holds no config of data"):
+    with pytest.raises(ValueError, match=r"w1\.ckpt contains a config without data"):
         load_data(checkpoints["w1"])
 
 
@@ -205,5 +205,5 @@ def test_a_stranger_s_config_downloads_nothing(tmp_path, monkeypatch):
 
 def test_what_is_no_model_of_ours_is_named(checkpoints, tmp_path):
     path = changed(checkpoints, tmp_path, lambda config: config.pop("model"))
-    with pytest.raises(ValueError, match=r"holds no config of a model: it was not written by wgan-lip fit"):
+    with pytest.raises(ValueError, match=r"contains no config with a model: wgan-lip fit did not write it"):
         load_config(path)

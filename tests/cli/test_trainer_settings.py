@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests.support.commands import ABSOLUTE, CONFIGS, DIGITS, SMALL, SMALL_ESTIMATOR, failure, run
-from wgan_lip.runs.read_checkpoint import load_checkpoint
+from wgan_lip.runs.checkpoint import load_checkpoint
 
 STEPS = 4
 GAN = [

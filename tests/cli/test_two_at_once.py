@@ -13,7 +13,7 @@ from tests.support.commands import ABSOLUTE, DIGITS, SMALL, SMALL_ESTIMATOR, fai
 from tests.support.metrics import rows
 from wgan_lip.cli import train
 from wgan_lip.runs import run_lock
-from wgan_lip.runs.launched import Start
+from wgan_lip.runs.start import Start
 
 LONGER = "--model.init_args.generator_steps=25"
 _GAN = ("fit", "-c", DIGITS, *SMALL, "--wandb.mode=disabled")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pytorch_lightning.loggers import WandbLogger
 
-from tests.runs.test_wandb_uploads import Run
+from tests.runs.test_wandb_tracking import Run
 from tests.support.commands import ABSOLUTE, SMALL_ESTIMATOR, fit, run
 from wgan_lip.cli.run_end import send_to_wandb
 from wgan_lip.kinds import KINDS
@@ -85,10 +85,10 @@ def test_the_pictures_are_there(recorded):
 
 def test_online_evaluations_and_files_are_kept_and_offline_they_are_not(recorded):
     folder, _ = recorded
-    logger = WandbLogger(offline=True)
     module: Any = SimpleNamespace(step_name="generator_step", step=20)
     for offline, artifacts in ((True, True), (False, False), (False, True)):
-        logger._experiment = (run := Run(offline))
+        run: Any = Run(offline)
+        logger = WandbLogger(offline=True, experiment=run)
         send_to_wandb([logger], folder, KINDS[0], module, artifacts)
         assert len(run.logged) == (not offline)
         if offline or not artifacts:

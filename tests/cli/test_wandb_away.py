@@ -15,7 +15,7 @@ import wandb
 
 from tests.support.commands import fit
 from tests.support.wandb_server import HISTORY, wandb_server
-from wgan_lip.runs import loggers
+from wgan_lip.runs import wandb_tracking
 
 # Whole trainings, killed or without a server: minutes together.
 pytestmark = pytest.mark.slow
@@ -23,8 +23,8 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
-    monkeypatch.setattr(loggers, "_INIT_SECONDS", 3)
-    monkeypatch.setattr(loggers, "_FINISH_SECONDS", 3)
+    monkeypatch.setattr(wandb_tracking, "_INIT_SECONDS", 3)
+    monkeypatch.setattr(wandb_tracking, "_FINISH_SECONDS", 3)
     monkeypatch.setenv("WANDB_API_KEY", 40 * "0")
     # W&B keeps for the whole process what it was first told of its server.
     wandb.teardown()

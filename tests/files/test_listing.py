@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from wgan_lip.files import count_files, describe_left_out, list_files, list_images, load_samples
-from wgan_lip.printable import printable
+from wgan_lip.plain_text import printable
 
 
 def write(folder: Path, *names: str) -> Path:

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from wgan_lip.runs.read_checkpoint import check_checkpoint
-from wgan_lip.runs.run_folder import find_checkpoint, folder_of_checkpoint, new_run_folder
+from wgan_lip.runs.checkpoint import check_checkpoint
+from wgan_lip.runs.run_folder import new_run_folder
+from wgan_lip.runs.start import find_checkpoint, folder_of_checkpoint
 
 
 def make_checkpoint(folder):

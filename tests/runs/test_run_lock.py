@@ -12,7 +12,7 @@ import pytest
 
 from tests.runs.lock_holder import content, holding
 from wgan_lip.runs import run_lock
-from wgan_lip.runs.launched import agent_of
+from wgan_lip.runs.launcher import process_identity
 from wgan_lip.runs.run_lock import check_not_locked, locked
 
 SLURM = {"SLURM_JOB_ID": "77", "SLURM_NTASKS": "2", "SLURM_JOB_NAME": "wgan"}
@@ -113,7 +113,7 @@ def test_other_processes_of_the_job_pass_and_those_of_another_do_not(folder):
     check_not_locked(folder, SLURM)
 
 
-@pytest.mark.filterwarnings("ignore:.* lies where there are no locks")
+@pytest.mark.filterwarnings("ignore:.* is on a file system without locks")
 @pytest.mark.parametrize(
     ("process", "host", "free"),
     [
@@ -131,7 +131,7 @@ def test_without_locks_a_live_process_of_this_machine_alone_is_minded(process, h
     monkeypatch.setattr(fcntl, "lockf", unsupported)
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
         pid = other.pid
-        said = content(host=host, pid=pid, process=f"{pid}-1" if process == "-1" else agent_of(pid))
+        said = content(host=host, pid=pid, process=f"{pid}-1" if process == "-1" else process_identity(pid))
         if process == "gone":
             other.kill()
             other.wait()

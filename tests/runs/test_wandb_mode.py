@@ -146,7 +146,7 @@ def test_no_server_is_asked_against_the_settings(how, place, monkeypatch, capsys
 def test_offline_asks_no_server_and_online_does(place, monkeypatch):
     settings(place / "here" / "wandb", "offline")
     wandb.teardown()
-    monkeypatch.setattr("wgan_lip.runs.loggers._INIT_SECONDS", 2)
+    monkeypatch.setattr("wgan_lip.runs.wandb_tracking._INIT_SECONDS", 2)
     try:
         with socket.create_server(("127.0.0.1", 0)) as server:
             server.setblocking(False)

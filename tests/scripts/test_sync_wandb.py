@@ -16,7 +16,7 @@ from scripts import sync_wandb
 from tests.cli.test_fit import wait_for_step
 from tests.support.commands import DIGITS, SMALL, fit
 from tests.support.wandb_server import HISTORY, wandb_server
-from wgan_lip.runs.wandb_parts import lost_rows, read_part, wandb_parts
+from wgan_lip.runs.wandb_offline import missing_rows, offline_runs, read_offline_run
 
 # Whole trainings, killed or without a server: minutes together.
 pytestmark = pytest.mark.slow
@@ -60,7 +60,7 @@ def killed(tmp_path_factory):
             os.killpg(process.pid, signum) if signum == signal.SIGKILL else process.send_signal(signum)
     # A node that is lost takes with it W&B's service, which would write down what it holds, and what was not yet on the
     # disk.
-    (record,) = wandb_parts(runs / "digits" / "a")[1].glob("*.wandb")
+    (record,) = offline_runs(runs / "digits" / "a")[1].glob("*.wandb")
     kill_writers(record)
     record.write_bytes(record.read_bytes()[: record.stat().st_size * 6 // 10])
     with pytest.MonkeyPatch.context() as monkeypatch:
@@ -73,8 +73,8 @@ def rows(folder: Path) -> list[dict[str, float]]:
 
 
 def test_all_rows_are_in_one_run(killed, monkeypatch, capsys):
-    parts = wandb_parts(killed)
-    assert [read_part(part).ended for part in parts] == [True, False, True]
+    parts = offline_runs(killed)
+    assert [read_offline_run(part).ended for part in parts] == [True, False, True]
     with wandb_server() as (url, runs):
         monkeypatch.setenv("WANDB_BASE_URL", url)
         monkeypatch.setenv("WANDB_API_KEY", 40 * "0")
@@ -99,24 +99,24 @@ def test_what_a_killed_part_lacks_is_known(killed, tmp_path):
     folder = tmp_path / "a"
     (folder / "wandb").mkdir(parents=True)
     (folder / "metrics.csv").write_text((killed / "metrics.csv").read_text())
-    first, second, last = wandb_parts(killed)
-    assert lost_rows(folder, len(whole), "generator_step") == []
+    first, second, last = offline_runs(killed)
+    assert missing_rows(folder, len(whole), "generator_step") == []
     for part in (first, second):
         (folder / "wandb" / part.name).symlink_to(part)
-    since = read_part(second).last["generator_step"]
+    since = read_offline_run(second).last["generator_step"]
     expected = [row for row in whole if row["generator_step"] >= since]
-    assert lost_rows(folder, len(whole), "generator_step") == expected
+    assert missing_rows(folder, len(whole), "generator_step") == expected
     # Those that the checkpoint does not know of are logged again by themselves.
-    assert lost_rows(folder, len(whole) - len(expected) + 1, "generator_step") == expected[:1]
+    assert missing_rows(folder, len(whole) - len(expected) + 1, "generator_step") == expected[:1]
     (folder / "wandb" / last.name).symlink_to(last)
-    assert lost_rows(folder, len(whole), "generator_step") == []
+    assert missing_rows(folder, len(whole), "generator_step") == []
 
 
 def test_a_run_at_work_is_left_alone_unless_it_was_killed(killed, monkeypatch, tmp_path, capsys):
     folder = tmp_path / "a"
-    part = folder / "wandb" / wandb_parts(killed)[1].name
+    part = folder / "wandb" / offline_runs(killed)[1].name
     part.mkdir(parents=True)
-    (record,) = wandb_parts(killed)[1].glob("*.wandb")
+    (record,) = offline_runs(killed)[1].glob("*.wandb")
     # In the middle of a record.
     (part / record.name).write_bytes(record.read_bytes()[:-20])
     with wandb_server() as (url, runs):
@@ -137,9 +137,9 @@ def test_a_run_at_work_is_left_alone_unless_it_was_killed(killed, monkeypatch, t
 
 
 def test_a_server_that_is_away_is_said_and_nothing_is_marked(killed, monkeypatch, tmp_path, capsys):
-    folder = tmp_path / "a" / "wandb" / wandb_parts(killed)[0].name
+    folder = tmp_path / "a" / "wandb" / offline_runs(killed)[0].name
     folder.mkdir(parents=True)
-    (record,) = wandb_parts(killed)[0].glob("*.wandb")
+    (record,) = offline_runs(killed)[0].glob("*.wandb")
     (folder / record.name).write_bytes(record.read_bytes())
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
     monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")

@@ -186,7 +186,7 @@ CASES = {
     "escapes for a step's name": Case(put("wgan_lip", "step_name", value=ESC), "step_name must be the name of a"),
     "a list for a step's name": Case(put("wgan_lip", "step_name", value=[]), "step_name must be the name of a counter"),
     "another step's name": Case(
-        put("wgan_lip", "step_name", value="other"), "does not say at which step it was saved", TRAINER
+        put("wgan_lip", "step_name", value="other"), "does not contain the step at which it was saved", TRAINER
     ),
     "rows": Case(put("wgan_lip", "metrics_rows", value="x"), "metrics_rows must be a number of rows; got 'x'"),
     "negative rows": Case(put("wgan_lip", "metrics_rows", value=-1), "metrics_rows must be a number of rows; got -1"),
@@ -203,10 +203,10 @@ CASES = {
         put("wgan_lip", "random_states", 0, "python", value=(3, [2] * 7, None)), "random_states must be the states"
     ),
     # Its config.
-    "no config": Case(drop("wgan_lip", "config"), "holds no config of a model", BUILT),
+    "no config": Case(drop("wgan_lip", "config"), "contains no config with a model", BUILT),
     "a list for a config": Case(text([1]), "its config must be text; got a list"),
     "bad YAML": Case(text("model: [1"), "config is not YAML", BUILT),
-    "a scalar": Case(text("3"), "holds no config of a model", BUILT),
+    "a scalar": Case(text("3"), "contains no config with a model", BUILT),
     "aliases": Case(text(laughs()), "more than 10000 values or 50 levels in its YAML", BUILT),
     "a value that holds itself": Case(text("model: &a [*a]"), "a value in its YAML that contains itself", BUILT),
     "deep YAML": Case(text("model: " + "[" * 30000), "more than 10000 values or 50 levels in its YAML", BUILT),
@@ -237,9 +237,9 @@ CASES = {
         put(*LOOP, "epoch_loop.batch_progress", "is_last_batch", value=3), "must be true or false; got 3", ("fit",)
     ),
     "no batches": Case(drop(*LOOP, "epoch_loop.batch_progress"), "batch_progress must be a mapping", ("fit",)),
-    "another Lightning": Case(put("pytorch-lightning_version", value=[1]), "cannot go on from", TRAINER),
-    "Lightning x": Case(put("pytorch-lightning_version", value="x"), "cannot go on from", TRAINER),
-    "a list of callbacks": Case(put("callbacks", value=[1]), "cannot go on from", ("fit",)),
+    "another Lightning": Case(put("pytorch-lightning_version", value=[1]), "cannot resume from", TRAINER),
+    "Lightning x": Case(put("pytorch-lightning_version", value="x"), "cannot resume from", TRAINER),
+    "a list of callbacks": Case(put("callbacks", value=[1]), "cannot resume from", ("fit",)),
     "text for a callback's state": Case(
         put("callbacks", "ExactW1", value="x"), "ExactW1's last_step in the checkpoint must be a step", ("fit",)
     ),
@@ -250,15 +250,15 @@ CASES = {
         put("callbacks", "ExactW1", "real_potentials", value=["x"]), "real_potentials in the checkpoint", ("fit",)
     ),
     "a position in the data": Case(put("Digits", "position", value=-3), "position in the data in the", ("fit",)),
-    "no optimiser's state": Case(drop("optimizer_states"), "cannot go on from", ("fit",)),
-    "text for an optimiser's state": Case(put("optimizer_states", 0, value="x"), "cannot go on from", ("fit",)),
+    "no optimiser's state": Case(drop("optimizer_states"), "cannot resume from", ("fit",)),
+    "text for an optimiser's state": Case(put("optimizer_states", 0, value="x"), "cannot resume from", ("fit",)),
     "text for a rate": Case(
-        put("optimizer_states", 0, "param_groups", 0, "betas", value="xy"), "cannot go on from", ("fit",)
+        put("optimizer_states", 0, "param_groups", 0, "betas", value="xy"), "cannot resume from", ("fit",)
     ),
     "another moment": Case(
-        put("optimizer_states", 0, "state", 0, "exp_avg", value=torch.ones(3)), "cannot go on from", ("fit",)
+        put("optimizer_states", 0, "state", 0, "exp_avg", value=torch.ones(3)), "cannot resume from", ("fit",)
     ),
-    "no moment": Case(drop("optimizer_states", 0, "state", 0, "exp_avg"), "cannot go on from", ("fit",)),
-    "a list of schedules": Case(put("lr_schedulers", value=[1, 2]), "cannot go on from", ("fit",)),
-    "a schedule that overwrites": Case(put("lr_schedulers", 0, "optimizer", value="x"), "cannot go on from", ("fit",)),
+    "no moment": Case(drop("optimizer_states", 0, "state", 0, "exp_avg"), "cannot resume from", ("fit",)),
+    "a list of schedules": Case(put("lr_schedulers", value=[1, 2]), "cannot resume from", ("fit",)),
+    "a schedule that overwrites": Case(put("lr_schedulers", 0, "optimizer", value="x"), "cannot resume from", ("fit",)),
 }

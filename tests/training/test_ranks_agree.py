@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from wgan_lip.cli import errors
-from wgan_lip.cli.config import SaveConfig
+from wgan_lip.cli.saved_config import SaveConfig
 
 
 class Strategy:
@@ -36,12 +36,12 @@ def test_the_same_checkpoint_is_well(path):
 
 @pytest.mark.parametrize(("ours", "first"), [(None, "/a.ckpt"), ("/a.ckpt", None), ("/a.ckpt", "/b.ckpt")])
 def test_other_checkpoints_are_told(ours, first):
-    with pytest.raises(ValueError, match=f"rank 0 from {first}, rank 1 from {ours}: runs_dir must lie where all nodes"):
+    with pytest.raises(ValueError, match=f"got {first} on rank 0 and {ours} on rank 1: runs_dir must be"):
         set_up(ours, Strategy(first))
 
 
 def test_all_ranks_stop_if_one_differs():
-    with pytest.raises(ValueError, match="do not go on from the same checkpoint"):
+    with pytest.raises(ValueError, match="must resume from the same checkpoint"):
         set_up("/a.ckpt", Strategy("/a.ckpt", others_agree=False))
 
 

@@ -4,17 +4,16 @@ import os
 import sys
 
 from wgan_lip import __version__
-from wgan_lip.cli.commands import COMMANDS
-from wgan_lip.cli.environment import settle_environment
+from wgan_lip.cli.commands import COMMANDS, overview
+from wgan_lip.cli.environment import prepare_environment
 from wgan_lip.cli.errors import fail, in_one_line, interrupted
-from wgan_lip.cli.overview import overview
 from wgan_lip.cli.streams import steady_streams
 
 __all__ = ["main"]
 
 
 def main(args: list[str] | None = None) -> None:
-    """Run the command line; what the user can mend is one line on standard error and exit status 2.
+    """Run the command line; an error of the user's input is one line on standard error and exit status 2.
 
     Args:
         args: the arguments; those of the process if None.
@@ -32,11 +31,11 @@ def _run(words: list[str]) -> None:
     elif first in COMMANDS:
         command = COMMANDS[first]
         with in_one_line():
-            settle_environment(os.environ)
+            prepare_environment(os.environ)
         try:
-            command.load()(words if command.is_lightning else words[1:])
+            command.load()(words if command.is_training else words[1:])
         except KeyboardInterrupt:
             interrupted()
     else:
         wrong = f"there is no command {first!r}" if first else "a command is missing"
-        fail(f"{wrong}; choose from {', '.join(COMMANDS)}: wgan-lip --help says what each is for")
+        fail(f"{wrong}; choose from {', '.join(COMMANDS)}: wgan-lip --help explains them")

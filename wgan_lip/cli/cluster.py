@@ -9,7 +9,7 @@ from lightning_fabric.plugins.environments.cluster_environment import ClusterEnv
 from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 
-from wgan_lip.runs.preemption import PreemptedError, ends_for_others, requeue_job
+from wgan_lip.runs.preemption import PreemptedError, is_preempted, requeue_job
 
 
 def with_slurm(plugins: list[Any], strategy: Any) -> list[Any]:
@@ -46,7 +46,7 @@ def requeue_with_checkpoint(preempted: PreemptedError, step: str, folder: Path, 
     """
     yield f"{preempted.signum.name}: saved at {step}."
     # Last of all, for Slurm ends this process then.
-    job = requeue_job(os.environ) if again and (preempted.requeue or ends_for_others(os.environ)) else None
+    job = requeue_job(os.environ) if again and (preempted.requeue or is_preempted(os.environ)) else None
     if job is not None:
         yield f"Job {job} is requeued, and goes on there."
     elif again:
@@ -61,5 +61,5 @@ def requeue_without_checkpoint() -> Iterator[str]:
     Raises:
         OSError: the job could not be requeued.
     """
-    if ends_for_others(os.environ):
+    if is_preempted(os.environ):
         yield f"Job {requeue_job(os.environ)} is requeued, and begins there."

@@ -1,4 +1,4 @@
-"""The parser of the commands that are not Lightning's, and the options that several of them have."""
+"""The parser of the commands without a config, and the options that several of them have."""
 
 import argparse
 import math
@@ -13,13 +13,13 @@ _Number = TypeVar("_Number", int, float)
 
 
 class CommandParser(argparse.ArgumentParser):
-    """A parser whose errors are one line, without the usage, and that knows no abbreviations.
+    """A parser whose errors are one line, without the usage, and that accepts no abbreviations.
 
-    Underscores within the name of an option are understood as hyphens, for the options of ``fit`` have them.
+    Underscores in the name of an option are read as hyphens, because the options of ``fit`` have them.
 
     Args:
         command: ``wgan-lip NAME``.
-        description: what it does.
+        description: what the command does.
         epilog: examples.
     """
 
@@ -47,10 +47,10 @@ class CommandParser(argparse.ArgumentParser):
         fail(message)
 
     def add_checkpoint(self, several: bool = False) -> None:
-        """Add what names a checkpoint of ``fit``, and whether its config is trusted.
+        """Add the argument for a checkpoint of ``fit``, and ``--trust``.
 
         Args:
-            several: whether there may be more than one.
+            several: whether the command takes more than one.
         """
         if several:
             self.add_argument("checkpoints", nargs="+", metavar="CKPT", help="checkpoints, or folders of runs")
@@ -61,14 +61,14 @@ class CommandParser(argparse.ArgumentParser):
     def add_trust(self) -> None:
         """Add ``--trust``."""
         self.add_argument(
-            "--trust", action="store_true", help="build what a checkpoint's config names in other packages, too"
+            "--trust", action="store_true", help="also build what a checkpoint's config names in other packages"
         )
 
     def add_seed(self, what: str) -> None:
         """Add ``--seed``.
 
         Args:
-            what: it is the seed of.
+            what: the things that it is the seed of.
         """
         self.add_argument("--seed", type=whole(0), default=0, metavar="N", help=f"of {what} (default: 0)")
 
@@ -76,18 +76,18 @@ class CommandParser(argparse.ArgumentParser):
         """Add ``--json``.
 
         Args:
-            instead: of what it is printed.
+            instead: what the command prints without it.
         """
         self.add_argument("--json", action="store_true", help=f"print one JSON object instead of {instead}")
 
 
-def number(kind: type[_Number], wanted: str, is_good: Callable[[_Number], bool]) -> Callable[[str], _Number]:
-    """The type of an option that is a number.
+def number(kind: type[_Number], required: str, is_good: Callable[[_Number], bool]) -> Callable[[str], _Number]:
+    """Make the type of an option that is a number.
 
     Args:
         kind: int or float.
-        wanted: the good ones, in words.
-        is_good: whether one is.
+        required: the accepted numbers, in words.
+        is_good: whether one is accepted.
     """
 
     def convert(text: str) -> _Number:
@@ -96,14 +96,14 @@ def number(kind: type[_Number], wanted: str, is_good: Callable[[_Number], bool])
         except ValueError:
             value = None
         if value is None or not is_good(value):
-            raise argparse.ArgumentTypeError(f"must be {wanted}; got {text!r}")
+            raise argparse.ArgumentTypeError(f"must be {required}; got {text!r}")
         return value
 
     return convert
 
 
 def whole(least: int) -> Callable[[str], int]:
-    """The type of an option that is a whole number.
+    """Make the type of an option that is a whole number.
 
     Args:
         least: the smallest.
@@ -112,7 +112,7 @@ def whole(least: int) -> Callable[[str], int]:
 
 
 def seconds(text: str) -> float:
-    """A time in seconds.
+    """Read a time in seconds; the type of an option.
 
     Args:
         text: of the option.
@@ -121,7 +121,7 @@ def seconds(text: str) -> float:
 
 
 def share(text: str) -> float:
-    """A probability that is neither 0 nor 1.
+    """Read a number strictly between 0 and 1; the type of an option.
 
     Args:
         text: of the option.
@@ -130,10 +130,10 @@ def share(text: str) -> float:
 
 
 def output(*suffixes: str) -> Callable[[str], Path]:
-    """The type of an option that is a file to write.
+    """Make the type of an option that is a file to write.
 
     Args:
-        suffixes: that it may have.
+        suffixes: the accepted ends of its name.
     """
 
     def convert(text: str) -> Path:

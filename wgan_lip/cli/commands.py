@@ -1,13 +1,31 @@
-"""The commands there are, in the order of their use, and where each is found."""
+"""The commands of ``wgan-lip``, in the order of their use, and what ``wgan-lip --help`` prints."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from itertools import groupby
+from textwrap import fill
 from typing import Any
 
-DESCRIPTION = (
+_DESCRIPTION = (
     "Train Wasserstein GANs and estimators of the Wasserstein-1 distance with certified 1-Lipschitz critics, set "
     "against its exact value; and classifiers whose robustness is proven."
+)
+_EXAMPLES = """\
+examples:
+  wgan-lip configs                                    list the configs
+  wgan-lip fit -c wgan_lip:gan/digits.yaml            train on real digits
+  wgan-lip fit -c wgan_lip:gan/digits.yaml --run a    ... or resume run a
+  wgan-lip sample runs/digits/a -n 1000 -o fake.npz   generated digits
+  wgan-lip diagnose runs/digits/a                     gradients, layer by layer
+  wgan-lip w1 real.npy fake.npz                       exact W1 and noise floor
+"""
+_MORE = (
+    "wgan-lip COMMAND --help lists the options of a command. Options of fit, validate, test and compare are keys of a "
+    "config: --exact_w1.time_budget 60; those of the other commands are written with hyphens, --time-budget 60, and "
+    "accepted with underscores too. WGAN_LIP_TRACEBACK=1 shows the traceback of an error. README.md and docs/ explain "
+    "the rest."
 )
 
 
@@ -17,35 +35,34 @@ class Command:
 
     Attributes:
         group: the heading under which it is listed.
-        line: what it is for.
-        function: ``module:function`` within ``wgan_lip.cli``, of the arguments after the command's name. The module's
-            ``make_parser()`` makes the parser that completion is told of.
-        is_lightning: whether it is one of Lightning's, whose function is given the command's name as well, and whose
-            parsers are ``parsed.training_parsers()``.
+        line: what it does.
+        function: ``module:function`` within ``wgan_lip.cli``, called with the arguments after the command's name. The
+            module's ``make_parser()`` makes the parser that completion reads.
+        is_training: whether its function also takes the command's name, and its parser is ``training_parser(name)``.
     """
 
     group: str
     line: str
     function: str
-    is_lightning: bool = False
+    is_training: bool = False
 
     def load(self) -> Callable[[list[str]], None]:
-        """The function; only now is imported what the command needs, which may be Lightning."""
+        """Import the command's function, and with it what the command needs, such as Lightning."""
         module, _, function = self.function.partition(":")
-        return _found(module, function)
+        return _imported(module, function)
 
     def make_parser(self) -> Any:
-        """The command's parser; not for Lightning's commands."""
-        return _found(self.function.partition(":")[0], "make_parser")()
+        """Make the parser of a command that does not train."""
+        return _imported(self.function.partition(":")[0], "make_parser")()
 
 
-def _found(module: str, function: str) -> Callable[..., Any]:
+def _imported(module: str, function: str) -> Callable[..., Any]:
     return getattr(import_module(f"wgan_lip.cli.{module}"), function)
 
 
 _BEGIN, _TRAIN, _LOOK, _COMPARE = "begin", "train", "look at what was trained", "compare"
 COMMANDS = {
-    "configs": Command(_BEGIN, "list the configs that come along", "configs:run_configs"),
+    "configs": Command(_BEGIN, "list the bundled configs", "configs:run_configs"),
     "completion": Command(_BEGIN, "a script by which bash or zsh completes all this", "completion:run_completion"),
     "fit": Command(_TRAIN, "train a GAN, a critic on one pair, or a classifier", "train:run_training", True),
     "validate": Command(_TRAIN, "evaluate a checkpoint on held-out samples", "train:run_training", True),
@@ -59,3 +76,14 @@ COMMANDS = {
     "w1": Command(_COMPARE, "exact W1 between two sample sets", "w1:run"),
     "compare": Command(_COMPARE, "critics on pairs with known W1, seed by seed", "compare:run_comparison"),
 }
+
+
+def overview() -> str:
+    """Return usage, the commands by their use, examples, and where to read on."""
+    # The width that argparse takes, and its least.
+    columns = max(shutil.get_terminal_size().columns - 2, 11)
+    width = max(map(len, COMMANDS)) + 2
+    parts = ["usage: wgan-lip COMMAND ...", "       wgan-lip --help | --version", "", fill(_DESCRIPTION, columns), ""]
+    for group, commands in groupby(COMMANDS.items(), lambda item: item[1].group):
+        parts += [f"{group}:", *(f"  {name:{width}}{command.line}" for name, command in commands), ""]
+    return "\n".join([*parts, _EXAMPLES, fill(_MORE, columns), ""])

@@ -16,17 +16,16 @@ from pytorch_lightning.loggers import WandbLogger
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from wgan_lip.cli.compare_launcher import add_launcher_arguments, make_launcher
-from wgan_lip.cli.config import OneLineParser
+from wgan_lip.cli.config import OneLineParser, add_wandb_arguments
 from wgan_lip.cli.errors import in_one_line
-from wgan_lip.cli.fit_arguments import add_wandb_arguments
 from wgan_lip.comparison import Failure, Outcome, Store, parse_cells, run_cells, summarize
 from wgan_lip.console import Console
 from wgan_lip.progress import progress_bar
 from wgan_lip.replaced import own_folder, replace_text
 from wgan_lip.report import comparison_figure, comparison_tables, save_figure, write_outcomes, write_summaries
 from wgan_lip.runs import wandb_logger
-from wgan_lip.runs.run_folder import check_name
 from wgan_lip.runs.run_lock import locked
+from wgan_lip.runs.start import check_name
 
 _DESCRIPTION = "Train critics on pairs with known W1, seed by seed, and set their estimates against the truth."
 _EPILOG = "wgan-lip compare -c configs/compare/cones.yaml; run again, it goes on where it stopped."

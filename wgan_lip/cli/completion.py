@@ -1,4 +1,4 @@
-"""``wgan-lip completion``: a script by which a shell completes commands, options and names of files."""
+"""``wgan-lip completion``: a script for a shell's completion of commands, options and file names."""
 
 import argparse
 import sys
@@ -10,18 +10,18 @@ from jsonargparse import ActionConfigFile  # type: ignore[attr-defined]
 from wgan_lip.cli.command_parser import CommandParser
 from wgan_lip.cli.commands import COMMANDS
 from wgan_lip.cli.errors import in_one_line
-from wgan_lip.cli.parsed import training_parsers
+from wgan_lip.cli.training_parser import training_parser
 
 _DESCRIPTION = """\
-Print a script by which a shell completes commands, options and names of files. It is made once, and again after an
-update; completing starts no Python.
+Print a script by which a shell completes commands, options and names of files. Make it once, and again after an
+update: completion itself starts no Python.
 """
 _EPILOG = """\
 examples:
   wgan-lip completion bash > ~/.local/share/bash-completion/completions/wgan-lip
   wgan-lip completion zsh > ~/.zfunc/_wgan-lip     with fpath+=~/.zfunc before compinit in ~/.zshrc
 """
-# As the commands' parsers call them.
+# Metavars of the commands' parsers that stand for files.
 _FILES = ("A", "B", "CKPT", "FILE", "FOLDER", "RUN")
 
 
@@ -37,26 +37,25 @@ def run_completion(words: Sequence[str]) -> None:
 
 
 def make_parser() -> CommandParser:
-    """The command's parser."""
+    """Make the command's parser."""
     parser = CommandParser("wgan-lip completion", _DESCRIPTION, _EPILOG)
     parser.add_argument("shell", choices=("bash", "zsh"), help="for which shell")
     return parser
 
 
 def _all_parsers() -> argparse.ArgumentParser:
-    """A parser whose subcommands are the commands' own parsers."""
+    """Make a parser whose subcommands are the commands' own parsers."""
     whole = argparse.ArgumentParser("wgan-lip")
     whole.add_argument("--version", action="version", help="print the version")
     commands = whole.add_subparsers()
-    of_training = training_parsers()
     for name, command in COMMANDS.items():
         commands.add_parser(name, help=command.line)
-        parser = of_training[name] if command.is_lightning else command.make_parser()
-        # zsh would show the description's first line.
+        parser = training_parser(name) if command.is_training else command.make_parser()
+        # Otherwise zsh would show the first line of the description.
         parser.description = command.line
         commands.choices[name] = parser
         for action in parser._actions:
             if action.metavar in _FILES or isinstance(action, ActionConfigFile):
-                # As shtab wants to be told.
+                # The attribute that shtab reads.
                 action.complete = shtab.FILE  # type: ignore[union-attr]
     return whole

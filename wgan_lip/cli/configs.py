@@ -1,4 +1,4 @@
-"""The configs that come along, ``wgan_lip:gan/digits.yaml`` and so on; and ``wgan-lip configs``, which lists them."""
+"""The bundled configs, such as ``wgan_lip:gan/digits.yaml``; and ``wgan-lip configs``, which lists them."""
 
 import sys
 from collections.abc import Sequence
@@ -8,11 +8,11 @@ from pathlib import Path
 import wgan_lip
 from wgan_lip.cli.command_parser import CommandParser
 from wgan_lip.cli.errors import in_one_line
-from wgan_lip.encodings import ascii_text, prints_unicode
+from wgan_lip.plain_text import ascii_text, prints_unicode
 
 PREFIX = "wgan_lip:"
 _DESCRIPTION = """\
-List the configs that come along, and what each is; or print one, to begin one of your own with.
+List the bundled configs, with what each is for; or print one, as a beginning for your own.
 """
 _EPILOG = """\
 examples:
@@ -24,13 +24,13 @@ examples:
 
 
 def config_path(given: str) -> str:
-    """The file that ``-c`` means: ``wgan_lip:NAME`` is one of those that come along; all else is as it was given.
+    """Return the file that ``-c`` names: a bundled config for ``wgan_lip:NAME``, or else the path itself.
 
     Args:
         given: a path, or ``wgan_lip:NAME``.
 
     Raises:
-        ValueError: there is none of that name.
+        ValueError: there is no bundled config of that name.
     """
     if not given.startswith(PREFIX):
         return given
@@ -41,7 +41,7 @@ def config_path(given: str) -> str:
 
 
 def config_names() -> list[str]:
-    """Those that come along, such as ``gan/digits.yaml``."""
+    """List the names of the bundled configs, such as ``gan/digits.yaml``."""
     folder = _folder()
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.yaml"))
 
@@ -57,26 +57,26 @@ def run_configs(words: Sequence[str]) -> None:
         if given is not None:
             text = Path(config_path(PREFIX + given.removeprefix(PREFIX))).read_text(encoding="utf-8")
         else:
-            text = "\n".join(f"{PREFIX}{name}\n{_said_of(name)}" for name in config_names())
-        # Kept in a file, it is to be read again as UTF-8.
+            text = "\n".join(f"{PREFIX}{name}\n{_comment(name)}" for name in config_names())
+        # Redirected to a file, it must be readable as UTF-8.
         sys.stdout.write(text if prints_unicode() else ascii_text(text))
 
 
 def make_parser() -> CommandParser:
-    """The command's parser."""
+    """Make the command's parser."""
     parser = CommandParser("wgan-lip configs", _DESCRIPTION, _EPILOG)
-    parser.add_argument("name", nargs="?", metavar="NAME", help="of one that is to be printed")
+    parser.add_argument("name", nargs="?", metavar="NAME", help="the config to print")
     return parser
 
 
 def _folder() -> Path:
-    """In the package where it was installed from a wheel, beside it in a checkout."""
+    """Return the folder of configs: in the package if installed from a wheel, beside it in a checkout."""
     package = Path(wgan_lip.__file__).parent
     inside = package / "configs"
     return inside if inside.is_dir() else package.parent / "configs"
 
 
-def _said_of(name: str) -> str:
-    """The comment at a config's beginning, without its first line, which is the command."""
+def _comment(name: str) -> str:
+    """Return the comment at the beginning of a config, without its first line, the command."""
     _, *lines = Path(config_path(PREFIX + name)).read_text(encoding="utf-8").splitlines()
     return "".join(f"    {line.removeprefix('# ')}\n" for line in takewhile(lambda line: line.startswith("#"), lines))

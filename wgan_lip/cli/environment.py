@@ -1,9 +1,9 @@
-"""What other packages read from the environment while they are imported, made such that they can."""
+"""Environment variables that other packages read while they are imported: checked, and completed."""
 
 import re
 from collections.abc import MutableMapping
 
-# Whole numbers, from the smallest that they may be: Lightning, torchmetrics and PyTorch read them.
+# Whole numbers that Lightning, torchmetrics and PyTorch read, with the least allowed value of each.
 _NUMBERS = {
     **dict.fromkeys(("RANK", "LOCAL_RANK", "GROUP_RANK", "NODE_RANK", "JSM_NAMESPACE_RANK", "STANDALONE_PORT"), 0),
     **dict.fromkeys(("SLURM_PROCID", "SLURM_LOCALID", "SLURM_NODEID"), 0),
@@ -13,17 +13,16 @@ _NUMBERS = {
 _OTHERS = ("SLURM_", "TORCHELASTIC_", "WANDB_")
 
 
-def settle_environment(environ: MutableMapping[str, str]) -> None:
-    """Check what would end an import in a traceback; a variable that is empty is as one that is not set.
-
-    Figures are drawn into files, whatever a notebook has chosen to show its own by.
+def prepare_environment(environ: MutableMapping[str, str]) -> None:
+    """Check variables that would end an import in a traceback, and delete empty ones.
 
     Args:
-        environ: of the process.
+        environ: of the process; changed in place.
 
     Raises:
-        ValueError: a rank or a number of processes that is no whole number.
+        ValueError: a rank or a number of processes is not a whole number.
     """
+    # Figures are drawn into files, even under a notebook's backend.
     environ["MPLBACKEND"] = "agg"
     for name in list(environ):
         if (name in _NUMBERS or name.startswith(_OTHERS)) and not environ[name].strip():
@@ -33,9 +32,9 @@ def settle_environment(environ: MutableMapping[str, str]) -> None:
         if value is not None and (re.fullmatch(r"\s*\d+\s*", value) is None or int(value) < least):
             raise ValueError(f"the environment's {name} must be a whole number from {least}; got {value!r}")
     if "WANDB_MODE" in environ:
-        # W&B itself knows but small letters.
+        # W&B itself accepts only lower case.
         environ["WANDB_MODE"] = environ["WANDB_MODE"].strip().lower()
-    # Nothing at all is shown in so many columns.
+    # In 0 columns nothing would be shown.
     for name in ("COLUMNS", "LINES"):
-        if not environ.get(name, "").strip("0 "):
-            environ.pop(name, None)
+        if name in environ and not environ[name].strip("0 "):
+            del environ[name]

@@ -1,4 +1,4 @@
-"""What the user can mend is one line on standard error and exit status 2."""
+"""Errors of the user's input: one line on standard error and exit status 2."""
 
 import os
 import re
@@ -9,20 +9,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
-from wgan_lip.printable import printable
+from wgan_lip.plain_text import printable
 
 TRACEBACK = "WGAN_LIP_TRACEBACK"
-# Of a message: it may have the text of a file in it.
+# Characters of a message, which may contain text of a file.
 _LONGEST = 4000
-
-
-# So long another rank than the first waits before it tells its error: if the first has it too, which is the rule, their
-# launcher ends them all in the meantime, and the line is there once.
+# Seconds that ranks other than 0 wait before they print an error: if rank 0 has the same, as is usual, the launcher
+# ends all processes in the meantime, and the line is printed once.
 _PATIENCE = 3.0
 
 
 def fail(message: str) -> NoReturn:
-    """End with a message in one line, which says the rank if it is another than the first."""
+    """Exit with status 2 and a message in one line, with the rank if it is not 0.
+
+    Args:
+        message: what is wrong.
+    """
     rank = _rank()
     if rank > 0:
         time.sleep(_PATIENCE)
@@ -32,22 +34,22 @@ def fail(message: str) -> NoReturn:
 
 
 def _in_one_line(message: str) -> str:
-    """A message that may have a file's text in it."""
+    """Return a message, which may contain text of a file, as one printable line."""
     line = printable(" ".join(message[:_LONGEST].split()))
     return line if len(message) <= _LONGEST else f"{line}... ({len(message) - _LONGEST} more characters)"
 
 
 def _rank() -> int:
-    # In Lightning's order; without Lightning, for which not every command waits.
+    # In Lightning's order, but without its slow import.
     names = ("RANK", "LOCAL_RANK", "SLURM_PROCID")
     return next((int(rank) for name in names if (rank := os.environ.get(name, "")).isdecimal()), 0)
 
 
 def interrupted(message: str = "") -> NoReturn:
-    """End with the exit status of Ctrl-C, and one line.
+    """Exit with the status of Ctrl-C, and one line.
 
     Args:
-        message: what there is all the same.
+        message: what was completed before.
     """
     sys.stderr.write("wgan-lip: interrupted" + (f": {_in_one_line(message)}" if message else "") + "\n")
     raise SystemExit(128 + signal.SIGINT)
@@ -55,28 +57,32 @@ def interrupted(message: str = "") -> NoReturn:
 
 @contextmanager
 def in_one_line(*errors: type[Exception]) -> Iterator[None]:
-    """Turn errors of these kinds into one line.
+    """Turn errors into one line and exit status 2.
 
     Args:
-        errors: beside ValueError, OSError and MemoryError.
+        errors: their classes, in addition to ValueError, OSError and MemoryError.
     """
-    mended: tuple[type[Exception], ...] = (ValueError, OSError, MemoryError, *errors)
+    caught: tuple[type[Exception], ...] = (ValueError, OSError, MemoryError, *errors)
     try:
         yield
-    except mended as error:
+    except caught as error:
         if os.environ.get(TRACEBACK):
             raise
         fail(f"{essence(str(error)) or type(error).__name__} (set {TRACEBACK}=1 for the traceback)")
 
 
 def essence(message: str) -> str:
-    """What went wrong, out of jsonargparse's list of all the types that a value might have had."""
-    if re.fullmatch(r"the following arguments are required: \w+\.model", message.strip()):
-        return "there is no model: name a config by -c; wgan-lip configs lists those that come along"
+    """Return the reason out of jsonargparse's list of all the types that a value could have had.
+
+    Args:
+        message: of jsonargparse.
+    """
+    if re.fullmatch(r"the following arguments are required: (\w+\.)?model", message.strip()):
+        return "there is no model: name a config by -c; wgan-lip configs lists the bundled ones"
     reasons = re.findall(r"^\s*- ((?:.+:\n\s+)*.+)$", message, re.MULTILINE)
     reasons = [reason for reason in reasons if not reason.startswith("Expected a <class 'NoneType'>")]
     if "Union subtypes" not in message or not reasons:
         return message
-    # With what was said before it, such as the cell of a comparison.
+    # With what comes before it, such as the cell of a comparison.
     key = re.match(r'.*?Parser key "[^"]+":', message)
     return (f"{key.group()} " if key else "") + "; ".join(reasons)

@@ -12,9 +12,8 @@ from wgan_lip.console import Console
 from wgan_lip.kinds import Kind, kind_of
 from wgan_lip.page import write_page
 from wgan_lip.report import read_run, save_figure
-from wgan_lip.runs.loggers import wandb_may_end
-from wgan_lip.runs.metrics_file import read_metrics_file
-from wgan_lip.runs.wandb_uploads import log_table, online_runs, upload, wandb_may_be_away
+from wgan_lip.runs.metrics_csv import read_metrics_file
+from wgan_lip.runs.wandb_tracking import ignore_ended_wandb, ignore_unreachable_wandb, log_table, online_runs, upload
 from wgan_lip.training import SteppedModule
 
 _WRITTEN = ("metrics.csv", "config.yaml", "checkpoints/last.ckpt", "wandb/*run-*")
@@ -63,7 +62,7 @@ def send_to_wandb(loggers: Sequence[Logger], folder: Path, kind: Kind, module: S
     if not any(online_runs(loggers)):
         return
     # All in one: a server that is away is waited for once.
-    with wandb_may_be_away():
+    with ignore_unreachable_wandb():
         rows = [row for row in read_metrics_file(folder / "metrics.csv").rows if kind.evaluation in row]
         numbers = [{name: float(value) for name, value in row.items()} for row in rows]
         log_table(loggers, "report/evaluations", numbers, module)
@@ -100,5 +99,5 @@ def finish_wandb(exit_code: int) -> None:
         exit_code: 0 if all went well.
     """
     if wandb.run is not None:
-        with wandb_may_end():
+        with ignore_ended_wandb():
             wandb.finish(exit_code=exit_code)

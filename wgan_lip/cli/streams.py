@@ -1,4 +1,4 @@
-"""Standard output and error that are closed, or that nobody reads, or whose disk is full, do not end a command."""
+"""Standard output and error on which a command can always write: closed, unread, full, or of another encoding."""
 
 import os
 import sys
@@ -7,21 +7,24 @@ from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
 from wgan_lip.cli.errors import fail
-from wgan_lip.encodings import print_in_ascii
+from wgan_lip.plain_text import HANDLER
 
 
 @contextmanager
 def steady_streams() -> Iterator[None]:
-    """Print what the console can show, and go on where it takes nothing.
+    """Print in ASCII what an encoding lacks, and let no stream end the command before its work is done.
 
-    A closed stream is as one to nowhere, and so is one whose reader has left, as ``head`` does. Where standard output
-    takes nothing for another reason, a full disk, the command still does all its work, and then fails with one line.
+    Output to a closed stream is discarded, and so is output whose reader has left, as ``head`` does. If standard output
+    fails for another reason, such as a full disk, the command completes its work, and then fails with one line.
 
     Raises:
-        SystemExit: 2, if the command itself ended well and its output was lost.
+        SystemExit: 2, if the command itself succeeded and its output was lost.
     """
     _open_closed()
-    print_in_ascii()
+    for stream in (sys.stdout, sys.stderr):
+        # Streams of notebooks and tests may be of other classes, which have all characters.
+        if (reconfigure := getattr(stream, "reconfigure", None)) is not None:
+            reconfigure(errors=HANDLER)
     before = sys.stdout, sys.stderr
     output, errors = _Steady(sys.stdout), _Steady(sys.stderr)
     sys.stdout, sys.stderr = output, errors
@@ -40,7 +43,7 @@ def steady_streams() -> Iterator[None]:
 
 
 class _Steady:
-    """A stream that notes the first error instead of raising it, and writes to nowhere from then on."""
+    """A stream that records its first error instead of raising it, and discards all output from then on."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -69,17 +72,17 @@ class _Steady:
     def check(self) -> None:
         self.flush()
         if self._error is not None and not isinstance(self._error, BrokenPipeError):
-            fail(f"standard output takes no more: {self._error.strerror}; all else is done")
+            fail(f"standard output failed: {self._error.strerror}; all other work is done")
 
     def _give_up(self, error: OSError) -> None:
         self._error = self._error or error
-        # What it still holds goes there, too, rather than fail again when Python ends.
+        # Its buffer is discarded, too, because it would fail again when Python exits.
         with suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:  # noqa: PTH123
             os.dup2(nowhere.fileno(), self._stream.fileno())
 
 
 def _open_closed() -> None:
-    """Open to nowhere what was closed, lest a file of ours be given its number and all that is printed."""
+    """Open /dev/null for closed streams, so that no file gets their number, and with it all that is printed."""
     for number in range(3):
         try:
             os.fstat(number)

@@ -1,4 +1,4 @@
-"""What a checkpoint's config may name without ``--trust``: layers, networks, losses, optimisers, pairs and data."""
+"""Names in a checkpoint's config that are built without ``--trust``: of layers, networks, losses, optimisers, pairs, data."""
 
 import inspect
 import pkgutil
@@ -18,16 +18,16 @@ from wgan_lip.yaml_text import OversizedYAMLError, read_yaml
 # Note [what a config could do]
 # jsonargparse imports what a config names, and calls it with the arguments that the config gives. A name may lead
 # through any module: torch.os.system is os.system, and wgan_lip.__main__ runs the command line. A mapping with a
-# class_path is built wherever a parameter has no type, as torch.nn.Linear's device has none. And text is read as YAML,
-# so that a mapping may hide in it. So names are looked up only in packages that are known, what they lead to must be
-# one of few kinds of objects, whatever it was called, and text is searched as well. It is searched before jsonargparse
-# sees it, for that imports; and once more after that, when all is resolved.
+# class_path is built wherever a parameter has no type, such as the device of torch.nn.Linear. And text is read as YAML,
+# so it may contain such a mapping. Therefore names are looked up only in known packages, the objects must be of a few
+# kinds, whatever their names, and text is searched as well. The search precedes jsonargparse, which already imports
+# when it parses, and is repeated when the config is resolved.
 
 _OURS = tuple(
     f"wgan_lip.{package}"
     for package in ("data", "distributions", "lipschitz", "networks", "optim", "robustness", "training")
 )
-# Where torch defines what it offers as torch.nn.* and torch.optim.*.
+# The modules in which torch defines what torch.nn and torch.optim export.
 _TORCH = {"torch.nn": "torch.nn.modules.", "torch.optim": "torch.optim."}
 _FUNCTIONS = (
     "wgan_lip.distributions.Funnels.load",
@@ -35,33 +35,33 @@ _FUNCTIONS = (
     "wgan_lip.networks.default_critic",
     "wgan_lip.training.load_pair",
 )
-# Arguments of this package's classes that name files: real.npy is no class.
+# Arguments of this package's classes that name files: real.npy is not a class.
 _FILES = ("data_dir", "fake", "path", "real")
-# Text is searched for mappings, their text again, and so on.
+# Levels of text within text that are searched.
 _DEEPEST = 8
 
 
 class UntrustedError(ValueError):
-    """A checkpoint's config names something that is built only of a trusted one."""
+    """A checkpoint's config names something that is built only with ``--trust``."""
 
 
 def check_names(config: Any, of: str) -> None:
-    """See that a part of a config names nothing but what may be built of a stranger's; see the note above.
+    """Check that a part of a config names only what may be built from an untrusted one; see the note above.
 
     Args:
         config: as it was read, or as jsonargparse resolved it.
-        of: what holds the config.
+        of: the file that contains the config, for errors.
 
     Raises:
-        UntrustedError: it names something else; that is named.
-        ValueError: it has text that no config has, too large or too deep.
+        UntrustedError: it names something else.
+        ValueError: it contains text that is too large or too deeply nested for a config.
     """
     for name in _names(config):
         if not name.startswith(("wgan_lip.", "torch.")):
             raise UntrustedError(f"{of} names {name}, which is not of wgan_lip or torch: --trust builds it")
         if not _is_harmless(name):
             raise UntrustedError(
-                f"{of} names {name}, which is none of wgan_lip's and torch's layers, networks, losses, optimisers, "
+                f"{of} names {name}, which is not one of wgan_lip's and torch's layers, networks, losses, optimisers, "
                 "pairs and data: --trust builds it"
             )
 
@@ -82,14 +82,14 @@ def _is_harmless(name: str) -> bool:
 
 @cache
 def _ours() -> list[Any]:
-    """Public classes of the packages, but for those that write files; and functions that make pairs and critics."""
+    """List the public classes of the packages, except those that write files; and functions that make pairs and critics."""
     public = [getattr(package, name) for package in map(import_module, _OURS) for name in package.__all__]
     classes = [one for one in public if inspect.isclass(one) and not issubclass(one, Callback | Logger)]
     return [*classes, *map(pkgutil.resolve_name, _FUNCTIONS)]
 
 
 def _is_one_of(found: Any, known: Sequence[Any]) -> bool:
-    # A bound method is another object each time.
+    # A bound method is a new object at each access.
     return any(found is one or (inspect.ismethod(one) and found == one) for one in known)
 
 
@@ -97,17 +97,17 @@ def _is_file(text: str) -> bool:
     try:
         return Path(text).is_file()
     except (OSError, ValueError):
-        # Too long for a name, or with a null in it.
+        # Too long for a file name, or with a null character.
         return False
 
 
 def _names(value: Any, files: Sequence[str] = (), depth: int = 0) -> Iterator[str]:
-    """Every name that jsonargparse may import: of a class_path, and whatever looks like a dotted name; and files.
+    """Yield every name that jsonargparse may import or read: class paths, all that looks like a dotted name, and files.
 
     Args:
         value: of a config.
         files: keys of a mapping whose text names files.
-        depth: how often it was hidden in text.
+        depth: levels of text within text above the value.
     """
     if isinstance(value, Mapping):
         ours = str(value.get("class_path", "")).startswith("wgan_lip.")
@@ -129,9 +129,9 @@ def _names(value: Any, files: Sequence[str] = (), depth: int = 0) -> Iterator[st
 
 def _names_in_text(value: str, depth: int, is_file: bool = False) -> Iterator[str]:
     if depth > _DEEPEST:
-        raise ValueError(f"a config has text within text, {_DEEPEST} times and more: --trust builds it")
+        raise ValueError(f"a config has text within text on more than {_DEEPEST} levels: --trust builds it")
     if not is_file and (value == "-" or _is_file(value)):
-        # jsonargparse would read it as a part of the config.
+        # jsonargparse would read the file as a part of the config.
         yield value
     if not is_file and "." in value and all(part.isidentifier() for part in value.split(".")):
         yield value

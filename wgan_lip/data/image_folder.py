@@ -13,7 +13,7 @@ from wgan_lip.data.images import Images, StoredImages
 from wgan_lip.data.module import Split
 from wgan_lip.data.splits import check_heldout, check_no_splits_within, hold_out, split_folders
 from wgan_lip.files import Listing, count_files, describe_left_out, kind_by_name, list_images
-from wgan_lip.printable import printable
+from wgan_lip.plain_text import printable
 
 _LOG = logging.getLogger(__name__)
 

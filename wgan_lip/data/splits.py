@@ -9,7 +9,7 @@ from torch import Tensor
 
 from wgan_lip.data.images import Images
 from wgan_lip.data.module import Split
-from wgan_lip.printable import printable
+from wgan_lip.plain_text import printable
 from wgan_lip.randomness import keyed_generator
 
 _SHARE = 0.1

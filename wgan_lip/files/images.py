@@ -13,7 +13,7 @@ from torch.nn.functional import interpolate
 
 from wgan_lip.files.decoding import IMAGE_SUFFIXES, ImageModeError, decode_image, describe_image
 from wgan_lip.files.listing import Listing, describe_left_out, list_files
-from wgan_lip.printable import printable
+from wgan_lip.plain_text import printable
 
 # Images converted at once, so that a large set is not held in memory twice.
 _CHUNK = 1024

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from wgan_lip.printable import printable
+from wgan_lip.plain_text import printable
 
 # Links among a few folders can make more paths than can be walked.
 _MOST_PATHS_TO_A_FOLDER = 100

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from wgan_lip.files.arrays import ARRAY_SUFFIXES, read_array
 from wgan_lip.files.images import list_images, read_images
 from wgan_lip.files.listing import describe_left_out, kind_by_mode
-from wgan_lip.printable import printable
+from wgan_lip.plain_text import printable
 
 _IMAGE_CHANNELS = (1, 3)
 

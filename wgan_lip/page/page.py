@@ -15,7 +15,7 @@ from plotly.offline import get_plotlyjs
 from wgan_lip import __version__
 from wgan_lip.kinds import kind_of_steps
 from wgan_lip.lipschitz import LipschitzCertificate
-from wgan_lip.printable import printable
+from wgan_lip.plain_text import printable
 from wgan_lip.replaced import replace_text
 from wgan_lip.report import Panel, RunContent, RunRecord
 from wgan_lip.report.panel import CYCLE, DASHES

@@ -1,4 +1,4 @@
-"""A training that a signal asks to stop does so after the step that it is at, with a checkpoint of it."""
+"""Preemption: a signal stops the training after its current step, with a checkpoint; Slurm may requeue the job."""
 
 import re
 import signal
@@ -10,21 +10,21 @@ from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from wgan_lip.runs.save_checkpoint import SaveCheckpoint
+from wgan_lip.runs.checkpoint import SaveCheckpoint
 from wgan_lip.training import SteppedModule
 
-# Slurm sends what ``--signal`` names before the time is up, submitit has it send SIGUSR2; who preempts sends SIGTERM.
-# Windows has but the last.
+# Before the time limit Slurm sends the signal that ``--signal`` names (SIGUSR2 by submitit); to preempt or cancel a job
+# it sends SIGTERM. Windows has only the last.
 _REQUEUING = tuple(one for one in signal.Signals if one.name in ("SIGUSR1", "SIGUSR2"))
 CAUGHT = (*_REQUEUING, signal.SIGTERM)
 
 
 class PreemptedError(Exception):
-    """A training was stopped by a signal; all of it is in the checkpoint.
+    """A signal stopped the training; its state is in the checkpoint.
 
     Attributes:
         signum: the signal.
-        requeue: whether whoever sent it means the training to go on, as one does with SIGUSR1 and SIGUSR2.
+        requeue: whether the signal asks for a continuation in another job, as SIGUSR1 and SIGUSR2 do.
     """
 
     def __init__(self, signum: signal.Signals) -> None:
@@ -34,14 +34,14 @@ class PreemptedError(Exception):
 
 
 class NoteSignals(Callback):
-    """Notes the first SIGUSR1, SIGUSR2 or SIGTERM while it trains, and does nothing else.
+    """A callback that records the first SIGUSR1, SIGUSR2 or SIGTERM during the training.
 
-    Lightning's own handler of SIGTERM, which it replaces, has processes talk to each other in the middle of whatever
-    they do. It must be the first of the callbacks, lest a signal find that handler while another evaluates at step 0.
-    Lightning restores the handlers that it found.
+    It replaces Lightning's handler of SIGTERM, in which processes communicate in the middle of whatever they do. It
+    must be the first callback, so that a signal while another one evaluates at step 0 does not reach that handler.
+    Lightning restores the previous handlers at the end.
 
     Attributes:
-        noted: the signal; None before one came.
+        noted: the signal; None before the first.
     """
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class NoteSignals(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.noted = signal.SIGTERM if trainer.received_sigterm else None
-        # Elsewhere Python allows no handlers, and Lightning sets none.
+        # In other threads Python allows no handlers.
         if threading.current_thread() is threading.main_thread():
             for signum in CAUGHT:
                 signal.signal(signum, self._note)
@@ -60,18 +60,18 @@ class NoteSignals(Callback):
 
 
 class Preemption(Callback):
-    """Saves a checkpoint and ends the training after the batch during which a process of it was sent a signal.
+    """A callback that saves a checkpoint and ends the training after the batch in which any process got a signal.
 
-    All processes agree on it, so all stop after the same batch. It must come after all callbacks that evaluate or draw,
-    so that what was due at this step is done and in the checkpoint (Lightning itself puts ``SaveCheckpoint`` last). It
-    ends the training by an exception: what callbacks do when training is done is left to the run that goes on.
+    The processes agree on it, so that all stop after the same batch. It must come after all callbacks that evaluate or
+    draw, so that the checkpoint includes what was due at this step (Lightning puts ``SaveCheckpoint`` last anyway). It
+    ends the training by an exception, because what callbacks do at the end of a training is left to the resumed run.
 
     Args:
-        signals: the first of the callbacks.
+        signals: the first callback.
 
     Raises:
-        PreemptedError: while it trains, on all processes, once the checkpoint is saved.
-        OSError: while it trains: the checkpoint cannot be saved.
+        PreemptedError: during the training, on all processes, after the checkpoint was saved.
+        OSError: during the training: the checkpoint cannot be saved.
     """
 
     def __init__(self, signals: NoteSignals) -> None:
@@ -83,27 +83,27 @@ class Preemption(Callback):
         noted, ranks = self._signals.noted, pl_module.ranks
         if not ranks.any(noted is not None):
             return
-        # Not all processes need have been sent the same, or any.
+        # Processes may have got different signals, or none.
         agreed = signal.SIGTERM
         for signum in _REQUEUING:
             if ranks.any(noted is signum):
                 agreed = signum
         for callback in trainer.checkpoint_callbacks:
             if isinstance(callback, SaveCheckpoint):
-                # Whether or not it saved at this step: a module may take several batches for one.
+                # Even if it saved at this step already: a step may take several batches.
                 callback.last_step = pl_module.step
                 callback.act(trainer, pl_module)
         raise PreemptedError(agreed)
 
 
 def requeue_job(environ: Mapping[str, str]) -> str | None:
-    """Have Slurm end the job that this process is of, and start it again.
+    """Requeue the Slurm job that this process belongs to, which ends it.
 
     Args:
         environ: of the process.
 
     Returns:
-        The job's id; None if this is no job of Slurm's that could be started again.
+        The job's id; None outside of batch jobs.
 
     Raises:
         OSError: ``scontrol`` is missing or failed.
@@ -117,11 +117,11 @@ def requeue_job(environ: Mapping[str, str]) -> str | None:
     return job
 
 
-def ends_for_others(environ: Mapping[str, str]) -> bool:
-    """Whether Slurm is about to give this process's job's nodes to others, which the job may still leave by itself.
+def is_preempted(environ: Mapping[str, str]) -> bool:
+    """Return whether Slurm preempts this process's job, and the job still runs in its grace time.
 
-    Slurm then sends SIGTERM, as it does to a job that is cancelled, and at the end of the grace time requeues the job:
-    but not one that has ended before, which it takes to have failed.
+    Slurm then sends SIGTERM, as it does to a cancelled job, and requeues the job at the end of the grace time, unless
+    the job has ended before: that one it counts as failed, so it must requeue itself.
 
     Args:
         environ: of the process.
@@ -132,9 +132,9 @@ def ends_for_others(environ: Mapping[str, str]) -> bool:
     job = _job(environ)
     if job is None:
         return False
-    said = _scontrol("show", "job", "--oneliner", job)
-    # Without grace, Slurm has requeued it already, and it is completing.
-    return "JobState=RUNNING" in said and re.search(r"PreemptTime=\d", said) is not None
+    shown = _scontrol("show", "job", "--oneliner", job)
+    # Without a grace time, Slurm has already requeued it, and its state is COMPLETING.
+    return "JobState=RUNNING" in shown and re.search(r"PreemptTime=\d", shown) is not None
 
 
 def _job(environ: Mapping[str, str]) -> str | None:
@@ -146,7 +146,7 @@ def _job(environ: Mapping[str, str]) -> str | None:
 
 
 def _scontrol(*arguments: str) -> str:
-    # Wherever the cluster keeps it.
+    # On the PATH, because clusters install it in different places.
     command = ["scontrol", *arguments]
     try:
         done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")  # noqa: S603

@@ -12,7 +12,7 @@ from wgan_lip.training import EvaluateEverySteps, Result, SteppedModule
 
 
 class StepProgress(ProgressBar):
-    """Shows steps, time left and the last evaluation; a line each evaluation where there is no terminal.
+    """A progress bar with steps, time left and the last evaluation; without a terminal, a line for each evaluation.
 
     Args:
         console: where it is shown; standard error if None.
@@ -81,7 +81,7 @@ class StepProgress(ProgressBar):
                 self._progress.task_ids[0], completed=module.step, description=last.brief() if last else ""
             )
         elif evaluation is not None and last is not None and last is not self._shown:
-            # An evaluation that comes after this callback is seen a batch later: its own step is the one to tell.
+            # Callbacks after this one evaluate a batch before it is shown here: the step is that of the evaluation.
             name, step = module.step_name.replace("_", " "), evaluation.last_step
             self._console.print(
                 f"{name} {step}/{module.total_steps}: {last.describe()}", highlight=False, soft_wrap=True

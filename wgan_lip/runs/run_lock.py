@@ -1,4 +1,4 @@
-"""One process at a time writes to a folder; whoever comes second is told who does."""
+"""The lock of a run's or a comparison's folder: one process at a time writes there, and others are refused."""
 
 import errno
 import json
@@ -13,7 +13,7 @@ from pathlib import Path
 from pytorch_lightning.utilities import rank_zero_warn
 
 from wgan_lip.replaced import check_no_link
-from wgan_lip.runs.launched import agent_of, in_slurm
+from wgan_lip.runs.launcher import in_slurm, process_identity
 
 try:
     import fcntl
@@ -21,28 +21,31 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 # Note [what a lock is]
-# The lock is the operating system's, on the file ``lock`` in the folder: it ends with the process that holds it,
-# however it ends, so a file that a killed process left locks nothing, whoever has its number now. It holds across
-# machines where the file system carries locks (NFS, Lustre with -o flock). What the file says is for people, and for
-# two cases: a file system without locks, where a holder on this machine is looked for by its number and its start;
-# and a machine that went down and holds a lock on its server still, which a requeued job knows to be its own.
+# The lock is the operating system's, on the file ``lock`` in the folder. It ends with the process that holds it,
+# however that ends, so the file of a killed process locks nothing, even if another process has the same pid now. It
+# holds across machines where the file system supports locks (NFS, Lustre with -o flock). The content of the file is
+# for users, and for three cases: a file system without locks, where a holder on this machine is recognised by its pid
+# and start time; a machine that went down while its lock is still held on the server, which a requeued job recognises
+# as its own; and the processes that Lightning's launcher starts, which find their run as the one that their parent
+# locks.
 _FILE = "lock"
-# Others look at the lock, for which they hold it for a moment.
+# Processes that look at the lock hold it for a moment.
 _PATIENCE_SECONDS = 1.0
 _HELD = (errno.EAGAIN, errno.EACCES)
 
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a lock.
+    """The process that holds a lock.
 
     Attributes:
         host: the machine's name.
         pid: of the process.
-        process: what tells it from all others of that machine, before and after it.
+        process: its ``process_identity``.
         since: the time at which it took the lock.
-        job: the job and the step of Slurm that it is of, all of whose processes write together; None if of none.
+        job: the Slurm job and step that it belongs to, whose processes train together; None outside of Slurm.
         restarts: how often that job was requeued before.
+        checkpoint: from which the run in the folder resumes; None if from none.
     """
 
     host: str
@@ -51,64 +54,85 @@ class Holder:
     since: str
     job: str | None
     restarts: int
+    checkpoint: str | None = None
 
     @classmethod
-    def this(cls, environ: Mapping[str, str]) -> "Holder":
-        """This process.
+    def this(cls, environ: Mapping[str, str], checkpoint: Path | None = None) -> "Holder":
+        """Describe this process.
 
         Args:
             environ: its environment.
+            checkpoint: from which its run resumes.
         """
         pid = os.getpid()
         restarts = environ.get("SLURM_RESTART_COUNT", "")
         return cls(
             socket.gethostname(),
             pid,
-            agent_of(pid),
+            process_identity(pid),
             time.strftime("%Y-%m-%d %H:%M:%S"),
             f"{environ['SLURM_JOB_ID']}.{environ.get('SLURM_STEP_ID', '0')}" if in_slurm(environ) else None,
             int(restarts) if restarts.isdecimal() else 0,
+            None if checkpoint is None else str(checkpoint),
         )
 
     @property
     def is_alive_here(self) -> bool:
-        """Whether it is a process of this machine that runs still; another machine's processes are not seen."""
-        return self.host == socket.gethostname() and "-" in self.process and agent_of(self.pid) == self.process
+        """True if it still runs on this machine; processes of other machines cannot be seen."""
+        return self.host == socket.gethostname() and "-" in self.process and process_identity(self.pid) == self.process
 
 
 @contextmanager
-def locked(folder: Path, environ: Mapping[str, str]) -> Iterator[None]:
+def locked(folder: Path, environ: Mapping[str, str], checkpoint: Path | None = None) -> Iterator[None]:
     """Hold the lock of a folder, which ends with this process at the latest.
 
     Args:
-        folder: in which nobody else is to write.
+        folder: in which no other process is to write.
         environ: of this process.
+        checkpoint: from which the run in the folder resumes, for ``locked_by``.
 
     Raises:
         ValueError: another process holds it.
         OSError: there can be no lock.
     """
-    path, us = folder / _FILE, Holder.this(environ)
+    path, us = folder / _FILE, Holder.this(environ, checkpoint)
     descriptor = _taken(path, us)
     try:
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, json.dumps(asdict(us)).encode(), 0)
         yield
     finally:
-        # While it is held, so that nobody's but ours is removed.
+        # While it is still held, so that only our own is removed.
         with suppress(OSError):
             if _is_at(descriptor, path):
                 path.unlink()
         os.close(descriptor)
 
 
-def check_not_locked(folder: Path, environ: Mapping[str, str]) -> None:
-    """See that a folder is not another job's; for the processes of a job of Slurm that take no lock themselves.
-
-    Launchers but Slurm end all processes when the first is refused.
+def locked_by(process: str, parent: Path) -> tuple[Path, Path | None] | None:
+    """Find the folder of which a process of this machine holds the lock, and the checkpoint from which it resumes.
 
     Args:
-        folder: in which the first process of the job is to write.
+        process: its ``process_identity``.
+        parent: of the folders that are searched.
+
+    Returns:
+        None if it holds none of their locks.
+    """
+    for path in parent.glob(f"*/{_FILE}"):
+        holder = _read(path)
+        if holder is not None and (holder.host, holder.process) == (socket.gethostname(), process):
+            return path.parent, Path(holder.checkpoint) if holder.checkpoint else None
+    return None
+
+
+def check_not_locked(folder: Path, environ: Mapping[str, str]) -> None:
+    """Check that the lock of a folder is not another job's; for the tasks of a Slurm job other than rank 0.
+
+    Other launchers end all processes when rank 0 is refused.
+
+    Args:
+        folder: in which rank 0 of the job is to write.
         environ: of this process.
 
     Raises:
@@ -120,14 +144,14 @@ def check_not_locked(folder: Path, environ: Mapping[str, str]) -> None:
         holder = _read(path)
         if holder is not None and holder.job == us.job:
             return
-        # The first process may hold it, and not have said so yet.
+        # Rank 0 may hold it, and not have written the file yet.
         if time.monotonic() > end:
             raise ValueError(_refusal(path, holder))
         time.sleep(0.05)
 
 
 def _taken(path: Path, us: Holder) -> int:
-    """A descriptor of the file, with its lock."""
+    """Open the file and take its lock; returns the descriptor."""
     end = time.monotonic() + _PATIENCE_SECONDS
     while True:
         descriptor = _opened(path, os.O_RDWR | os.O_CREAT)
@@ -141,7 +165,7 @@ def _taken(path: Path, us: Holder) -> int:
         os.close(descriptor)
         holder = _read(path) if held else None
         if holder is not None and holder.job is not None and holder.job == us.job and holder.restarts < us.restarts:
-            # Slurm starts a job again only when it has ended: its machine is gone, with the lock.
+            # Slurm restarts a job only after it ended: the lock is left of a machine that went down.
             path.unlink(missing_ok=True)
         elif held and time.monotonic() > end:
             raise ValueError(_refusal(path, holder))
@@ -150,7 +174,7 @@ def _taken(path: Path, us: Holder) -> int:
 
 
 def _lock(descriptor: int, path: Path, kind: str) -> bool:
-    """Whether the lock was got."""
+    """Try to take the lock; returns whether it was taken."""
     if fcntl is not None:
         try:
             fcntl.lockf(descriptor, getattr(fcntl, kind) | fcntl.LOCK_NB)
@@ -158,7 +182,7 @@ def _lock(descriptor: int, path: Path, kind: str) -> bool:
         except OSError as error:
             if error.errno in _HELD:
                 return False
-        rank_zero_warn(f"{path.parent} lies where there are no locks: see that no other machine trains in it")
+        rank_zero_warn(f"{path.parent} is on a file system without locks: let no other machine train in it")
     holder = _read(path)
     return holder is None or holder.pid == os.getpid() or not holder.is_alive_here
 
@@ -180,7 +204,7 @@ def _opened(path: Path, flags: int) -> int:
 
 
 def _is_at(descriptor: int, path: Path) -> bool:
-    """Whether the open file is the one that others find there, and was not removed in the meantime."""
+    """Return whether the open file is still the one at the path: it was not removed in the meantime."""
     try:
         there, ours = path.stat(follow_symlinks=False), os.fstat(descriptor)
     except FileNotFoundError:
@@ -189,13 +213,13 @@ def _is_at(descriptor: int, path: Path) -> bool:
 
 
 def _read(path: Path) -> Holder | None:
-    """Who holds the lock, if that is written there."""
+    """Read who holds the lock; None if the file does not say."""
     try:
         holder = Holder(**json.loads(path.read_bytes()))
     except (OSError, ValueError, TypeError, RecursionError):
         return None
-    kinds = (str, int, str, str, str | None, int)
-    values = (holder.host, holder.pid, holder.process, holder.since, holder.job, holder.restarts)
+    kinds = (str, int, str, str, str | None, int, str | None)
+    values = (holder.host, holder.pid, holder.process, holder.since, holder.job, holder.restarts, holder.checkpoint)
     return holder if all(map(isinstance, values, kinds)) and (holder.host + holder.since).isprintable() else None
 
 

@@ -1,4 +1,4 @@
-"""Whether a run goes to Weights & Biases, by its config, W&B's own settings, and whether there is a key."""
+"""W&B's mode for a run: by the config, W&B's own settings, and the presence of an API key."""
 
 import configparser
 import netrc
@@ -10,7 +10,7 @@ from urllib.parse import urlparse
 
 WandbMode = Literal["auto", "online", "offline", "disabled"]
 
-# W&B's older names with their meaning.
+# W&B's names, current and older, and their meaning.
 _MODES: dict[str, WandbMode] = {
     "online": "online",
     "run": "online",
@@ -24,11 +24,11 @@ _TRUE, _FALSE = ("1", "true", "yes", "on", "y", "t"), ("", "0", "false", "no", "
 
 @dataclass(frozen=True)
 class DecidedMode:
-    """What W&B is to do.
+    """The mode of W&B for a run, and why.
 
     Attributes:
         mode: "online", "offline" or "disabled".
-        why: in a line, where W&B's own settings decided or were overruled; else empty.
+        why: in a line, if W&B's own settings decided or were overruled; else empty.
     """
 
     mode: WandbMode
@@ -36,39 +36,39 @@ class DecidedMode:
 
 
 @dataclass(frozen=True)
-class _Said:
-    """A mode, and who says it."""
+class _Setting:
+    """A mode, and the variable or the file that sets it."""
 
     mode: WandbMode
-    who: str
+    source: str
 
 
 def decide_mode(mode: WandbMode, environ: Mapping[str, str]) -> DecidedMode:
-    """What W&B is to do.
+    """Decide the mode of W&B.
 
-    A mode that the config or the command line names is meant for this run, and holds. "auto" obeys ``WANDB_DISABLED``,
-    then ``WANDB_MODE``, then W&B's settings files, which ``wandb offline`` and ``wandb disabled`` write; where none of
-    them says anything, it is online where there is a key.
+    An explicit mode of the config or the command line holds. "auto" follows ``WANDB_DISABLED``, then ``WANDB_MODE``,
+    then W&B's settings files, which ``wandb offline`` and ``wandb disabled`` write; if none of them is set, it is
+    online if there is an API key, and offline otherwise.
 
     Args:
         mode: of the config.
         environ: of the process.
 
     Raises:
-        ValueError: a setting that is none of W&B's.
+        ValueError: a setting has a value that W&B does not know.
     """
     if mode != "auto":
         own = _own_setting(environ) if mode == "online" else None
         if own is None or own.mode == mode:
             return DecidedMode(mode, "")
-        return DecidedMode(mode, f"{mode}, as wandb.mode says, although {own.who} says {own.mode}")
+        return DecidedMode(mode, f"{mode}, as wandb.mode says, although {own.source} says {own.mode}")
     if (own := _own_setting(environ)) is not None:
-        return DecidedMode(own.mode, f"{own.mode}, as {own.who} says")
+        return DecidedMode(own.mode, f"{own.mode}, as {own.source} says")
     return DecidedMode("online" if has_api_key(environ) else "offline", "")
 
 
 def has_api_key(environ: Mapping[str, str]) -> bool:
-    """Whether W&B would find a key for the server that it would talk to.
+    """Return whether W&B would find a key for its server.
 
     Args:
         environ: of the process.
@@ -85,32 +85,32 @@ def has_api_key(environ: Mapping[str, str]) -> bool:
         return False
 
 
-def _own_setting(environ: Mapping[str, str]) -> _Said | None:
-    """What the environment or the nearest settings file says, if any does."""
+def _own_setting(environ: Mapping[str, str]) -> _Setting | None:
+    """Return what the environment or else the nearest settings file sets, if any does."""
     disabled = environ.get("WANDB_DISABLED", "").strip().lower()
     if disabled not in (*_TRUE, *_FALSE):
         raise ValueError(f"WANDB_DISABLED must be true or false; got {disabled!r}")
     if disabled in _TRUE:
-        return _Said("disabled", "WANDB_DISABLED")
-    if asked := environ.get("WANDB_MODE", "").strip():
-        return _said(asked, "WANDB_MODE")
+        return _Setting("disabled", "WANDB_DISABLED")
+    if value := environ.get("WANDB_MODE", "").strip():
+        return _setting(value, "WANDB_MODE")
     for path, settings in _settings(environ):
-        if asked := settings.get("mode", "").strip():
-            return _said(asked, str(path))
+        if value := settings.get("mode", "").strip():
+            return _setting(value, str(path))
     return None
 
 
-def _said(asked: str, who: str) -> _Said:
-    mode = _MODES.get(asked.lower())
+def _setting(value: str, source: str) -> _Setting:
+    mode = _MODES.get(value.lower())
     if mode is None:
-        raise ValueError(f"{who}: W&B's mode must be online, offline or disabled; got {asked!r}")
-    return _Said(mode, who)
+        raise ValueError(f"{source}: W&B's mode must be online, offline or disabled; got {value!r}")
+    return _Setting(mode, source)
 
 
 def _settings(environ: Mapping[str, str]) -> Iterator[tuple[Path, Mapping[str, str]]]:
-    """W&B's settings files that there are, the nearest first.
+    """Yield the existing settings files of W&B with their content, the nearest first.
 
-    ``wandb offline`` writes below ``WANDB_DIR``, and W&B itself then reads below the current folder: both count.
+    ``wandb offline`` writes below ``WANDB_DIR``, but W&B reads below the current folder: both are read.
     """
     roots = [Path(environ["WANDB_DIR"]).expanduser()] if environ.get("WANDB_DIR") else []
     folders = [root / name for root in (*roots, Path.cwd()) for name in ("wandb", ".wandb")]
@@ -122,6 +122,6 @@ def _settings(environ: Mapping[str, str]) -> Iterator[tuple[Path, Mapping[str, s
         try:
             parser.read_string(path.read_text(encoding="utf-8"))
         except (OSError, ValueError, configparser.Error) as error:
-            raise ValueError(f"{path} is no settings file of W&B: {' '.join(str(error).split())}") from None
+            raise ValueError(f"{path} is not a settings file of W&B: {' '.join(str(error).split())}") from None
         if parser.has_section("default"):
             yield path, dict(parser.items("default"))

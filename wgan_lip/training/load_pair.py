@@ -9,7 +9,7 @@ from torch import Tensor
 
 from wgan_lip.distributions import SamplePair
 from wgan_lip.files import FileSamples, different_scales, load_samples, split_key
-from wgan_lip.printable import printable
+from wgan_lip.plain_text import printable
 from wgan_lip.randomness import keyed_generator
 
 _LOG = logging.getLogger(__name__)

@@ -67,7 +67,7 @@ def test_a_failing_save_leaves_the_last_good_checkpoint(tmp_path, monkeypatch):
 
     monkeypatch.setattr(torch, "save", full)
     with pytest.raises(
-        OSError, match=r"cannot save the checkpoint .*last.ckpt: .*No space left.*; the one before is kept"
+        OSError, match=r"cannot save the checkpoint .*last.ckpt: .*No space left.*; the previous one is kept"
     ):
         fit(tmp_path, gan=tiny_gan(generator_steps=5))
     assert (tmp_path / "checkpoints" / "last.ckpt").read_bytes() == good
@@ -95,7 +95,7 @@ except OSError as error:
 def test_a_full_disk_leaves_the_last_good_checkpoint(tmp_path):
     done = subprocess.run([sys.executable, "-c", _FULL_DISK, str(tmp_path)], capture_output=True, text=True)
     assert "cannot save the checkpoint" in done.stdout, done.stderr
-    assert "the one before is kept" in done.stdout
+    assert "the previous one is kept" in done.stdout
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["last.ckpt"]
     resumed = fit(tmp_path, gan=tiny_gan(generator_steps=7), ckpt_path=tmp_path / "checkpoints" / "last.ckpt")
     assert resumed.generator_step == 7

@@ -7,7 +7,7 @@ from rich.table import Table
 
 from wgan_lip.cli.errors import fail
 from wgan_lip.console import Console
-from wgan_lip.printable import printable
+from wgan_lip.plain_text import printable
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Going on from a checkpoint: whatever fails before the first step after it is said to be of the checkpoint."""
+"""Errors of a resumed training: those before its first step name the checkpoint."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,21 +12,21 @@ from wgan_lip.runs.preemption import PreemptedError
 from wgan_lip.training import LostRankError, OtherRankError, SteppedModule
 from wgan_lip.transport import UnprovenError
 
-# What is said in one line anyway, or is none.
-_SAID = (
+# Errors that are printed as one line anyway, and the exception of a preemption.
+_ONE_LINE = (
     *(ValueError, OSError, MemoryError, MisconfigurationException),
     *(UnprovenError, LostRankError, OtherRankError, PreemptedError),
 )
 
 
-class GoingOn(Callback):
-    """Notes when the state of a checkpoint has been used once, by a step or for an evaluation.
+class ResumeGuard(Callback):
+    """A callback that records when the state of a checkpoint has been used once, by a step or an evaluation.
 
-    Lightning, optimisers and schedules take up what a checkpoint holds as it is, and raise what they will when they use
-    it. It must come after all callbacks that evaluate.
+    Lightning, optimisers and schedules accept any state of a checkpoint, and raise errors of any kind when they use it.
+    It must come after all callbacks that evaluate.
 
     Args:
-        path: the checkpoint; None if the training begins anew.
+        path: the checkpoint; None if the training begins at step 0.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -53,19 +53,19 @@ class GoingOn(Callback):
         self._used = True
 
     @contextmanager
-    def named(self) -> Iterator[None]:
-        """Name the checkpoint in an error that comes before its state has been used.
+    def checkpoint_named(self) -> Iterator[None]:
+        """Name the checkpoint in an error that is raised before its state has been used.
 
         Raises:
-            ValueError: instead of any error that is not said in one line anyway.
+            ValueError: instead of any error that is not printed as one line anyway.
         """
         try:
             yield
-        except _SAID as error:
+        except _ONE_LINE as error:
             if self._used or not isinstance(error, ValueError) or str(self._path) in str(error):
                 raise
-            raise ValueError(f"cannot go on from {self._path}: {error}") from error
+            raise ValueError(f"cannot resume from {self._path}: {error}") from error
         except Exception as error:
             if self._used:
                 raise
-            raise ValueError(f"cannot go on from {self._path}: {type(error).__name__}: {error}") from error
+            raise ValueError(f"cannot resume from {self._path}: {type(error).__name__}: {error}") from error

@@ -8,7 +8,7 @@ import wandb
 from pytorch_lightning.loggers import WandbLogger
 
 from wgan_lip.runs import MetricsCSV
-from wgan_lip.runs.wandb_uploads import log_table, upload, wandb_may_be_away
+from wgan_lip.runs.wandb_tracking import ignore_unreachable_wandb, log_table, upload
 
 MODULE: Any = SimpleNamespace(step_name="generator_step", step=20)
 
@@ -31,10 +31,9 @@ class Run:
 
 
 @pytest.fixture
-def logger(request, monkeypatch):
-    logger = WandbLogger(offline=True)
-    logger._experiment = Run(offline=request.param)
-    return logger
+def logger(request):
+    run: Any = Run(offline=request.param)
+    return WandbLogger(offline=True, experiment=run)
 
 
 @pytest.mark.parametrize("logger", [False], indirect=True)
@@ -77,5 +76,5 @@ def test_a_server_that_is_away_is_a_warning(logger, tmp_path, monkeypatch):
 
     (tmp_path / "last.ckpt").write_bytes(b"weights")
     monkeypatch.setattr(logger.experiment, "log_artifact", away)
-    with pytest.warns(UserWarning, match="no answer; nothing is lost"), wandb_may_be_away():
+    with pytest.warns(UserWarning, match="no answer; nothing is lost"), ignore_unreachable_wandb():
         upload([logger], "model", {"last.ckpt": tmp_path / "last.ckpt"})

@@ -1,12 +1,16 @@
-"""What a process learns from its environment of the run that it is part of."""
+"""The run's name by its launcher, its folder, and the checkpoint from which it resumes."""
 
+import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from wgan_lip.runs.launched import Start, agent_of, hand_start, handed_start, in_slurm, is_first, launched_name
-from wgan_lip.runs.run_folder import find_start
+from wgan_lip.runs.launcher import in_slurm, is_rank_0, name_from_launcher, process_identity
+from wgan_lip.runs.run_lock import locked
+from wgan_lip.runs.start import Start, find_start
 
 SLURM = {"SLURM_JOB_ID": "77", "SLURM_NTASKS": "2", "SLURM_PROCID": "1", "SLURM_JOB_NAME": "wgan"}
 TORCHRUN = {"TORCHELASTIC_RUN_ID": "none", "GROUP_WORLD_SIZE": "1", "RANK": "1", "LOCAL_RANK": "1"}
@@ -38,20 +42,23 @@ TORCHRUN = {"TORCHELASTIC_RUN_ID": "none", "GROUP_WORLD_SIZE": "1", "RANK": "1",
     ],
 )
 def test_the_name_is_the_launcher_s(environ, expected):
-    assert launched_name(environ, "41-1234") == expected
+    assert name_from_launcher(environ, "41-1234") == expected
 
 
 def test_a_torchrun_of_several_nodes_needs_an_id():
     with pytest.raises(ValueError, match="pass one by --run NAME"):
-        launched_name({**TORCHRUN, "GROUP_WORLD_SIZE": "2"}, "41")
+        name_from_launcher({**TORCHRUN, "GROUP_WORLD_SIZE": "2"}, "41")
 
 
 def test_an_id_that_torchrun_drew_is_not_found_again(tmp_path):
     drawn = {**TORCHRUN, "TORCHELASTIC_RUN_ID": "812b2f28-e3fb-442c-afe7-950dfcfc8207"}
-    assert [find(tmp_path, {**drawn, **more}).again for more in ({}, {"TORCHELASTIC_RUN_ID": "77"})] == [False, True]
-    assert not find(tmp_path, TORCHRUN).again
-    assert find(tmp_path, SLURM).again
-    assert find(tmp_path, drawn, run="a").again
+    assert [find(tmp_path, {**drawn, **more}).repeatable for more in ({}, {"TORCHELASTIC_RUN_ID": "77"})] == [
+        False,
+        True,
+    ]
+    assert not find(tmp_path, TORCHRUN).repeatable
+    assert find(tmp_path, SLURM).repeatable
+    assert find(tmp_path, drawn, run="a").repeatable
 
 
 def test_slurm_is_there_where_lightning_sees_it():
@@ -61,29 +68,38 @@ def test_slurm_is_there_where_lightning_sees_it():
 
 
 def test_the_first_process_is_that_of_the_first_node():
-    assert is_first({}, 0)
-    assert not is_first({}, 1)
-    assert not is_first({"NODE_RANK": "1"}, 0)
+    assert is_rank_0({}, 0)
+    assert not is_rank_0({}, 1)
+    assert not is_rank_0({"NODE_RANK": "1"}, 0)
 
 
 def test_an_agent_is_told_from_others():
-    assert agent_of(os.getpid()).startswith(f"{os.getpid()}-")
-    assert agent_of(os.getpid()) == agent_of(os.getpid())
-    assert agent_of(os.getpid()) != agent_of(os.getppid())
-    assert agent_of(2**30) == str(2**30)
+    assert process_identity(os.getpid()).startswith(f"{os.getpid()}-")
+    assert process_identity(os.getpid()) == process_identity(os.getpid())
+    assert process_identity(os.getpid()) != process_identity(os.getppid())
+    assert process_identity(2**30) == str(2**30)
 
 
-def test_children_of_lightning_s_launcher_are_handed_the_start(monkeypatch, tmp_path):
-    monkeypatch.setenv("WGAN_LIP_START", "")
-    checkpoint = tmp_path / "a" / "checkpoints" / "last.ckpt"
-    hand_start(Start(None, checkpoint, again=False), tmp_path / "b")
-    # The one that handed it may itself train again.
-    assert handed_start(os.environ) is None
-    child = {**os.environ, "LOCAL_RANK": "1"}
-    assert handed_start(child) == Start(tmp_path / "b", checkpoint, again=False)
-    # They take it, whatever has become the newest run since.
-    found = find_start(child, run=None, ckpt_path="last", runs_dir=str(tmp_path), name="name", first=False)
-    assert found == Start(tmp_path / "b", checkpoint, again=False)
+CHILD = """
+import json, os, sys
+from wgan_lip.runs.start import find_start
+start = find_start(os.environ, run=None, ckpt_path=sys.argv[2], runs_dir=sys.argv[1], name="x", rank_0=False)
+print(json.dumps([str(start.folder), str(start.checkpoint), start.repeatable]))
+"""
+
+
+def test_children_of_lightning_s_launcher_find_the_run_that_their_parent_locks(tmp_path):
+    checkpoint = make(tmp_path / "x" / "20261128-100000")
+    folder = tmp_path / "x" / "new"
+    folder.mkdir()
+    # Of another process, and begun later: it would be the last.
+    make(tmp_path / "x" / "20261128-100001")
+    with locked(folder, {}, checkpoint):
+        command = [sys.executable, "-c", CHILD, str(tmp_path), "last"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        # The process that holds the lock may itself train again.
+        assert find(tmp_path, {}) == Start(None, None, repeatable=False)
+    assert json.loads(done.stdout) == [str(folder), str(checkpoint), False]
 
 
 def find(tmp_path: Path, environ: dict[str, str], **arguments) -> Start:
@@ -99,12 +115,12 @@ def make(folder: Path) -> Path:
 
 def test_a_named_run_begins_or_goes_on(tmp_path):
     folder = tmp_path / "x" / "a"
-    assert find(tmp_path, {}, run="a") == Start(folder, None, again=True)
+    assert find(tmp_path, {}, run="a") == Start(folder, None, repeatable=True)
     folder.mkdir(parents=True)
-    assert find(tmp_path, SLURM, run="a", first=False) == Start(folder, None, again=True)
+    assert find(tmp_path, SLURM, run="a", rank_0=False) == Start(folder, None, repeatable=True)
     checkpoint = make(folder)
-    assert find(tmp_path, {}, run="a") == Start(folder, checkpoint, again=True)
-    with pytest.raises(ValueError, match="--run a says where to go on by itself, so --ckpt_path last cannot"):
+    assert find(tmp_path, {}, run="a") == Start(folder, checkpoint, repeatable=True)
+    with pytest.raises(ValueError, match="--run a resumes from the run's own checkpoint, so --ckpt_path last cannot"):
         find(tmp_path, {}, run="a", ckpt_path="last")
     with pytest.raises(ValueError, match="run must consist of letters"):
         find(tmp_path, {}, run="../a")
@@ -112,28 +128,28 @@ def test_a_named_run_begins_or_goes_on(tmp_path):
 
 def test_a_launched_run_begins_or_goes_on(tmp_path):
     folder = tmp_path / "x" / "slurm-77"
-    assert find(tmp_path, SLURM, first=False) == Start(folder, None, again=True)
+    assert find(tmp_path, SLURM, rank_0=False) == Start(folder, None, repeatable=True)
     checkpoint = make(folder)
-    assert find(tmp_path, SLURM) == Start(folder, checkpoint, again=True)
+    assert find(tmp_path, SLURM) == Start(folder, checkpoint, repeatable=True)
 
 
 def test_a_launched_run_from_a_checkpoint_goes_on_from_its_own_when_it_is_requeued(tmp_path):
     elsewhere = tmp_path / "kept.ckpt"
     elsewhere.touch()
     folder = tmp_path / "x" / "slurm-77"
-    assert find(tmp_path, SLURM, ckpt_path=str(elsewhere)) == Start(folder, elsewhere, again=True)
+    assert find(tmp_path, SLURM, ckpt_path=str(elsewhere)) == Start(folder, elsewhere, repeatable=True)
     own = make(folder)
-    assert find(tmp_path, SLURM, ckpt_path=str(elsewhere)) == Start(folder, own, again=True)
+    assert find(tmp_path, SLURM, ckpt_path=str(elsewhere)) == Start(folder, own, repeatable=True)
     # One in a run folder is of that run.
     other = make(tmp_path / "x" / "other")
-    assert find(tmp_path, SLURM, ckpt_path=str(other)) == Start(other.parent.parent, other, again=True)
+    assert find(tmp_path, SLURM, ckpt_path=str(other)) == Start(other.parent.parent, other, repeatable=True)
 
 
 def test_without_a_name_a_run_is_new(tmp_path):
-    assert find(tmp_path, {}) == Start(None, None, again=False)
+    assert find(tmp_path, {}) == Start(None, None, repeatable=False)
 
 
-@pytest.mark.parametrize("unknown", [{"nodes": 2}, {"first": False}])
+@pytest.mark.parametrize("unknown", [{"nodes": 2}, {"rank_0": False}])
 def test_processes_without_a_name_in_common_are_told_to_take_one(unknown, tmp_path):
     with pytest.raises(ValueError, match="pass one by --run NAME"):
         find(tmp_path, {}, **unknown)

@@ -1,13 +1,13 @@
-"""Text on consoles whose encoding lacks some of its characters."""
+"""Text that any terminal can show: without control characters, and in ASCII where an encoding lacks characters."""
 
 import codecs
 import re
 import sys
 import unicodedata
 
-# What ``str.encode`` is told to do about them.
+# The name of ``ascii_text`` as an error handler of ``str.encode``.
 HANDLER = "wgan_lip.ascii"
-# Those for which Unicode itself knows nothing in ASCII.
+# Characters that Unicode does not decompose into ASCII.
 _ASCII = {
     "±": "+/-",
     "∓": "-/+",
@@ -52,11 +52,33 @@ _ASCII = {
 _SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-", strict=True))
 
 
-def ascii_text(text: str) -> str:
-    """The same in ASCII, with its meaning: ``±`` is ``+/-``, ``≤`` is ``<=``, ``10⁻⁹`` is ``10^-9``, ``é`` is ``e``.
+def printable(text: str, kept: str = "") -> str:
+    """Return the text with control and format characters escaped, as ``\\x1b``.
 
-    Lines and corners of boxes are ``-``, ``|`` and ``+``. What has no such form is escaped: ``\\u4e2d``; and so is a
-    byte of a file's name that was no text: ``\\xff``.
+    So it can neither send escape sequences to a terminal nor reverse the direction of the text after it.
+
+    Args:
+        text: of a file or a user.
+        kept: characters that stay as they are.
+    """
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() or one in kept else _escaped(one) for one in text)
+
+
+def _escaped(character: str) -> str:
+    # A byte of a file name that is not text is a lone surrogate.
+    if 0xDC80 <= ord(character) < 0xDD00:
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode()
+
+
+def ascii_text(text: str) -> str:
+    """Return the text in ASCII with the same meaning.
+
+    ``±`` becomes ``+/-``, ``≤`` becomes ``<=``, ``10⁻⁹`` becomes ``10^-9``, and ``é`` becomes ``e``. Lines and
+    corners of boxes become ``-``, ``|`` and ``+``. Any other character is escaped, as ``\\u4e2d``, and so is a byte
+    of a file name that is not text, as ``\\xff``.
 
     Args:
         text: any.
@@ -80,15 +102,13 @@ def _ascii(character: str) -> str:
     if 0x2580 <= code < 0x25A0:
         return "#"
     if 0x2800 <= code < 0x2900:
-        # Of a spinner.
+        # Braille, of a spinner.
         return "*"
-    if 0xDC80 <= code < 0xDD00:
-        return f"\\x{code - 0xDC00:02x}"
     parts = unicodedata.normalize("NFKD", character)
     plain = "".join(_ASCII.get(part, part) for part in parts if not unicodedata.combining(part))
     if plain.isascii() and plain:
         return plain
-    return character.encode("ascii", "backslashreplace").decode()
+    return _escaped(character)
 
 
 def _replace(error: UnicodeError) -> tuple[str, int]:
@@ -98,16 +118,8 @@ def _replace(error: UnicodeError) -> tuple[str, int]:
 
 
 def prints_unicode() -> bool:
-    """Whether standard output takes all characters."""
+    """Return whether the encoding of standard output has all characters."""
     return (getattr(sys.stdout, "encoding", None) or "utf-8").lower().startswith("utf")
-
-
-def print_in_ascii() -> None:
-    """Have standard output and error print ``ascii_text`` of characters that their encodings lack."""
-    for stream in (sys.stdout, sys.stderr):
-        # A notebook's and a test's may be of other classes, and take all characters.
-        if (reconfigure := getattr(stream, "reconfigure", None)) is not None:
-            reconfigure(errors=HANDLER)
 
 
 codecs.register_error(HANDLER, _replace)

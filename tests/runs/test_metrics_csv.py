@@ -8,22 +8,22 @@ import pytest
 from tests.support.metrics import rows
 from tests.training.builders import fit, tiny_gan
 from wgan_lip.runs import MetricsCSV
-from wgan_lip.runs.metrics_file import read_metrics_file
+from wgan_lip.runs.metrics_csv import read_metrics_file
 
 GOOD = b"generator_step,w1/exact,more\r\n0,1.5,\r\n5,1.25,7\r\n"
-REQUIRED = "required are a line of names and, below it, lines of as many numbers, as a training writes them"
+REQUIRED = "a line of names and, below it, lines of as many numbers are required"
 
 
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"\xef\xbb\xbf" + GOOD, r"its header holds '\ufeffgenerator_step', which is no name"),
+        (b"\xef\xbb\xbf" + GOOD, r"its header holds '\ufeffgenerator_step', which is not the name of a metric"),
         (GOOD.replace(b"1.25", b'"1.25'), "unexpected end of data"),
         (GOOD.replace(b"1.25", b'1.2"5'), "could not convert string to float: '1.2\"5' (line 3, w1/exact)"),
-        (GOOD.replace(b"w1/exact", b'w1/ex"act'), "its header holds 'w1/ex\"act', which is no name"),
+        (GOOD.replace(b"w1/exact", b'w1/ex"act'), "its header holds 'w1/ex\"act', which is not the name of a metric"),
         (GOOD.replace(b"1.25", b"1.\x005"), "could not convert string to float: '1.\\x005' (line 3, w1/exact)"),
         (GOOD.replace(b"more", b"w1/exact"), "its header names a column twice"),
-        (GOOD.replace(b",more", b","), "its header holds '', which is no name"),
+        (GOOD.replace(b",more", b","), "its header holds '', which is not the name of a metric"),
         (GOOD.replace(b"5,1.25,7", b"5,1.25"), "line 3 has 2 values for 3 columns"),
         (GOOD.replace(b"5,1.25,7", b"5,1.25,7,8"), "line 3 has 4 values for 3 columns"),
         (GOOD.replace(b"5,1.25,7", b""), "line 3 has 0 values for 3 columns"),
@@ -31,8 +31,8 @@ REQUIRED = "required are a line of names and, below it, lines of as many numbers
             GOOD.replace(b"5,1.25", b"5.5,1.25"),
             "invalid literal for int() with base 10: '5.5' (line 3, generator_step)",
         ),
-        (GOOD.replace(b"5,1.25", b"-5,1.25"), "-5 is no step (line 3, generator_step)"),
-        (GOOD.replace(b"5,1.25", b"9" * 30 + b",1.25"), "9" * 30 + " is no step (line 3, generator_step)"),
+        (GOOD.replace(b"5,1.25", b"-5,1.25"), "-5 is not a step (line 3, generator_step)"),
+        (GOOD.replace(b"5,1.25", b"9" * 30 + b",1.25"), "9" * 30 + " is not a step (line 3, generator_step)"),
         (GOOD.replace(b"5,1.25", b"5,many"), "could not convert string to float: 'many' (line 3, w1/exact)"),
         (GOOD.decode().encode("utf-16"), "'utf-8' codec can't decode"),
         (GOOD + b"\xff\x00\x80\n", "'utf-8' codec can't decode"),
@@ -82,7 +82,7 @@ def test_a_file_that_is_changed_while_it_is_written_gets_a_header_and_a_warning(
     else:
         path.write_bytes(content[: {"emptied": 0, "cut": content.rfind(b"2,"), "cut in a row": -4}[how]])
     left = 2 if how.startswith("cut") else 0
-    with pytest.warns(UserWarning, match=f"was changed by others: of 3 rows it has {left}"):
+    with pytest.warns(UserWarning, match=f"was changed by another program: it has {left} rows instead of 3"):
         logger.log_metrics({"generator_step": 3, "b": 0.25})
     logger.log_metrics({"generator_step": 4, "a": 0.75})
     expected = [*map(str, range(left)), "3", "4"]
@@ -133,7 +133,7 @@ def test_rows_that_are_missing_are_not_gone_on_without(how, trained, tmp_path):
     if how == "removed":
         path.unlink()
     left = counted - 1 if kept else 0
-    with pytest.raises(ValueError, match=rf"metrics\.csv has {left} rows, the checkpoint counts {counted}: put back"):
+    with pytest.raises(ValueError, match=rf"has {left} rows, but the checkpoint counts {counted}: restore"):
         fit(folder, gan=tiny_gan(generator_steps=20), ckpt_path=folder / "checkpoints" / "last.ckpt")
 
 
