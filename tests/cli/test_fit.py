@@ -332,12 +332,15 @@ def test_wandb_that_rejects_the_key_leaves_an_offline_run(monkeypatch, tmp_path)
         (["--name=../up"], "name must consist of letters, digits"),
         (["--ckpt_path={tmp}/none.ckpt"], "{tmp}/none.ckpt: there is no such file"),
         (["--ckpt_path=last"], "there is no run under"),
-        (["--run=a", "--ckpt_path=last"], "--run a says where to go on by itself, so --ckpt_path last cannot be given"),
+        (
+            ["--run=a", "--ckpt_path=last"],
+            "--run a resumes from the run's own checkpoint, so --ckpt_path last cannot",
+        ),
         (["--run=../a"], "run must consist of letters, digits"),
         (["--ckpt_path={tmp}/foreign.ckpt"], "foreign.ckpt is not a checkpoint of wgan-lip"),
         (["--ckpt_path={tmp}/file"], "file is truncated, damaged, or not a checkpoint"),
         (["--ckpt_path={tmp}/code.ckpt"], "code.ckpt is truncated, damaged, or not a checkpoint"),
-        (["-c", "{tmp}/unknown.yaml"], "does not accept option 'modle'"),
+        (["-c", "{tmp}/unknown.yaml"], "Option 'modle' is not accepted"),
         (["-c", "{tmp}/missing.yaml"], "File does not exist"),
     ],
 )

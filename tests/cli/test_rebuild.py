@@ -159,7 +159,7 @@ def test_the_harm_would_be_done_if_it_were_trusted(checkpoints, tmp_path, monkey
     monkeypatch.chdir(tmp_path)
     attack = critic("torch.nn.Linear", in_features=1, out_features=1, device=harm())
     path = changed(checkpoints, tmp_path, attack, "gan")
-    with pytest.raises(ValueError, match=r"names torch\.hub\.zipfile\.ZipFile, which is none of"):
+    with pytest.raises(ValueError, match=r"names torch\.hub\.zipfile\.ZipFile, which is not one of"):
         load_module(path)
     with pytest.raises(ValueError, match=r"must be torch.device, not ZipFile"):
         load_module(path, trust=True)

@@ -222,7 +222,7 @@ def test_few_points_have_no_statistics_and_say_so(files, say, ask):
     assert (found["a"]["noise_floor"], found["population"]["lower"]) == (None, None)
     assert "unknown: one point cannot be split" in text
     assert "unknown ≤ W1(P, Q) ≤ unknown" in text
-    assert "lower: needs 8 points on either side" in text
+    assert "lower: requires 8 points on either side" in text
 
 
 def test_the_line_and_large_samples_are_solved_by_other_methods(files, ask):

@@ -1,9 +1,12 @@
-"""metrics.csv that somebody removed, cut off or changed: gone on with rightly, or refused in one line that names it."""
+"""metrics.csv: rows, late columns, truncation on resume; and files that were removed, cut off or changed."""
 
+import csv
 import re
 import shutil
+from pathlib import Path
 
 import pytest
+import torch
 
 from tests.support.metrics import rows
 from tests.training.builders import fit, tiny_gan
@@ -12,6 +15,56 @@ from wgan_lip.runs.metrics_csv import read_metrics_file
 
 GOOD = b"generator_step,w1/exact,more\r\n0,1.5,\r\n5,1.25,7\r\n"
 REQUIRED = "a line of names and, below it, lines of as many numbers are required"
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_rows_are_on_disk_at_once_and_late_columns_are_empty_before(tmp_path):
+    logger = MetricsCSV(tmp_path / "metrics.csv")
+    logger.log_metrics({"generator_step": 0, "a": 0.1}, step=7)
+    assert read(logger.path) == [{"generator_step": "0", "a": "0.1"}]
+    logger.log_metrics({"generator_step": 1, "b": torch.tensor(2.5)})
+    assert read(logger.path) == [
+        {"generator_step": "0", "a": "0.1", "b": ""},
+        {"generator_step": "1", "a": "", "b": "2.5"},
+    ]
+
+
+def test_floats_survive_to_the_last_bit(tmp_path):
+    logger = MetricsCSV(tmp_path / "metrics.csv")
+    logger.log_metrics({"a": 0.1 + 0.2})
+    assert float(read(logger.path)[0]["a"]) == 0.1 + 0.2
+
+
+def test_a_second_logger_continues_and_truncates(tmp_path):
+    first = MetricsCSV(tmp_path / "metrics.csv")
+    for i in range(5):
+        first.log_metrics({"i": i})
+    second = MetricsCSV(tmp_path / "metrics.csv")
+    assert second.rows == 5
+    second.truncate(9)
+    assert len(read(second.path)) == 5
+    second.truncate(2)
+    second.log_metrics({"i": 70, "late": 1})
+    assert [row["i"] for row in read(second.path)] == ["0", "1", "70"]
+    assert second.rows == 3
+    second.truncate(0)
+    second.log_metrics({"i": 8})
+    assert [row["i"] for row in read(second.path)] == ["8"]
+
+
+def test_a_last_row_cut_off_by_a_kill_is_dropped_on_resume(tmp_path):
+    logger = MetricsCSV(tmp_path / "metrics.csv")
+    logger.log_metrics({"i": 1, "a": 0.25})
+    with logger.path.open("a") as file:
+        file.write("2,0.")
+    again = MetricsCSV(tmp_path / "metrics.csv")
+    again.truncate(1)
+    again.log_metrics({"i": 2, "a": 0.75})
+    assert [(row["i"], row["a"]) for row in read(again.path)] == [("1", "0.25"), ("2", "0.75")]
 
 
 @pytest.mark.parametrize(

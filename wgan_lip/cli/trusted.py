@@ -1,4 +1,4 @@
-"""Names in a checkpoint's config that are built without ``--trust``: of layers, networks, losses, optimisers, pairs, data."""
+"""Names that a checkpoint's config may use without ``--trust``: layers, networks, losses, optimisers, pairs, data."""
 
 import inspect
 import pkgutil
@@ -82,7 +82,7 @@ def _is_harmless(name: str) -> bool:
 
 @cache
 def _ours() -> list[Any]:
-    """List the public classes of the packages, except those that write files; and functions that make pairs and critics."""
+    """List the packages' public classes that write no files, and the functions that make pairs and critics."""
     public = [getattr(package, name) for package in map(import_module, _OURS) for name in package.__all__]
     classes = [one for one in public if inspect.isclass(one) and not issubclass(one, Callback | Logger)]
     return [*classes, *map(pkgutil.resolve_name, _FUNCTIONS)]

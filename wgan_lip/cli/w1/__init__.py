@@ -1,4 +1,4 @@
-"""``wgan-lip w1 A B``: exact W1 between two sample sets, with all that sampling does to it."""
+"""``wgan-lip w1 A B``: exact W1 between two sample sets, with its proof and its sampling error."""
 
 import sys
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ def run(args: Sequence[str]) -> None:
     """Run the command.
 
     Args:
-        args: what follows ``wgan-lip w1``.
+        args: the arguments after ``wgan-lip w1``.
     """
     options = parse(args)
     with in_one_line(UnprovenError):

@@ -9,7 +9,7 @@ from wgan_lip.cli.command_parser import CommandParser, number, seconds, share, w
 from wgan_lip.transport import Method, Norm
 
 _DESCRIPTION = """\
-The exact Wasserstein-1 distance between two sample sets, with its proof, and with what sampling error does to it.
+The exact Wasserstein-1 distance between two sample sets, with its proof and its sampling error.
 
 A and B are each an array (.npy, .npz), a tensor or a dictionary of tensors (.pt, .pth), or a folder of PNG, JPEG, GIF,
 BMP, TIFF, WebP or PNM images: of one size, or made so by --image-size and --channels; links are followed, and other
@@ -40,7 +40,7 @@ examples:
 
 @dataclass(frozen=True)
 class Options:
-    """What the user asked for; each field is explained by its option's help.
+    """The options of the command; the help of each explains it.
 
     Attributes:
         memory_budget: MiB.
@@ -65,49 +65,52 @@ class Options:
 
 
 def parse(args: Sequence[str]) -> Options:
-    """The options in ``args``; a mistake, or ``--help``, ends the program.
+    """Parse the options; an error, or ``--help``, ends the program.
 
     Args:
-        args: what follows ``wgan-lip w1``.
+        args: the arguments after ``wgan-lip w1``.
     """
     return Options(**vars(make_parser().parse_args(args)))
 
 
 def make_parser() -> CommandParser:
-    """The command's parser."""
+    """Make the command's parser."""
     parser = CommandParser("wgan-lip w1", _DESCRIPTION, _EPILOG)
-    parser.add_argument("a", metavar="A", help="the one sample set")
-    parser.add_argument("b", metavar="B", help="the other")
+    parser.add_argument("a", metavar="A", help="one sample set")
+    parser.add_argument("b", metavar="B", help="the other one")
     parser.add_argument("--norm", choices=get_args(Norm), default="l2", help="ground norm (default: l2)")
     parser.add_argument(
         "--image-size",
         type=whole(1),
         metavar="N",
-        help="of a folder: crop each image to the square in its middle, and resize that to N x N pixels, as the data "
-        "modules do (default: as they are, which must be all of one size)",
+        help="in a folder: crop each image to its central square, and resize that to N x N pixels, as the data modules "
+        "do (default: unchanged; all must have one size)",
     )
-    parser.add_argument("--channels", type=int, choices=(1, 3), help="of a folder: make each image grey (1) or RGB (3)")
+    parser.add_argument(
+        "--channels", type=int, choices=(1, 3), help="in a folder: convert each image to grey (1) or RGB (3)"
+    )
     parser.add_argument(
         "--max-points",
         type=whole(1),
         metavar="N",
-        help="compare a random subset of at most N points of each set; the noise floors still draw on all points, so "
-        "that with 2 N of them a floor is at the size of the comparison (default: all points)",
+        help="compare a random subset of at most N points of each set; the noise floors still draw from all points, so "
+        "that with 2 N of them a floor has the size of the comparison (default: all points)",
     )
     parser.add_seed("the subsets and splits")
     parser.add_argument(
         "--time-budget",
         type=seconds,
         metavar="SECONDS",
-        help="end the solve of A against B after so long with the bounds it has. Small problems, which take a second, "
-        "are solved all the same; noise floors and population bracket add solves of their own (see "
+        help="end the solve of A against B after this time with the bounds proven so far. Small problems, which take a "
+        "second, are solved anyway; noise floors and population bracket add solves of their own (see "
         "--floor-points, --splits)",
     )
     parser.add_argument(
         "--memory-budget",
         type=number(float, "MiB, more than 0", lambda x: 0 < x < math.inf),
         metavar="MIB",
-        help="memory that the solve of A against B may use, beyond the samples; likewise (default: what is free)",
+        help="memory that the solve of A against B may use in addition to the samples; if it is too little, the solve "
+        "ends with bounds, too (default: all free memory)",
     )
     parser.add_argument(
         "--splits",

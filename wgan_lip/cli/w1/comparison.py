@@ -37,13 +37,13 @@ _MIB = 2**20
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two sets.
+    """One of the two sample sets.
 
     Attributes:
         samples: all of them.
         points: those compared, shape (n, d).
-        diameter: of the support, as given or as known of images; None where it is not known.
-        floor: its noise floor; None where there are too few points, or none was asked for.
+        diameter: of the support, as given or as known of images; None if unknown.
+        floor: its noise floor; None if there are too few points, or ``--splits 0``.
     """
 
     samples: FileSamples
@@ -54,19 +54,18 @@ class Side:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All that the command prints.
+    """The result of the command.
 
     Attributes:
-        options: what was asked for.
-        warning: that the sets are evidently on different scales; None if they are not.
+        options: of the command.
+        warning: that the sets evidently have different scales; None if they do not.
         a, b: the two sets.
         result: of the exact solve.
         sliced: lower bounds by projection.
-        lower: lower confidence bound of the population's W1; None where there are too few points.
-        upper: upper confidence bound, infinite where nothing is known of the supports.
-        seconds: wall time of everything but the reading.
-        peak_memory: bytes that the process held at its peak, libraries and samples included; None where the system
-            does not tell.
+        lower: lower confidence bound of the population's W1; None if there are too few points.
+        upper: upper confidence bound; infinite if nothing is known of the supports.
+        seconds: wall time without reading the files.
+        peak_memory: of the process in bytes, with libraries and samples; None on systems that do not report it.
     """
 
     options: Options
@@ -150,7 +149,7 @@ def compare(a: FileSamples, b: FileSamples, options: Options, display: Display) 
 
 
 def _check_shapes(a: FileSamples, b: FileSamples) -> None:
-    """Refuse pixels in another order, which flattening would hide; a set that is flat already is taken at its word."""
+    """Refuse images of different shapes, whose pixels flattening would reorder; a flat set must only have as many."""
     first, second = ([size for size in samples.values.shape[1:] if size != 1] for samples in (a, b))
     if math.prod(first) != math.prod(second) or (first != second and min(len(first), len(second)) > 1):
         raise ValueError(
@@ -160,7 +159,7 @@ def _check_shapes(a: FileSamples, b: FileSamples) -> None:
 
 
 def _diameter(samples: FileSamples, options: Options) -> float | None:
-    """What is known of the support: the option, and the box of all images."""
+    """Return the diameter of the support: of the option, or of the box that contains all images."""
     if not samples.scaled:
         return options.diameter
     box = box_diameter(2, math.prod(samples.values.shape[1:]), options.norm)
@@ -168,7 +167,7 @@ def _diameter(samples: FileSamples, options: Options) -> float | None:
 
 
 def _drawn(samples: FileSamples, name: str, options: Options) -> NDArray[np.floating]:
-    """The points to compare, shape (n, d): all, or a random subset."""
+    """Return the points to compare, shape (n, d): all, or a random subset."""
     points = samples.values.reshape(len(samples.values), -1)
     if options.max_points is None or len(points) <= options.max_points:
         return points

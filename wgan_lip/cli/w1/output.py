@@ -1,4 +1,4 @@
-"""A comparison as text, and as JSON."""
+"""The output of ``wgan-lip w1``: text or JSON."""
 
 import json
 import math
@@ -14,7 +14,7 @@ _MIB = 2**20
 
 
 def as_text(comparison: Comparison) -> str:
-    """Lines for the terminal: each a label and what is said of it.
+    """Return the lines for the terminal, each with a label.
 
     Args:
         comparison: of two sample sets.
@@ -25,7 +25,7 @@ def as_text(comparison: Comparison) -> str:
 
 
 def as_json(comparison: Comparison) -> str:
-    """One JSON object in full precision; null where there is no number.
+    """Return one JSON object in full precision, with null for missing and infinite numbers.
 
     Args:
         comparison: of two sample sets.
@@ -94,7 +94,7 @@ def _side_record(side: Side) -> dict[str, Any]:
 
 
 def _finite(content: Any) -> Any:
-    """The same, with None for NaN and infinity, which JSON does not know."""
+    """Replace NaN and infinity, which JSON lacks, by None."""
     if isinstance(content, dict):
         return {name: _finite(value) for name, value in content.items()}
     if isinstance(content, list):
@@ -127,7 +127,7 @@ def _distance(c: Comparison) -> _Rows:
     result = c.result
     if result.exact:
         error = result.standard_error
-        # An error of 0 only means that what was drawn does not vary.
+        # An error of 0 only means that these samples show no variation.
         draw = "" if math.isnan(error) or error == 0 else f"; ± {error:.2g} from draw to draw of independent points"
         value = f"{result.value:.10g} ({result.norm}, exact for these points{draw})"
     else:
@@ -181,7 +181,7 @@ def _population(c: Comparison) -> _Rows:
         ("population", f"{low} ≤ W1(P, Q) ≤ {high}, {c.options.confidence:.4g} confidence, if points are independent")
     ]
     if lower is None:
-        rows.append(("", "lower: needs 8 points on either side"))
+        rows.append(("", "lower: requires 8 points on either side"))
     else:
         rows.append(
             (
@@ -193,7 +193,7 @@ def _population(c: Comparison) -> _Rows:
     if upper.guarantee:
         rows.append(("", f"upper: {upper.w1:.4g} plus {upper.margin:.4g} ({upper.guarantee}; {_assumed(c)})"))
     else:
-        rows.append(("", "upper: pass --diameter or --sigma, what is known of how far P and Q spread"))
+        rows.append(("", "upper: requires --diameter or --sigma, a known bound of how far P and Q spread"))
     return rows
 
 

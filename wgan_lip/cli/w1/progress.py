@@ -1,4 +1,4 @@
-"""What a terminal shows while the command works."""
+"""The progress of ``wgan-lip w1`` on a terminal."""
 
 from types import TracebackType
 
@@ -9,7 +9,7 @@ from wgan_lip.transport import Progress as SolverProgress
 
 
 class Display:
-    """One line on a terminal that disappears at the end; elsewhere nothing.
+    """A line of progress, which disappears at the end; nothing without a terminal.
 
     Args:
         console: where it is shown.
@@ -43,19 +43,27 @@ class Display:
             self._progress.stop()
 
     def stage(self, name: str) -> None:
-        """Say what is being done."""
+        """Show the current stage.
+
+        Args:
+            name: of the stage.
+        """
         self._stage = name
         self._show(name)
 
     def solver(self, state: SolverProgress) -> None:
-        """Show where a solver is; its ``progress`` argument."""
+        """Show the state of a solver; for its ``progress`` argument.
+
+        Args:
+            state: bounds, round and size of the problem.
+        """
         self._proven = f"{state.lower:.5g} ≤ W1 ≤ {state.upper:.5g}"
         n, m = state.points
         # Short enough for a terminal of eighty columns.
         self._show(f"{self._stage} ({n}x{m}): round {state.round}, {state.arcs:,} arcs, {self._proven}")
 
     def proven(self) -> str:
-        """What the solver has proven so far, in words; empty if nothing."""
+        """Return in words what the solver has proven so far; empty if nothing."""
         return self._proven and f"{self._proven} between the samples is proven"
 
     def _show(self, text: str) -> None:
