@@ -143,7 +143,7 @@ def test_nothing_else_in_the_package_opens_a_file_for_writing():
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and writes(node):
                 found.add((path.name, ast.unparse(node)))
-    appended = ("loggers.py", "os.fdopen(os.open(self.path, flags), 'ab')")
+    appended = ("metrics_csv.py", "os.fdopen(os.open(self.path, flags), 'ab')")
     # Where outputs go that were closed before the command began.
     nowhere = {("streams.py", f"open(os.devnull, {mode})") for mode in ("'wb'", "'w', encoding='utf-8'")}
     assert found == {("replaced.py", "temporary.open('x+b')"), appended, *nowhere}
