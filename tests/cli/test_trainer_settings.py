@@ -26,7 +26,7 @@ _STREAM = "batches are read from an endless stream"
 # By switch, what the one line says.
 REFUSED = {
     "max_steps=-2": "max_steps must be at least 0, or -1 for no limit; got max_steps=-2",
-    "max_epochs=1": f"trainer.max_epochs=1 counts what Lightning counts; {_ENDS}",
+    "max_epochs=1": f"trainer.max_epochs=1 counts Lightning's steps; {_ENDS}",
     "max_epochs=0": _ENDS,
     "min_steps=100": _ENDS,
     "min_epochs=2": _ENDS,
