@@ -187,7 +187,7 @@ def test_configs_are_read_as_unicode_whatever_the_locale(tmp_path):
     (tmp_path / "utf16.yaml").write_text("# Björck\nname: b16\n", encoding="utf-16")
     (tmp_path / "latin.yaml").write_text("# Björck\n", encoding="latin-1")
     program = (
-        "import sys; from wgan_lip.cli.training_parser import FitReader; reader = FitReader()\n"
+        "import sys; from wgan_lip.cli.training.training_parser import FitReader; reader = FitReader()\n"
         "for name in sys.argv[1:]:\n"
         "    try: print(reader.read(['-c', 'wgan_lip:gan/digits.yaml', '-c', name]).name)\n"
         "    except ValueError as error: print(error)\n"

@@ -11,7 +11,7 @@ import pytest
 from tests.runs.lock_holder import content, holding
 from tests.support.commands import ABSOLUTE, DIGITS, SMALL, SMALL_ESTIMATOR, failure, run
 from tests.support.metrics import rows
-from wgan_lip.cli import train
+from wgan_lip.cli.training import train
 from wgan_lip.runs import run_lock
 from wgan_lip.runs.start import Start
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from wgan_lip.cli import errors
-from wgan_lip.cli.saved_config import SaveConfig
+from wgan_lip.cli.training.saved_config import SaveConfig
 
 
 class Strategy:

@@ -61,12 +61,13 @@ def _imported(module: str, function: str) -> Callable[..., Any]:
 
 
 _BEGIN, _TRAIN, _LOOK, _COMPARE = "begin", "train", "look at what was trained", "compare"
+_RUN = "training.train:run_training"
 COMMANDS = {
     "configs": Command(_BEGIN, "list the bundled configs", "configs:run_configs"),
     "completion": Command(_BEGIN, "a script by which bash or zsh completes all this", "completion:run_completion"),
-    "fit": Command(_TRAIN, "train a GAN, a critic on one pair, or a classifier", "train:run_training", True),
-    "validate": Command(_TRAIN, "evaluate a checkpoint on held-out samples", "train:run_training", True),
-    "test": Command(_TRAIN, "the same: nothing was chosen on the held-out samples", "train:run_training", True),
+    "fit": Command(_TRAIN, "train a GAN, a critic on one pair, or a classifier", _RUN, True),
+    "validate": Command(_TRAIN, "evaluate a checkpoint on held-out samples", _RUN, True),
+    "test": Command(_TRAIN, "the same: nothing was chosen on the held-out samples", _RUN, True),
     "submit": Command(_TRAIN, "fit as a job of Slurm, or as an array of jobs", "submit:run_submission"),
     "report": Command(_LOOK, "one HTML page of runs; of a running one, in the browser", "report:run_report"),
     "sample": Command(_LOOK, "draw samples from a checkpoint's generator", "sample:run_sampling"),

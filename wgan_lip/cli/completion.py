@@ -10,7 +10,7 @@ from jsonargparse import ActionConfigFile  # type: ignore[attr-defined]
 from wgan_lip.cli.command_parser import CommandParser
 from wgan_lip.cli.commands import COMMANDS
 from wgan_lip.cli.errors import in_one_line
-from wgan_lip.cli.training_parser import training_parser
+from wgan_lip.cli.training.training_parser import training_parser
 
 _DESCRIPTION = """\
 Print a script by which a shell completes commands, options and names of files. Make it once, and again after an

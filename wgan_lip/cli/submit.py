@@ -17,7 +17,7 @@ from wgan_lip.progress import progress_bar
 from wgan_lip.replaced import replace_text
 
 if TYPE_CHECKING:
-    from wgan_lip.cli.training_parser import FitArguments
+    from wgan_lip.cli.training.training_parser import FitArguments
     from wgan_lip.comparison import JobState
 
 _DESCRIPTION = "Train as a job of Slurm, or as an array of jobs."
@@ -135,7 +135,7 @@ def _plan(
     lines = [("", "", [])] if array is None else _lines(array)
     for _, where, more in lines:
         _check_no_devices(more, where)
-    from wgan_lip.cli.training_parser import FitReader
+    from wgan_lip.cli.training.training_parser import FitReader
 
     reader = FitReader()
     planned = []

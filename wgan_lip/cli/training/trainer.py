@@ -13,9 +13,9 @@ from pytorch_lightning.cli import LightningArgumentParser
 from pytorch_lightning.loggers import Logger
 
 from wgan_lip.cli.cluster import with_slurm
-from wgan_lip.cli.resume_guard import ResumeGuard
-from wgan_lip.cli.saved_config import SaveConfig
-from wgan_lip.cli.trainer_settings import check_trainer_settings
+from wgan_lip.cli.training.resume_guard import ResumeGuard
+from wgan_lip.cli.training.saved_config import SaveConfig
+from wgan_lip.cli.training.trainer_settings import check_trainer_settings
 from wgan_lip.kinds import COMMON, KINDS, check_fits, in_order, kind_of
 from wgan_lip.runs import MetricsCSV, StepProgress, wandb_logger
 from wgan_lip.runs.preemption import NoteSignals, Preemption

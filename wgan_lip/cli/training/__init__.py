@@ -1,0 +1,1 @@
+"""``wgan-lip fit | validate | test``: parser, trainer, and the training itself."""
