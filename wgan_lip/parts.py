@@ -1,4 +1,4 @@
-"""Parts of a batch: what is drawn for the whole, a part sees as it would within the whole."""
+"""Parts of a batch, for steps that are split among ranks or chunks and give the same result as unsplit ones."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ T = TypeVar("T", Tensor, list[int], NDArray[np.float64])
 class Part:
     """Rows ``start`` to ``stop`` of a batch of ``total`` rows.
 
-    A step's batch is split among ranks, and by each of them again where memory asks for it. Randomness is drawn for
-    the whole batch and losses are weighted by ``share``, so that the step is the same however it is split.
+    A step's batch is split among ranks, and by each rank into chunks to save memory. Randomness is drawn for the whole
+    batch and losses are weighted by ``share``, so that the step does not depend on the split.
 
     Attributes:
         start: first row.
@@ -37,7 +37,7 @@ class Part:
         return len(self) / self.total
 
     def of(self, rows: T) -> T:
-        """The part's rows.
+        """Return the part's rows.
 
         Args:
             rows: of the whole batch, shape (total, ...).
@@ -45,10 +45,10 @@ class Part:
         return rows[self.start : self.stop]
 
     def chunks(self, chunks: int) -> Iterator["Part"]:
-        """The part in consecutive parts of its own, of the sizes of ``torch.chunk``.
+        """Split the part into consecutive parts, of the sizes of ``torch.chunk``.
 
         Args:
-            chunks: at most so many.
+            chunks: the largest number of parts.
         """
         size = max(1, -(-len(self) // chunks))
         for start in range(self.start, self.stop, size):
@@ -56,11 +56,11 @@ class Part:
 
 
 def share_of(total: int, rank: int, ranks: int) -> Part:
-    """The part of a batch that a rank takes: consecutive rows, as many as the others have, or one more.
+    """Return the part of a batch for a rank: consecutive rows, as many as for other ranks, or one more.
 
     Args:
         total: rows of the whole batch.
         rank: from 0.
-        ranks: how many there are.
+        ranks: number of ranks.
     """
     return Part(total * rank // ranks, total * (rank + 1) // ranks, total)

@@ -1,31 +1,31 @@
-"""Bounds as they are shown: rounded to the side on which they stay true."""
+"""Bounds as text, rounded to the side on which they remain true."""
 
 import math
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 
 def at_least(value: float, digits: int = 4) -> str:
-    """A lower bound, rounded down.
+    """Format a lower bound, rounded down.
 
     Args:
         value: the bound; finite.
-        digits: significant ones.
+        digits: number of significant digits.
     """
     return _rounded(value, digits, ROUND_FLOOR)
 
 
 def at_most(value: float, digits: int = 4) -> str:
-    """An upper bound, rounded up.
+    """Format an upper bound, rounded up.
 
     Args:
         value: the bound; finite.
-        digits: significant ones.
+        digits: number of significant digits.
     """
     return _rounded(value, digits, ROUND_CEILING)
 
 
 def lipschitz_bound(value: float) -> str:
-    """An upper bound of a Lipschitz constant: to seven decimals, as most are about 1; large ones to four digits.
+    """Format an upper bound of a Lipschitz constant: with seven decimals, or with four digits from 100 on.
 
     Args:
         value: the bound; it may be infinite.

@@ -172,7 +172,7 @@ def test_the_harm_would_be_done_if_it_were_trusted(checkpoints, tmp_path, monkey
         critic("wgan_lip.networks.MLPCritic", width=16),
         critic("wgan_lip.networks.mlp.MLPCritic", activation={"class_path": "torch.nn.ReLU"}, width=16),
         argument("optimizer", {"class_path": "torch.optim.Adam", "init_args": {"lr": 0.1}}),
-        argument("optimizer", {"class_path": "wgan_lip.optim.AggMo", "init_args": {"lr": 0.1}}),
+        argument("optimizer", {"class_path": "wgan_lip.optim.StiefelAdam", "init_args": {"lr": 0.1}}),
     ],
 )
 def test_parts_of_every_kind_are_built(checkpoints, tmp_path, change):

@@ -18,12 +18,11 @@ from wgan_lip.lipschitz import (
     GradientPenalty,
     MaxMin,
     OrthogonalLinear,
-    SpectralJacobianPenalty,
     certify,
     project_,
 )
 from wgan_lip.networks import ConvCritic, MLPCritic, ResidualCritic
-from wgan_lip.optim import AggMo, StiefelAdam, StiefelMuon
+from wgan_lip.optim import StiefelAdam, StiefelMuon
 from wgan_lip.training.callbacks.gradient_points import between
 
 HALF = (torch.bfloat16, torch.float16)
@@ -50,7 +49,7 @@ def test_lerp_of_two_dtypes_is_that_of_the_numbers(x_dtype, y_dtype):
     assert between(x, y, torch.Generator()).dtype == torch.promote_types(x_dtype, torch.float32)
 
 
-@pytest.mark.parametrize("penalty", [GradientPenalty(), GradientPenalty(one_sided=True), SpectralJacobianPenalty()])
+@pytest.mark.parametrize("penalty", [GradientPenalty(), GradientPenalty(one_sided=True)])
 @pytest.mark.parametrize("autocast", HALF)
 def test_penalties_while_autocasting_are_nearly_those_without(penalty, autocast):
     critic = nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 1))
@@ -71,7 +70,7 @@ def test_penalties_while_autocasting_are_nearly_those_without(penalty, autocast)
 def test_layers_of_every_constraint_are_built_and_trained_in_the_default_dtype(constraint, default):
     make = CONSTRAINTS[constraint]
     if default in HALF and isinstance(make(), Cayley):
-        with pytest.raises(ValueError, match="Cayley needs weights with values in float32 or float64"):
+        with pytest.raises(ValueError, match="Cayley needs a weight with values in float32 or float64"):
             ConstrainedLinear(8, 6, make())
         return
     for layer, shape in ((ConstrainedLinear(8, 6, make()), (8,)), (ConstrainedConv2d(2, 4, 2, 2, make()), (2, 4, 4))):
@@ -169,6 +168,6 @@ def test_what_needs_values_refuses_the_meta_device():
         project_(network)
     with pytest.raises(ValueError, match="cannot be copied"):
         evaluate(network, torch.rand(5, 4), torch.rand(5, 4), torch.rand(5, 4))
-    for optimizer in (StiefelMuon, StiefelAdam, AggMo):
+    for optimizer in (StiefelMuon, StiefelAdam):
         with pytest.raises(ValueError, match="params must hold values; got one on the meta device"):
             optimizer(network.parameters())

@@ -10,7 +10,7 @@ from tests.networks.inception import save_untrained
 from tests.training.builders import fit, tiny_gan, tiny_trainer
 from wgan_lip.data import Digits
 from wgan_lip.evaluation import compare_on_inception
-from wgan_lip.networks import InceptionFeatures, LabelledGenerator, MLPCritic, MLPGenerator, inception
+from wgan_lip.networks import InceptionFeatures, LabelledGenerator, MLPCritic, MLPGenerator, feature_networks
 from wgan_lip.quality import frechet_distance, kernel_distance
 from wgan_lip.randomness import keyed_generator
 from wgan_lip.training import FeatureQuality, WassersteinGAN
@@ -19,7 +19,7 @@ from wgan_lip.training import FeatureQuality, WassersteinGAN
 @pytest.fixture
 def weights(tmp_path, monkeypatch) -> Path:
     path = tmp_path / "weights.pth"
-    monkeypatch.setattr(inception, "_SHA256", save_untrained(path))
+    monkeypatch.setattr(feature_networks, "_SHA256", save_untrained(path))
     return path
 
 

@@ -18,7 +18,6 @@ from wgan_lip.lipschitz import (
     MaxMin,
     NormPool2d,
     OrthogonalConv2d,
-    OrthogonalConvTranspose2d,
     OrthogonalLinear,
     ScaledAvgPool2d,
     plain,
@@ -45,12 +44,6 @@ NETWORKS = {
             OrthogonalLinear(36, 1),
         ),
         (1, 12, 12),
-    ),
-    "transposed": (
-        lambda: nn.Sequential(
-            OrthogonalConvTranspose2d(4, 2, 5, 2), MaxMin(), OrthogonalConvTranspose2d(2, 2, 4, padding_mode="zeros")
-        ),
-        (4, 3, 3),
     ),
 }
 # An ONNX file takes seconds to write.

@@ -23,7 +23,7 @@ from wgan_lip.lipschitz import (
     Scale,
     ScaledAvgPool2d,
 )
-from wgan_lip.lipschitz.layers.kernel_convolution import KernelConv2d, KernelConvTranspose2d
+from wgan_lip.lipschitz.layers.kernel_convolution import KernelConv2d
 
 BITS = 1500
 mpmath.mp.prec = BITS
@@ -126,20 +126,6 @@ def _kernel_conv(module: Any, x: np.ndarray) -> np.ndarray:
     return _with_bias(module, _correlate(x, _kernel_of(module), (module.stride,) * 2, (1, 1)))
 
 
-def _kernel_conv_transpose(module: Any, x: np.ndarray) -> np.ndarray:
-    y = _scatter(x, _kernel_of(module), (module.stride,) * 2, (1, 1))
-    before, after = module.padding
-    height, width = (n - before - after for n in y.shape[2:])
-    if module.padding_mode == "circular":
-        folded = np.full((*y.shape[:2], height, width), mpmath.mpf(0), object)
-        for i, j in np.ndindex(*y.shape[2:]):
-            folded[:, :, (i - before) % height, (j - before) % width] += y[:, :, i, j]
-        y = folded
-    else:
-        y = y[:, :, before : before + height, before : before + width]
-    return _with_bias(module, y)
-
-
 def _windows(x: np.ndarray, size: int) -> np.ndarray:
     n, c, height, width = x.shape
     parts = x.reshape(n, c, height // size, size, width // size, size)
@@ -200,7 +186,6 @@ _LAYERS: dict[type[nn.Module], Callable[[Any, np.ndarray], np.ndarray]] = {
     nn.Conv2d: _conv,
     nn.ConvTranspose2d: _conv_transpose,
     KernelConv2d: _kernel_conv,
-    KernelConvTranspose2d: _kernel_conv_transpose,
     ScaledAvgPool2d: lambda module, x: _windows(x, module.size).sum(axis=4) / module.size,
     NormPool2d: lambda module, x: _entrywise(mpmath.sqrt)(None, (_windows(x, module.size) ** 2).sum(axis=4)),
     nn.PixelUnshuffle: _moved,

@@ -23,7 +23,6 @@ from wgan_lip.lipschitz import (
     Maxout,
     NormPool2d,
     OrthogonalConv2d,
-    OrthogonalConvTranspose2d,
     OrthogonalLinear,
     Scale,
     ScaledAvgPool2d,
@@ -113,7 +112,6 @@ class _Builder:
             makers += [
                 lambda: nn.Conv2d(channels, channels, 3, padding=rng.choice([1, "same"]), padding_mode=mode),
                 lambda: OrthogonalConv2d(channels, channels, rng.choice([1, 2, 3]), padding_mode=mode),
-                lambda: OrthogonalConvTranspose2d(channels, channels, 3, padding_mode=mode),
                 lambda: LInfConv2d(channels, channels, 3, 1, padding_mode=mode),
             ]
         layer = rng.choice(makers)()
@@ -171,7 +169,6 @@ class _Builder:
                 lambda: nn.ConvTranspose2d(
                     channels, out, sizes, stride=2, padding=0, output_padding=rng.choice([0, 1]), groups=groups
                 ),
-                lambda: OrthogonalConvTranspose2d(channels, out, rng.choice([2, 3]), 2, padding_mode=mode),
             ]
         return rng.choice(makers)()
 

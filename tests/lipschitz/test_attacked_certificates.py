@@ -17,8 +17,7 @@ from tests.lipschitz.random_networks import random_network
 from wgan_lip.lipschitz import certify
 from wgan_lip.lipschitz.certificate.certify import _RULES
 from wgan_lip.lipschitz.certificate.rounding import rounding_of_values, values_and_magnitudes
-from wgan_lip.lipschitz.evaluating import float64_copy
-from wgan_lip.lipschitz.leaves import not_in_place
+from wgan_lip.lipschitz.inspection import float64_copy, not_in_place
 from wgan_lip.robustness import certify_classifier
 from wgan_lip.transport import wasserstein1
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from wgan_lip.lipschitz import Householder, bounds, certify, spectral_norm_upper_bound
 from wgan_lip.lipschitz.bounds import gamma, norm_up, product_upper_bound
-from wgan_lip.lipschitz.certificate.l_infinity_rules import row_sum_upper_bound
 from wgan_lip.lipschitz.certificate.rounding import values_and_magnitudes
+from wgan_lip.lipschitz.certificate.rules import row_sum_upper_bound
 
 
 @given(

@@ -191,7 +191,7 @@ def test_what_is_hidden_behind_a_known_forward_is_refused():
         certify(layer)
     noisy = nn.Linear(3, 3)
     nn.utils.parametrize.register_parametrization(noisy, "weight", _Noise())
-    with pytest.raises(ValueError, match="its weight is another one each time that it is computed"):
+    with pytest.raises(ValueError, match="its weight is not the same each time that it is computed"):
         certify(noisy)
 
 

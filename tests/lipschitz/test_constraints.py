@@ -19,7 +19,7 @@ from wgan_lip.lipschitz import (
     orthogonality_error,
     project_,
 )
-from wgan_lip.lipschitz.constraints.l_infinity import project_rows_l1
+from wgan_lip.lipschitz.constraints.norms import project_rows_l1
 
 
 @given(

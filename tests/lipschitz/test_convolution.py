@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from wgan_lip.lipschitz import certify
-from wgan_lip.lipschitz import convolution as convolution_module
-from wgan_lip.lipschitz.convolution import convolution_upper_bound
+from wgan_lip.lipschitz.certificate import convolution as convolution_module
+from wgan_lip.lipschitz.certificate.convolution import convolution_upper_bound
 
 # in, out, kernel, stride, padding, dilation, groups
 CASES = [
@@ -122,7 +122,7 @@ def test_zero_and_what_cannot_be_bounded():
     for options, message in (
         ({"padding_mode": "reflect"}, "padding_mode='reflect', which repeats pixels"),
         ({"padding_mode": "circular", "stride": 2}, "circular padding with a stride"),
-        ({"padding_mode": "circular", "padding": 2}, "circular padding of 4 in all repeats outputs"),
+        ({"padding_mode": "circular", "padding": 2}, "circular padding of 4 in total repeats outputs"),
     ):
         with pytest.raises(ValueError, match=message):
             certify(nn.Conv2d(1, 1, 3, **options))

@@ -18,16 +18,13 @@ from wgan_lip.lipschitz import (
     Maxout,
     NormPool2d,
     OrthogonalConv2d,
-    OrthogonalConvTranspose2d,
     OrthogonalLinear,
     Scale,
     activation_patterns,
     diagnose,
     gradient_norms,
     gradient_profile,
-    jacobian_norms,
     jacobian_spectrum,
-    largest_singular_values,
     weight_spectra,
 )
 from wgan_lip.networks import ConvCritic, MLPCritic
@@ -154,11 +151,11 @@ class TestGradientProfile:
             gradient_profile(network, points(4, 5), output=3)
         with pytest.raises(ValueError, match="network has 3 outputs: give output, or a generator"):
             gradient_profile(network, points(4, 5))
-        with pytest.raises(ValueError, match=r"keep the 4 samples apart; got outputs of shape \(20,\)"):
+        with pytest.raises(ValueError, match=r"one output for each of 4 samples; got shape \(20,\)"):
             gradient_profile(nn.Flatten(0), points(4, 5))
         broken = points(4, 5)
         broken[0] = float("nan")
-        with pytest.raises(ValueError, match="finite gradients; 1 of 4 have none"):
+        with pytest.raises(ValueError, match="finite gradients; 1 of 4 points have none"):
             gradient_profile(mlp(5, 1, nn.Tanh()), broken)
 
 
@@ -168,38 +165,27 @@ class TestJacobianSpectrum:
     def test_exact_ones_are_those_of_the_explicit_jacobian(self, activation, inputs, outputs):
         network, x = mlp(inputs, outputs, activation), points(7, inputs)
         spectrum = jacobian_spectrum(network, x)
-        assert spectrum.complete
         assert (spectrum.inputs, spectrum.outputs) == (inputs, outputs)
         torch.testing.assert_close(spectrum.values, torch.linalg.svdvals(explicit_jacobians(network, x)))
-        assert not spectrum.residuals.any()
-
-    @pytest.mark.parametrize("activation", [nn.Tanh(), MaxMin(), nn.ReLU()])
-    @pytest.mark.parametrize("k", [1, 3])
-    def test_lanczos_finds_the_largest(self, activation, k):
-        network, x = mlp(30, 20, activation, width=40), points(5, 30)
-        spectrum = jacobian_spectrum(network, x, k=k, generator=generator())
-        exact = torch.linalg.svdvals(explicit_jacobians(network, x))[:, :k]
-        torch.testing.assert_close(spectrum.values, exact, rtol=1e-8, atol=0)
-        assert not spectrum.complete
-        # Which is what the residuals promise, and what power iteration comes to.
-        assert (spectrum.residuals <= 1e-8 * exact[:, :1]).all()
-        norms = jacobian_norms(network, x, generator(), iterations=300).detach()
-        torch.testing.assert_close(spectrum.values[:, 0], norms, rtol=1e-3, atol=0)
 
     def test_images(self):
         network = nn.Sequential(OrthogonalConv2d(1, 4, 2, 2), MaxMin(), NormPool2d(2), nn.Flatten(), nn.Linear(16, 3))
         x = points(3, 1, 8, 8)
         truth = torch.linalg.svdvals(explicit_jacobians(copy.deepcopy(network).double(), x))
         torch.testing.assert_close(jacobian_spectrum(network, x).values, truth)
-        spectrum = jacobian_spectrum(network, x, k=2, generator=generator())
-        torch.testing.assert_close(spectrum.values, truth[:, :2], rtol=1e-7, atol=0)
 
-    def test_large_ones_take_lanczos_by_themselves(self):
+    def test_large_ones_are_exact_too(self):
         network, x = nn.Sequential(nn.Linear(300, 280), nn.Tanh()), points(2, 300)
-        spectrum = jacobian_spectrum(network, x, generator=generator())
+        spectrum = jacobian_spectrum(network, x)
         exact = torch.linalg.svdvals(explicit_jacobians(copy.deepcopy(network).double(), x))
-        assert spectrum.values.shape == (2, 6)
-        torch.testing.assert_close(spectrum.values, exact[:, :6], rtol=1e-7, atol=0)
+        assert spectrum.values.shape == (2, 280)
+        torch.testing.assert_close(spectrum.values, exact)
+
+    def test_inside_inference_mode(self):
+        network, x = mlp(5, 3, MaxMin()), points(4, 5)
+        expected = jacobian_spectrum(network, x).values
+        with torch.inference_mode():
+            assert torch.equal(jacobian_spectrum(network, 1 * x).values, expected)
 
     def test_a_constant_network_has_none(self):
         network = nn.Sequential(nn.Linear(4, 3), Scale(1e-300), nn.ReLU(), nn.Linear(3, 2)).double()
@@ -207,60 +193,10 @@ class TestJacobianSpectrum:
             network[0].bias.fill_(-1)
             network[0].weight.zero_()
         assert not jacobian_spectrum(network, points(3, 4)).values.any()
-        assert not jacobian_spectrum(network, points(3, 4), k=2, generator=generator()).values.any()
 
     def test_bad_arguments_are_named(self):
-        network = mlp(5, 3, MaxMin())
-        for k in (0, 4):
-            with pytest.raises(ValueError, match=rf"between 1 and min\(inputs, outputs\) = 3; got k={k}"):
-                jacobian_spectrum(network, points(2, 5), k=k, generator=generator())
-        with pytest.raises(ValueError, match="3 x 5 entries: give a generator, which Lanczos starts from"):
-            jacobian_spectrum(network, points(2, 5), k=1)
-        with pytest.raises(ValueError, match="keep the 2 samples apart"):
+        with pytest.raises(ValueError, match="one output for each of 2 samples"):
             jacobian_spectrum(nn.Flatten(0), points(4, 5))
-
-
-class TestLanczos:
-    def solve(self, matrices: Tensor, k: int, seed: int = 0, **arguments):
-        return largest_singular_values(
-            lambda v: torch.einsum("noi,ni->no", matrices, v),
-            lambda u: torch.einsum("noi,no->ni", matrices, u),
-            matrices.shape[2],
-            len(matrices),
-            k,
-            generator(seed),
-            **arguments,
-        )
-
-    @pytest.mark.parametrize("shape", [(40, 25), (25, 40), (30, 30), (1, 20), (20, 1)])
-    @pytest.mark.parametrize("spectrum", ["random", "ones", "repeated", "low rank", "decaying"])
-    def test_against_the_whole_decomposition(self, shape, spectrum):
-        few = min(shape)
-        u, _, wh = torch.linalg.svd(points(3, *shape), full_matrices=False)
-        values = {
-            "random": points(3, few).abs().sort(descending=True).values,
-            "ones": torch.ones(3, few, dtype=torch.float64),
-            # A value that comes three times, above a tail.
-            "repeated": torch.cat((torch.full((3,), 2.0), torch.linspace(1, 0.1, few)))[:few].expand(3, -1).double(),
-            "low rank": torch.tensor([3.0, 1.0] + [0.0] * few)[:few].expand(3, -1).double(),
-            "decaying": (10.0 ** -torch.arange(few).double()).expand(3, -1),
-        }[spectrum]
-        k = min(4, few)
-        found = self.solve(u * values[:, None] @ wh, k)
-        torch.testing.assert_close(found.values, values[:, :k], rtol=1e-7, atol=1e-7)
-
-    def test_cut_short_it_bounds_from_below_and_says_how_far_it_is(self):
-        matrices = points(6, 60, 50)
-        exact = torch.linalg.svdvals(matrices)
-        before = torch.zeros(6, 2, dtype=torch.float64)
-        for columns in (2, 8, 20, 50):
-            found = self.solve(matrices, 2, columns=columns)
-            assert (found.values <= exact[:, :2] * (1 + 1e-12)).all()
-            assert (found.values >= before * (1 - 1e-12)).all()
-            nearest = (found.values[:, :, None] - exact[:, None]).abs().min(2).values
-            assert (nearest <= found.residuals + 1e-10).all()
-            before = found.values
-        torch.testing.assert_close(before, exact[:, :2])
 
 
 class TestActivationPatterns:
@@ -327,17 +263,13 @@ class TestWeightSpectra:
             torch.testing.assert_close(one.values, torch.ones_like(one.values), atol=1e-5, rtol=0)
 
     @pytest.mark.parametrize("sizes", [(2, 3, 3, 1), (3, 2, 4, 2), (1, 4, 2, 2), (2, 2, 5, 2), (1, 2, 6, 3)])
-    @pytest.mark.parametrize("kind", [OrthogonalConv2d, OrthogonalConvTranspose2d])
-    def test_convolutions_on_a_torus(self, kind, sizes):
-        stride = sizes[3]
-        conv = kind(*sizes).double()
+    def test_convolutions_on_a_torus(self, sizes):
+        conv = OrthogonalConv2d(*sizes).double()
         with torch.no_grad():
             # No longer orthogonal: any kernel will do.
             for parameter in conv.parameters():
                 parameter.data = parameter.data + 0.3 * torch.randn(parameter.shape, dtype=torch.float64)
-        side = (
-            (6 if kind is OrthogonalConv2d else 6 // stride) if stride != 2 else (8 if kind is OrthogonalConv2d else 4)
-        )
+        side = 8 if sizes[3] == 2 else 6
         x = points(2, sizes[0], side, side)
         (found,) = weight_spectra(conv, x)
         exact = torch.linalg.svdvals(explicit_jacobians(conv, x)[0])
@@ -389,7 +321,7 @@ def test_diagnosis_of_several_outputs_takes_fewer_points_for_the_jacobian():
 def test_a_network_that_cannot_be_copied_is_named():
     network = nn.Sequential(nn.Linear(3, 1))
     network.register_buffer("kept", torch.ones(1, requires_grad=True) * 2)
-    with pytest.raises(ValueError, match="the network cannot be copied, so nothing can be said of it"):
+    with pytest.raises(ValueError, match="the network cannot be copied to float64"):
         gradient_profile(network, points(4, 3))
 
 

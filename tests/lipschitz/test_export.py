@@ -20,7 +20,6 @@ from wgan_lip.lipschitz import (
     Maxout,
     NormPool2d,
     OrthogonalConv2d,
-    OrthogonalConvTranspose2d,
     OrthogonalLinear,
     Scale,
     ScaledAvgPool2d,
@@ -55,16 +54,6 @@ LAYERS: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
         f"conv{k}/{s}-{mode}": (OrthogonalConv2d(4, 6, k, s, padding_mode=mode), IMAGE)
         for mode in ("circular", "zeros")
         for k, s in ((1, 1), (2, 2), (2, 1), (3, 1), (4, 1), (3, 2), (4, 2), (5, 2), (5, 3))
-    },
-    **{
-        f"transposed{k}/{s}-{mode}": (OrthogonalConvTranspose2d(4, 6, k, s, padding_mode=mode), shape)
-        for mode in ("circular", "zeros")
-        for k, s, shape in (
-            *((k, s, IMAGE) for k, s in ((1, 1), (2, 2), (2, 1), (3, 1), (3, 2), (4, 2), (5, 2), (5, 3), (6, 1))),
-            # The smallest images that they take.
-            (5, 2, (4, 1, 1)),
-            (3, 1, (4, 1, 2)),
-        )
     },
     "conv-reshaped": (ConstrainedConv2d(4, 6, 3, 1, Bjorck()), IMAGE),
     "conv-ordinary": (nn.Conv2d(4, 6, 3, (1, 2), "valid", 2, groups=2, bias=False), IMAGE),

@@ -11,10 +11,8 @@ from wgan_lip.lipschitz import (
     GroupSort,
     MaxMin,
     OrthogonalLinear,
-    SpectralJacobianPenalty,
     critic_gradients,
     gradient_norms,
-    jacobian_norms,
 )
 from wgan_lip.networks import MLPCritic
 
@@ -54,9 +52,7 @@ def test_gradient_norms_where_no_gradients_are_kept(mode):
     expected = gradient_norms(critic, x)
     with mode():
         inside = gradient_norms(critic, 1 * x)
-        many = jacobian_norms(critic, 1 * x, generator()).detach()
     torch.testing.assert_close(inside, expected)
-    torch.testing.assert_close(many, expected)
     assert all(parameter.grad is None for parameter in critic.parameters())
 
 
@@ -68,23 +64,6 @@ def test_gradient_norms_of_a_norm_preserving_critic_are_one():
     critic = nn.Sequential(OrthogonalLinear(8, 8), MaxMin(), OrthogonalLinear(8, 8), MaxMin(), OrthogonalLinear(8, 1))
     norms = gradient_norms(critic, torch.randn(40, 8))
     torch.testing.assert_close(norms, torch.ones(40))
-
-
-@pytest.mark.parametrize("activation", [nn.Tanh(), MaxMin(), GroupSort(4)])
-@pytest.mark.parametrize("outputs", [1, 2, 5])
-def test_jacobian_norms_are_those_of_the_explicit_jacobian(activation, outputs):
-    network, x = mlp(outputs, activation), torch.randn(6, 6, dtype=torch.float64)
-    truth = []
-    for sample in x:
-        jacobian = torch.autograd.functional.jacobian(network, sample.unsqueeze(0)).reshape(outputs, 6)
-        truth.append(torch.linalg.matrix_norm(jacobian, 2))
-    truth = torch.stack(truth)
-    for iterations in (1, 3, 500):
-        norms = jacobian_norms(network, x, generator(), iterations)
-        assert (norms <= truth * (1 + 1e-12)).all()
-    torch.testing.assert_close(norms, truth, rtol=1e-6, atol=0)
-    if outputs == 1:
-        torch.testing.assert_close(gradient_norms(network, x), truth)
 
 
 @pytest.mark.parametrize("one_sided", [False, True])
@@ -103,16 +82,6 @@ def test_gradient_penalty_of_a_linear_critic(one_sided, slope):
     torch.testing.assert_close(critic.weight.grad, expected)
 
 
-@pytest.mark.parametrize("power", [1, 2])
-@pytest.mark.parametrize("outputs", [1, 3])
-def test_spectral_jacobian_penalty_of_a_linear_network(power, outputs):
-    network = nn.Linear(4, outputs).double()
-    penalty = SpectralJacobianPenalty(0.3, power, iterations=200)
-    x, y = torch.randn(6, 4, dtype=torch.float64), torch.randn(9, 4, dtype=torch.float64)
-    truth = 0.3 * torch.linalg.matrix_norm(network.weight, 2) ** power
-    torch.testing.assert_close(penalty(network, x, y, generator()), truth)
-
-
 def test_gradient_penalty_is_taken_between_the_samples():
     x, y = torch.zeros(20_000, 1, dtype=torch.float64), 3 * torch.ones(20_000, 1, dtype=torch.float64)
     # |grad f| = |z| for f = z^2 / 2, and E (3 t - 1)^2 = 3 - 3 + 1, with variance 33 / 15 - 1.
@@ -123,16 +92,14 @@ def test_gradient_penalty_is_taken_between_the_samples():
     assert abs(float(penalty.detach()) - 8 / 9) < 5 * (1.35 / 20_000) ** 0.5
 
 
-@pytest.mark.parametrize(
-    "penalty", [GradientPenalty(), GradientPenalty(one_sided=True), SpectralJacobianPenalty(0.1, iterations=2)]
-)
-@pytest.mark.parametrize("outputs", [1, 3])
-def test_penalties_depend_on_their_generator_only_and_can_be_trained_down(penalty, outputs):
-    if isinstance(penalty, GradientPenalty) and outputs > 1:
-        with pytest.raises(ValueError, match=r"one value per sample; got shape \(16, 3\) for 16 samples"):
-            penalty(mlp(3, MaxMin()), *torch.randn(2, 16, 6, dtype=torch.float64), generator())
-        return
-    network = mlp(outputs, MaxMin())
+def test_networks_with_several_outputs_are_refused():
+    with pytest.raises(ValueError, match=r"one value per sample; got shape \(16, 3\) for 16 samples"):
+        GradientPenalty()(mlp(3, MaxMin()), *torch.randn(2, 16, 6, dtype=torch.float64), generator())
+
+
+@pytest.mark.parametrize("penalty", [GradientPenalty(), GradientPenalty(one_sided=True)])
+def test_penalties_depend_on_their_generator_only_and_can_be_trained_down(penalty):
+    network = mlp(1, MaxMin())
     with torch.no_grad():
         network[0].weight.mul_(10)
     x, y = torch.randn(2, 16, 6, dtype=torch.float64)
@@ -154,8 +121,8 @@ def test_penalties_depend_on_their_generator_only_and_can_be_trained_down(penalt
 
 
 def test_penalty_gradient_is_that_of_finite_differences():
-    network, x, y = mlp(3, nn.Tanh()), *torch.randn(2, 5, 6, dtype=torch.float64)
-    penalty = SpectralJacobianPenalty(1.0, 2, iterations=1000)
+    network, x, y = mlp(1, nn.Tanh()), *torch.randn(2, 5, 6, dtype=torch.float64)
+    penalty = GradientPenalty(1.0)
     weight = network[2].weight
     direction = torch.randn_like(weight)
     penalty(network, x, y, generator()).backward()
@@ -171,21 +138,7 @@ def test_penalty_gradient_is_that_of_finite_differences():
 
 def test_bad_arguments_are_named():
     for weight in (-1.0, float("nan")):
-        for penalty in (GradientPenalty, SpectralJacobianPenalty):
-            with pytest.raises(ValueError, match=f"weight={weight}"):
-                penalty(weight)
-    with pytest.raises(ValueError, match="power must be 1 or 2; got power=3"):
-        SpectralJacobianPenalty(power=3)
-    with pytest.raises(ValueError, match="iterations=0"):
-        SpectralJacobianPenalty(1.0, iterations=0)
-    with pytest.raises(ValueError, match="iterations=0"):
-        jacobian_norms(nn.Identity(), torch.zeros(2, 3), generator(), 0)
-    with pytest.raises(ValueError, match=r"keep the 4 samples apart; got outputs of shape \(2, 6\)"):
-        jacobian_norms(_Mixing(), torch.zeros(4, 3), generator())
+        with pytest.raises(ValueError, match=f"weight={weight}"):
+            GradientPenalty(weight)
     with pytest.raises(ValueError, match=r"x and y of one shape; got \(3, 2\) and \(4, 2\)"):
         GradientPenalty()(nn.Linear(2, 1), torch.zeros(3, 2), torch.zeros(4, 2), generator())
-
-
-class _Mixing(nn.Module):
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x.reshape(2, -1)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch.autograd.functional import jacobian
 
 from wgan_lip.lipschitz import FullSort, GroupSort, MaxMin
-from wgan_lip.lipschitz.activations import sorting
+from wgan_lip.lipschitz.activations import groupsort
 
 
 @given(
@@ -49,7 +49,7 @@ SIZES = [1, 2, 3, 4, 5, 8, 9, 16, 50]
 def small(request, monkeypatch):
     """The inputs here are so small that groups of 3 to 8 would all go to torch.sort."""
     if request.param != "as shipped":
-        monkeypatch.setattr(sorting, "_SMALL", 0)
+        monkeypatch.setattr(groupsort, "_SMALL", 0)
 
 
 @pytest.mark.usefixtures("small")

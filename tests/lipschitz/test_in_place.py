@@ -9,14 +9,14 @@ from torch import nn
 from wgan_lip.files import write_network
 from wgan_lip.lipschitz import (
     ConvexResidual,
+    GradientPenalty,
     OrthogonalLinear,
-    SpectralJacobianPenalty,
     certify,
     gradient_norms,
     plain,
 )
 from wgan_lip.lipschitz.certificate.rounding import values_and_magnitudes
-from wgan_lip.lipschitz.leaves import not_in_place
+from wgan_lip.lipschitz.inspection import not_in_place
 from wgan_lip.robustness import FGSM, PGD, measure_robustness
 from wgan_lip.robustness.certified import logits_of
 from wgan_lip.training.features import describe
@@ -79,7 +79,7 @@ USES = {
     "values": lambda x: values_and_magnitudes(network().double(), x.double(), 7),
     "logits": lambda x: logits_of(network().double(), x),
     "gradient norms": lambda x: gradient_norms(critic(), x.float()),
-    "penalty": lambda x: SpectralJacobianPenalty()(network(), x.float(), x.float(), stream()),
+    "penalty": lambda x: GradientPenalty()(critic(), x.float(), x.float(), stream()),
     "fgsm": lambda x: FGSM(0.1, bounds=(-1, 1))(network(), x.float(), LABELS, stream()),
     "pgd": lambda x: PGD(0.1, bounds=(-1, 1), steps=3)(network(), x.float(), LABELS, stream()),
     "robustness": lambda x: measure_robustness(network(), x.float(), LABELS, "l2", [0.1], classes=2, pgd=None),

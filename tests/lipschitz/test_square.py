@@ -10,14 +10,12 @@ from wgan_lip.lipschitz import (
     ConstrainedConv2d,
     LInfConv2d,
     OrthogonalConv2d,
-    OrthogonalConvTranspose2d,
     StiefelRetraction,
     certify,
 )
 
 LAYERS = {
     "orthogonal": OrthogonalConv2d,
-    "transposed": OrthogonalConvTranspose2d,
     "reshaped": partial(ConstrainedConv2d, constraint=StiefelRetraction()),
     "l-infinity": LInfConv2d,
 }

@@ -10,8 +10,8 @@ import torch
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
 from tests.networks.inception import save_untrained
-from wgan_lip.networks import InceptionFeatures, inception
-from wgan_lip.networks.inception import rgb_bytes
+from wgan_lip.networks import InceptionFeatures, feature_networks
+from wgan_lip.networks.feature_networks import rgb_bytes
 
 
 @pytest.fixture(scope="module")
@@ -23,14 +23,14 @@ def weights(tmp_path_factory):
 @pytest.fixture
 def network(weights, monkeypatch) -> InceptionFeatures:
     path, digest = weights
-    monkeypatch.setattr(inception, "_SHA256", digest)
+    monkeypatch.setattr(feature_networks, "_SHA256", digest)
     return InceptionFeatures(path)
 
 
 def test_features_are_those_of_torch_fidelity_which_loads_the_file_itself(weights, network, monkeypatch):
     reference = FeatureExtractorInceptionV3("reference", ["2048"], feature_extractor_weights_path=str(weights[0]))
     grey = torch.randint(256, (3, 1, 28, 28), dtype=torch.uint8)
-    monkeypatch.setattr(inception, "_CHUNK", 2)
+    monkeypatch.setattr(feature_networks, "_CHUNK", 2)
     found = network.describe(grey / 127.5 - 1)
     torch.testing.assert_close(found, reference(grey.expand(-1, 3, -1, -1))[0].double(), rtol=1e-4, atol=1e-5)
     assert found.shape == (3, 2048)
@@ -43,7 +43,7 @@ def test_building_it_draws_nothing_opens_no_connection_and_trains_nothing(weight
         raise AssertionError("a connection was opened")
 
     path, digest = weights
-    monkeypatch.setattr(inception, "_SHA256", digest)
+    monkeypatch.setattr(feature_networks, "_SHA256", digest)
     monkeypatch.setattr(socket.socket, "connect", refuse)
     before = torch.get_rng_state()
     network = InceptionFeatures(str(path))
@@ -77,7 +77,7 @@ def test_a_file_that_would_run_code_runs_none(tmp_path, monkeypatch):
         InceptionFeatures(tmp_path / "trap.pth")
     # Nor if its content were the one that is wanted.
     digest = hashlib.sha256((tmp_path / "trap.pth").read_bytes()).hexdigest()
-    monkeypatch.setattr(inception, "_SHA256", digest)
+    monkeypatch.setattr(feature_networks, "_SHA256", digest)
     with pytest.raises(pickle.UnpicklingError, match="Weights only load failed"):
         InceptionFeatures(tmp_path / "trap.pth")
     assert not (tmp_path / "sprung").exists()

@@ -45,7 +45,7 @@ def test_linear_classifiers_are_attacked_optimally(attack, norm, dual):
     network, w = linear(12, seed=1)
     x, y = 0.4 + 0.2 * torch.rand(5, 12, dtype=torch.float64, generator=seeded(2)), torch.zeros(5, dtype=torch.int64)
     found = attack(0.3, norm).search(network, x, y, seeded())
-    gained = found.margins - found.clean
+    gained = found.margins - found.clean_margins
     assert torch.allclose(gained, 0.3 * w.norm(dual).expand(5), rtol=1e-9)
 
 
@@ -69,8 +69,8 @@ def test_the_optimum_in_the_corner_of_ball_and_box_l2():
         low, high = torch.where(within, t, low), torch.where(within, high, t)
     gain = ((x + low * w).clamp(0, 1) - x) @ w
     found = PGD(1.0, "l2").search(network, x, y, seeded())
-    assert bool((found.margins - found.clean <= gain * (1 + 1e-9)).all())
-    assert bool((found.margins - found.clean >= 0.99 * gain).all())
+    assert bool((found.margins - found.clean_margins <= gain * (1 + 1e-9)).all())
+    assert bool((found.margins - found.clean_margins >= 0.99 * gain).all())
 
 
 class Bumps(nn.Module):
@@ -98,7 +98,7 @@ def test_restarts_find_what_one_start_does_not():
 def test_a_plain_network_is_broken(plain, norm, eps, loss):
     _, _, x, y = digits()
     outcome = attacked(plain, x, y, PGD(eps, norm, restarts=2, loss=loss), seeded())
-    assert float(outcome.clean.double().mean()) > 0.9
+    assert float(outcome.correct.double().mean()) > 0.9
     assert float(outcome.withstood.double().mean()) < 0.15
 
 
@@ -109,11 +109,11 @@ def test_certified_pgd_fgsm_clean_in_this_order(request, which, norm, eps):
     _, _, x, y = digits()
     outcomes = {attack: attacked(network, x, y, attack(eps, norm), seeded()) for attack in ATTACKS}
     pgd, fgsm = outcomes[PGD], outcomes[FGSM]
-    assert torch.equal(pgd.clean, fgsm.clean)
-    assert torch.equal(pgd.clean, network(x).argmax(1) == y)
+    assert torch.equal(pgd.correct, fgsm.correct)
+    assert torch.equal(pgd.correct, network(x).argmax(1) == y)
     assert bool((pgd.withstood <= fgsm.withstood).all())
-    assert bool((fgsm.withstood <= fgsm.clean).all())
-    assert int(pgd.withstood.sum()) < int(fgsm.withstood.sum()) < int(fgsm.clean.sum())
+    assert bool((fgsm.withstood <= fgsm.correct).all())
+    assert int(pgd.withstood.sum()) < int(fgsm.withstood.sum()) < int(fgsm.correct.sum())
     # The difference of two logits is sqrt(2) L-Lipschitz in l2; an l_inf ball lies in the l2 ball of sqrt(d) eps.
     reach = certify(network).bound * math.sqrt(2) * eps * (math.sqrt(64) if norm == "linf" else 1)
     certified = margins(network(x), y) < -reach
@@ -132,9 +132,9 @@ def test_images_stay_near_in_the_box_and_are_as_bad_as_said(plain, attack, norm,
     assert float(found.images.min()) >= 0
     assert float(found.images.max()) <= 1
     torch.testing.assert_close(margins(plain(found.images), y), found.margins, atol=1e-5, rtol=1e-5)
-    assert bool((found.margins >= found.clean).all())
+    assert bool((found.margins >= found.clean_margins).all())
     # What is misclassified to begin with is left alone.
-    wrong = found.clean >= 0
+    wrong = found.clean_margins >= 0
     assert torch.equal(found.images[wrong], x[wrong])
     assert 0 < int(wrong.sum()) < len(x) / 4
 
@@ -160,7 +160,7 @@ def test_sure_networks_are_attacked_all_the_same(plain, attack):
     sure[2].weight.data, sure[2].bias.data = 2.0**10 * plain[2].weight, 2.0**10 * plain[2].bias
     assert float((sure(x).softmax(1).gather(1, y[:, None]) == 1).double().mean()) > 0.9
     usual, scaled = (attacked(network, x, y, attack, seeded()) for network in (plain, sure))
-    assert int(usual.withstood.sum()) < 0.8 * int(usual.clean.sum())
+    assert int(usual.withstood.sum()) < 0.8 * int(usual.correct.sum())
     share = float((usual.withstood != scaled.withstood).double().mean())
     # The margin's steps are the same; the softmax over the other classes becomes the strongest of them.
     assert share < (0.08 if isinstance(attack, FGSM) else 0.03)
@@ -198,7 +198,7 @@ def test_neither_gradients_nor_modes_change(plain, attack):
     assert (network.training, plain[0].training) == (True, False)
     network.eval().requires_grad_(False)
     # In evaluation mode there was no dropout; chunks change nothing but the rounding, and the random starts.
-    assert torch.equal(outcome.clean, network(x[:50]).argmax(1) == y[:50])
+    assert torch.equal(outcome.correct, network(x[:50]).argmax(1) == y[:50])
     if attack is FGSM:
         torch.testing.assert_close(outcome.margins, attack(0.1).search(network, x[:50], y[:50], seeded()).margins)
 
@@ -210,7 +210,7 @@ def test_nan_is_no_right_answer():
 
     x, y = torch.full((3, 2), 0.5), torch.zeros(3, dtype=torch.int64)
     outcome = attacked(Nan(), x, y, PGD(0.1, steps=5), seeded())
-    assert outcome.clean.all()
+    assert outcome.correct.all()
     assert not outcome.withstood.any()
 
 
@@ -239,7 +239,7 @@ def test_bad_arguments_are_named(build, message):
         (torch.tensor([0, -1, 1]), 3, "from -1 to 1"),
         (torch.tensor([0.0, 1.0, 1.0]), 3, "got torch.float32"),
         (torch.tensor([0, 1]), 3, r"logits of shape \(3, 3\) and y of shape \(2,\)"),
-        (torch.tensor([0, 0, 0]), 1, r"K >= 2, for N classes y; got logits of shape \(3, 1\)"),
+        (torch.tensor([0, 0, 0]), 1, r"K >= 2, and y must be of shape \(N,\); got logits of shape \(3, 1\)"),
     ],
 )
 def test_bad_classes_are_named(y, out, message):

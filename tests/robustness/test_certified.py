@@ -20,7 +20,7 @@ from wgan_lip.lipschitz import (
     certify,
 )
 from wgan_lip.lipschitz.certificate.rounding import Magnitudes, rounding_of_values, values_and_magnitudes
-from wgan_lip.lipschitz.evaluating import float64_copy
+from wgan_lip.lipschitz.inspection import float64_copy
 from wgan_lip.robustness import BrokenCertificateError, RobustnessCertificate, certify_classifier
 from wgan_lip.robustness.certified import check_unbroken, distances, logits_of
 

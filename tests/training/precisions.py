@@ -14,7 +14,7 @@ from tests.training.family import FAMILY, member_gan
 from tests.training.trainers import quiet_trainer
 from wgan_lip.data import Digits, SampleDataModule
 from wgan_lip.distributions import AbsoluteValue
-from wgan_lip.lipschitz import GradientPenalty, MaxMin, OrthogonalLinear, SpectralJacobianPenalty
+from wgan_lip.lipschitz import GradientPenalty, MaxMin, OrthogonalLinear
 from wgan_lip.networks import MLPCritic, MLPGenerator, ResidualCritic, ResidualGenerator
 from wgan_lip.optim import StiefelAdam, StiefelMuon
 from wgan_lip.robustness import FGSM, PGD, Attack, CrossEntropy, MarginCrossEntropy, MulticlassHinge
@@ -84,7 +84,6 @@ TRAINED: dict[str, Callable[[], SteppedModule]] = {
     "estimator, averaged": lambda: _estimator(average=TailAverage(0.5)),
     "estimator, StiefelAdam": lambda: _estimator(optimizer=StiefelAdam),
     "estimator, gradient penalty": lambda: _estimator(penalty=GradientPenalty(), optimizer=torch.optim.AdamW),
-    "estimator, Jacobian penalty": lambda: _estimator(penalty=SpectralJacobianPenalty()),
     "classifier, hinge": lambda: _classifier(loss=MulticlassHinge(), augmentation=RandomShift(1, mirror=True)),
     "classifier, margin": lambda: _classifier(loss=MarginCrossEntropy()),
     "classifier, cross-entropy": lambda: _classifier(loss=CrossEntropy()),

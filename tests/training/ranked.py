@@ -20,7 +20,7 @@ from tests.training.family import FAMILY, member_gan
 from tests.training.test_resume import CutOff, CutOffError
 from tests.training.trainers import quiet_trainer
 from wgan_lip.data import Digits
-from wgan_lip.lipschitz import GradientPenalty, MaxMin, SpectralJacobianPenalty
+from wgan_lip.lipschitz import GradientPenalty, MaxMin
 from wgan_lip.networks import ConvCritic, MLPClassifier, MLPCritic, MLPGenerator
 from wgan_lip.optim import StiefelAdam, StiefelMuon
 from wgan_lip.runs import SaveCheckpoint
@@ -91,7 +91,7 @@ CASES: dict[str, Callable[[], SteppedModule]] = {
     "penalised": _plain_gan,
     "convolutional": _convolutional_gan,
     "estimator": lambda: tiny_estimator(steps=STEPS, batch_size=33, log_every=1),
-    "penalised estimator": lambda: tiny_estimator(steps=STEPS, log_every=1, penalty=SpectralJacobianPenalty()),
+    "penalised estimator": lambda: tiny_estimator(steps=STEPS, log_every=1, penalty=GradientPenalty()),
     "classifier": _classifier,
     "dropout": lambda: tiny_gan(generator=DropoutGenerator),
     **{name: lambda name=name: member_gan(name, (1, 8, 8), generator_steps=5, n_critic=2) for name in FAMILY},

@@ -10,7 +10,7 @@ from pytorch_lightning import LightningDataModule, LightningModule
 from wgan_lip.cli.config import RaisingParser
 from wgan_lip.cli.trusted import check_names
 from wgan_lip.data import SampleDataModule
-from wgan_lip.robustness.certified import BrokenCertificateError
+from wgan_lip.robustness import BrokenCertificateError
 from wgan_lip.runs.checkpoint import load_checkpoint
 from wgan_lip.training import CHECKPOINT_KEY, SteppedModule, check_weights
 from wgan_lip.transport import UnprovenError

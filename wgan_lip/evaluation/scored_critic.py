@@ -7,10 +7,15 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
-from wgan_lip.lipschitz import LipschitzCertificate, certify
-from wgan_lip.lipschitz.bounds import gamma
-from wgan_lip.lipschitz.certificate.rounding import Magnitudes, rounding_of_values, values_and_magnitudes
-from wgan_lip.lipschitz.evaluating import float64_copy
+from wgan_lip.lipschitz import (
+    LipschitzCertificate,
+    Magnitudes,
+    certify,
+    float64_copy,
+    gamma,
+    rounding_of_values,
+    values_and_magnitudes,
+)
 from wgan_lip.transport import Norm, box_diameter, population_lower
 
 # A critic with a certified constant up to this is 1-Lipschitz up to the rounding of its weights.

@@ -10,7 +10,7 @@ _U = 2.0**-53
 
 
 def gamma(n: int) -> float:
-    """Higham's ``gamma_n = n u / (1 - n u)``: the relative error of n float64 roundings in a row.
+    """Return Higham's ``gamma_n = n u / (1 - n u)``: the relative error of n successive float64 roundings.
 
     Args:
         n: number of roundings; an inner product of length n has n of them in any order of summation.
@@ -22,9 +22,9 @@ def gamma(n: int) -> float:
 
 
 def product_upper_bound(factors: list[float]) -> float:
-    """A float that is at least the exact product of non-negative ``factors``."""
+    """Bound the exact product of non-negative ``factors`` from above."""
     if 0.0 in factors:
-        # Also where another factor overflowed: a constant layer makes a constant network.
+        # Even if another factor is infinite: a constant layer makes the network constant.
         return 0.0
     product = 1.0
     for factor in factors:
@@ -35,19 +35,19 @@ def product_upper_bound(factors: list[float]) -> float:
 
 
 def spectral_norm_upper_bound(weight: Tensor) -> float:
-    """A proven upper bound of the largest singular value of a matrix.
+    """Bound the largest singular value of a matrix from above, rigorously.
 
     Let ``G = W W^T`` (or ``W^T W``, whichever is smaller), and ``A = t I - G``. If a floating-point
-    Cholesky factorisation of A runs to its end, A + E is positive semidefinite for some
+    Cholesky factorisation of A succeeds, A + E is positive semidefinite for some
     ``|E|_2 <= gamma_(n+1) tr(A) / (1 - gamma_(n+1))``, hence ``|W|_2^2 <= t + |E|_2`` plus the rounding of G and of
-    the subtraction. Here t starts just above an estimate of the largest eigenvalue of G and is
-    raised until the factorisation succeeds; the estimate itself proves nothing and need not.
+    the subtraction. Here t starts just above an estimate of the largest eigenvalue of G and is raised until the
+    factorisation succeeds; the proof does not use the estimate.
 
     Args:
         weight: a matrix of shape (m, n) of any floating dtype; its entries are taken as exact.
 
     Returns:
-        A float at least ``|W|_2``, larger by about ``max(m, n)^2 * 1e-16`` relative.
+        A float at least ``|W|_2``, larger by a relative error of about ``max(m, n)^2 * 1e-16``.
 
     Raises:
         ValueError: the weight is not a matrix, or holds NaN or infinity.
@@ -72,7 +72,7 @@ def spectral_norm_upper_bound(weight: Tensor) -> float:
 
 
 def largest_squared_norm(w: Tensor) -> float:
-    """A proven upper bound of the largest ``|W|_2^2`` of a stack, by :func:`spectral_norm_upper_bound`'s method.
+    """Bound the largest ``|W|_2^2`` of a stack of matrices, by the method of :func:`spectral_norm_upper_bound`.
 
     Args:
         w: of shape (b, n, length) in float64, finite, with a largest entry of order 1.
@@ -84,8 +84,8 @@ def largest_squared_norm(w: Tensor) -> float:
     if n == 1:
         return frobenius_squared
     gram = w @ w.mT
-    # |fl(G) - G| <= gamma_length |W| |W^T| entrywise, whose spectral norm is at most |W|_F^2. What underflows is less
-    # than the smallest normal number a term: beside entries of order 1, nothing to what the last factor adds.
+    # |fl(G) - G| <= gamma_length |W| |W^T| entrywise, whose spectral norm is at most |W|_F^2. Underflow changes a term
+    # by less than the smallest normal number: negligible beside the last factor below, for entries of order 1.
     rounding = gamma(length + 2) * frobenius_squared
     estimate = float(torch.linalg.eigvalsh(gram)[:, -1].max())
     slack = max(estimate, 0.0) * n * 4 * _U
@@ -97,12 +97,12 @@ def largest_squared_norm(w: Tensor) -> float:
             trace = float(shifted.diagonal(dim1=1, dim2=2).abs().sum(1).max()) * (1 + gamma(n))
             cholesky_error = gamma(n + 1) / (1 - gamma(n + 1)) * trace
             subtraction = 2 * _U * (abs(t) + float(gram.diagonal(dim1=1, dim2=2).abs().max()))
-            # Not worse than |W|_2 <= |W|_F, which holds whatever the factorisation says.
+            # At most the bound |W|_2 <= |W|_F, which needs no factorisation.
             return min(frobenius_squared, (t + cholesky_error + subtraction + rounding) * (1 + 8 * _U))
         slack = 2 * slack + 4 * _U * frobenius_squared
     return frobenius_squared
 
 
 def norm_up(squared: float, scale: float) -> float:
-    """``sqrt(squared) * scale``, rounded up."""
+    """Return ``sqrt(squared) * scale``, rounded up."""
     return math.nextafter(math.nextafter(math.sqrt(squared), math.inf) * scale, math.inf)

@@ -1,13 +1,10 @@
 """Critics, generators and classifiers."""
 
 from wgan_lip.networks.classifiers import ConvClassifier, MLPClassifier
-from wgan_lip.networks.convolutional import ConvCritic, DCGANCritic
-from wgan_lip.networks.dcgan import DCGANGenerator
-from wgan_lip.networks.defaults import CriticFactory, default_critic
-from wgan_lip.networks.features import FeatureNetwork
-from wgan_lip.networks.inception import InceptionFeatures
+from wgan_lip.networks.convolutional import ConvCritic, DCGANCritic, DCGANGenerator
+from wgan_lip.networks.feature_networks import FeatureNetwork, InceptionFeatures
 from wgan_lip.networks.labelled import LabelledGenerator
-from wgan_lip.networks.mlp import MLPCritic, MLPGenerator
+from wgan_lip.networks.mlp import CriticFactory, MLPCritic, MLPGenerator, default_critic
 from wgan_lip.networks.residual import ResidualCritic, ResidualGenerator
 
 __all__ = [

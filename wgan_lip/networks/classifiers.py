@@ -27,14 +27,14 @@ class MLPClassifier(nn.Sequential):
         hidden: widths of the hidden linear layers.
         linear: builds a linear layer from its sizes.
         activation: builds an activation.
-        dropout: probability that a hidden feature is dropped in training; what is proven is proven of evaluation.
-        lipschitz_constant: K, the constant that the layers' 1-Lipschitz composition is scaled to.
+        dropout: probability that a hidden feature is dropped in training; certificates are of evaluation mode.
+        lipschitz_constant: K, the factor of the final ``Scale``.
 
     Shape:
         ``(N, *input_shape) -> (N, classes)``.
 
     Raises:
-        ValueError: a size below 1, a dropout outside [0, 1), or an activation that cannot act on a width.
+        ValueError: a size below 1, a dropout outside [0, 1), or a width that the activation does not accept.
 
     Source:
         Anil, Lucas, Grosse, "Sorting out Lipschitz function approximation", ICML 2019, section 5.
@@ -74,13 +74,13 @@ class ConvClassifier(nn.Sequential):
         linear: builds a linear layer from its sizes.
         activation: builds an activation.
         dropout: probability that a hidden feature is dropped in training.
-        lipschitz_constant: K, the constant that the layers' 1-Lipschitz composition is scaled to.
+        lipschitz_constant: K, the factor of the final ``Scale``.
 
     Shape:
         ``(N, C, H, W) -> (N, classes)``.
 
     Raises:
-        ValueError: as :class:`MLPClassifier`, or sides that cannot be halved so often.
+        ValueError: as :class:`MLPClassifier`, or sides that cannot be halved that often.
     """
 
     def __init__(
@@ -112,10 +112,10 @@ def _checked(classes: int) -> int:
 
 
 def _with_dropout(layers: list[nn.Module], dropout: float) -> list[nn.Module]:
-    """Dropout after each activation, where there is to be any."""
+    """Insert dropout after each activation, unless its probability is 0."""
     if not 0 <= dropout < 1:
         raise ValueError(f"dropout must lie in [0, 1); got dropout={dropout}")
     if dropout == 0:
         return layers
-    # Linear layers and activations come by turns.
+    # Linear layers and activations alternate.
     return [part for i, layer in enumerate(layers) for part in ([layer, nn.Dropout(dropout)] if i % 2 else [layer])]

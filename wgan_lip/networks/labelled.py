@@ -6,25 +6,25 @@ import torch
 from torch import Tensor, nn
 
 from wgan_lip.labels import default_label_distance, label_planes, label_value
-from wgan_lip.networks.dcgan import DCGANGenerator
-from wgan_lip.networks.images import image_shape as checked_shape
+from wgan_lip.networks import layers
+from wgan_lip.networks.convolutional import DCGANGenerator
 
 # Builds a generator from the shape of one image and the dimension of its noise.
 GeneratorFactory = Callable[[Sequence[int], int], nn.Module]
 
 
 class LabelledGenerator(nn.Module):
-    """A generator of images of a given label, beside which it puts the label's channels, as data modules do.
+    """A generator of images of given labels, to which it appends the channels of the label, as data modules do.
 
-    Its samples are those of the joint distribution of image and label: ``(G([z, one-hot y]), planes(y))``. With a data
-    module whose ``labels`` are on, a conditional WGAN is an ordinary one.
+    Its samples are from the joint distribution of image and label: ``(G([z, one-hot y]), planes(y))``. With a data
+    module whose ``labels`` are on, an ordinary WGAN is a conditional one.
 
     Args:
         image_shape: (C, H, W) of the image itself.
-        classes: how many labels there are.
+        classes: number of labels.
         noise_dim: dimension of the noise z ~ N(0, I), without the label.
         generator: builds the generator of images from their shape and the dimension of noise and one-hot label.
-        label_distance: between two labels, in l2, as the data module has it; None is its default.
+        label_distance: between two labels, in l2, equal to the data module's; None is its default.
 
     Shape:
         ``(N, noise_dim + classes) -> (N, C + classes, H, W)``.
@@ -45,7 +45,7 @@ class LabelledGenerator(nn.Module):
         for name, value in (("classes", classes), ("noise_dim", noise_dim)):
             if value < 1:
                 raise ValueError(f"{name} must be at least 1; got {name}={value}")
-        channels, height, width = checked_shape("image_shape", image_shape)
+        channels, height, width = layers.image_shape("image_shape", image_shape)
         self.label_distance = (
             default_label_distance(channels, height, width) if label_distance is None else label_distance
         )
@@ -57,7 +57,7 @@ class LabelledGenerator(nn.Module):
 
     @property
     def bounds(self) -> tuple[float, float] | None:
-        """Between which every coordinate of every output lies; None where the images' bounds are not known."""
+        """Bounds of every coordinate of every output; None if those of the images are not known."""
         inner = getattr(self.generator, "bounds", None)
         return None if inner is None else (min(0.0, inner[0]), max(self._value, inner[1]))
 

@@ -1,4 +1,4 @@
-"""How networks are put together from factories of layers."""
+"""Layers of critics, generators and classifiers, built by factories from the sizes of images and of hidden layers."""
 
 import inspect
 from collections.abc import Callable, Sequence
@@ -7,20 +7,21 @@ import torch
 from torch import nn
 
 from wgan_lip.lipschitz import Scale
-from wgan_lip.networks.images import image_shape
 
-# ``linear(in_features, out_features)`` and ``activation()`` build one layer each; an activation that has an argument
-# ``channels`` without a default, as Householder has, gets the number of channels.
+# ``linear(in_features, out_features)`` and ``activation()`` build one layer each; an activation with an argument
+# ``channels`` without a default, such as Householder, gets the number of channels.
 LinearFactory = Callable[[int, int], nn.Module]
 ActivationFactory = Callable[[], nn.Module]
 # ``conv(in_channels, out_channels, kernel_size, stride)`` builds a convolution, from sides s n to sides n.
 ConvFactory = Callable[[int, int, int, int], nn.Module]
+# Images are halved down to no fewer than this many pixels.
+_SMALLEST = 4
 
 
 def hidden_layers(
     inputs: int, widths: Sequence[int], linear: LinearFactory, activation: ActivationFactory
 ) -> tuple[list[nn.Module], int]:
-    """A linear layer and an activation for each of ``widths``, and the features that the last of them leaves.
+    """Build a linear layer and an activation for each of ``widths``; also return the number of output features.
 
     Args:
         inputs: features of the first layer's input.
@@ -29,7 +30,7 @@ def hidden_layers(
         activation: builds an activation.
 
     Raises:
-        ValueError: a width below 1, or one on which the activation cannot act.
+        ValueError: a width below 1, or one that the activation does not accept.
     """
     layers: list[nn.Module] = []
     for width in widths:
@@ -46,7 +47,7 @@ def halving_layers(
     conv: ConvFactory,
     activation: ActivationFactory,
 ) -> tuple[list[nn.Module], int]:
-    """A convolution with stride 2 and an activation for each of ``channels``, then flatten; and the features left.
+    """Build a convolution with stride 2 and an activation for each of ``channels``, then flatten; also count features.
 
     Args:
         input_shape: (C, H, W); the sides must be divisible by ``2 ^ len(channels)``.
@@ -56,8 +57,8 @@ def halving_layers(
         activation: builds an activation.
 
     Raises:
-        ValueError: a shape that is no image's, sides that cannot be halved so often, or an activation that cannot act
-            on the channels.
+        ValueError: a shape that is not that of an image, sides that cannot be halved that often, or channels that the
+            activation does not accept.
     """
     inputs, height, width = image_shape("input_shape", input_shape)
     if height % 2 ** len(channels) or width % 2 ** len(channels):
@@ -74,25 +75,25 @@ def halving_layers(
 
 
 def activation_for(activation: Callable[..., nn.Module], channels: int) -> tuple[nn.Module, int]:
-    """An activation for a number of channels, and how many it leaves.
+    """Build an activation for a number of channels; also return the number of its output channels.
 
     Args:
-        activation: builds it.
+        activation: builds an activation.
         channels: on axis 1 of its input.
 
     Raises:
-        ValueError: no channels, or the activation cannot act on so many.
+        ValueError: no channels, or a number of channels that the activation does not accept.
     """
     if channels < 1:
         raise ValueError(f"channels and widths must be at least 1; got {channels}")
     wanted = inspect.signature(activation).parameters.get("channels")
     built = activation(channels=channels) if wanted and wanted.default is wanted.empty else activation()
-    # Sizes that do not fit are found here, not in the middle of a training step.
+    # Unsuitable sizes raise an error here, not in the first training step.
     return built, built(torch.zeros(1, channels)).shape[1]
 
 
 def scaled(lipschitz_constant: float) -> list[nn.Module]:
-    """What makes a 1-Lipschitz critic K-Lipschitz: nothing for K = 1, else Scale(K).
+    """Build the layers that make a 1-Lipschitz critic K-Lipschitz: none for K = 1, else Scale(K).
 
     Args:
         lipschitz_constant: ``K``.
@@ -103,3 +104,29 @@ def scaled(lipschitz_constant: float) -> list[nn.Module]:
     if not lipschitz_constant > 0:
         raise ValueError(f"lipschitz_constant must be positive; got lipschitz_constant={lipschitz_constant}")
     return [] if lipschitz_constant == 1 else [Scale(lipschitz_constant)]
+
+
+def image_shape(name: str, shape: Sequence[int]) -> tuple[int, int, int]:
+    """Return (channels, height, width), or raise ValueError if ``shape`` is not that of an image.
+
+    Args:
+        name: of the argument, for the error message.
+        shape: of one image.
+    """
+    if len(shape) != 3 or min(shape) < 1:
+        raise ValueError(f"{name} must be [channels, height, width], each at least 1; got {list(shape)}")
+    channels, height, width = shape
+    return channels, height, width
+
+
+def halvings(shape: Sequence[int]) -> int:
+    """Count how often an image can be halved: while both sides are even, and at least 4 pixels remain.
+
+    Args:
+        shape: (C, H, W).
+    """
+    _, height, width = image_shape("shape", shape)
+    count = 0
+    while height % 2 == 0 and width % 2 == 0 and min(height, width) >= 2 * _SMALLEST:
+        height, width, count = height // 2, width // 2, count + 1
+    return count

@@ -6,8 +6,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from wgan_lip.lipschitz import ConvexResidual, MaxMin, OrthogonalConv2d, OrthogonalLinear
-from wgan_lip.networks.images import halvings, image_shape
-from wgan_lip.networks.layers import ActivationFactory, ConvFactory, LinearFactory, activation_for, scaled
+from wgan_lip.networks.layers import (
+    ActivationFactory,
+    ConvFactory,
+    LinearFactory,
+    activation_for,
+    halvings,
+    image_shape,
+    scaled,
+)
 
 
 class ResidualCritic(nn.Sequential):
@@ -24,13 +31,13 @@ class ResidualCritic(nn.Sequential):
         conv: builds a convolution from input channels, output channels, kernel size and stride.
         linear: builds a linear layer from its sizes.
         activation: builds an activation that keeps the number of channels.
-        lipschitz_constant: K, the constant that the layers' 1-Lipschitz composition is scaled to.
+        lipschitz_constant: K, the factor of the final ``Scale``.
 
     Shape:
         ``(N, C, H, W) -> (N, 1)``.
 
     Raises:
-        ValueError: a size below 1, or an activation that cannot act on the channels or changes their number.
+        ValueError: a size below 1, or an activation that does not accept the channels or changes their number.
     """
 
     def __init__(
@@ -50,7 +57,9 @@ class ResidualCritic(nn.Sequential):
         def act(channels: int) -> nn.Module:
             built, left = activation_for(activation, channels)
             if left != channels:
-                raise ValueError(f"a residual block needs an activation that keeps its channels; got {left}")
+                raise ValueError(
+                    f"a residual block needs an activation that keeps the number of channels; got {left} for {channels}"
+                )
             return built
 
         count = halvings(input_shape)
@@ -109,7 +118,7 @@ class ResidualGenerator(nn.Sequential):
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """Between which every coordinate of every output lies, whatever the weights."""
+        """Bounds of every coordinate of every output, for any weights."""
         return -1.0, 1.0
 
 

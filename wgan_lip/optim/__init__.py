@@ -1,7 +1,6 @@
-"""Optimisers that keep orthogonal weights orthogonal, and AggMo."""
+"""Optimisers that keep orthogonal weights orthogonal."""
 
-from wgan_lip.optim.aggmo import AggMo
 from wgan_lip.optim.stiefel_adam import StiefelAdam
 from wgan_lip.optim.stiefel_muon import StiefelMuon
 
-__all__ = ["AggMo", "StiefelAdam", "StiefelMuon"]
+__all__ = ["StiefelAdam", "StiefelMuon"]

@@ -3,21 +3,21 @@
 import torch
 from torch import Tensor
 
-# Odd polynomials a s + b s^3 + c s^5, applied in turn. Each is the best approximation of 1 on the interval into which
-# those before it have brought [1/100, 1], so that the last one's values lie in [0.73, 1.27].
+# Odd polynomials a s + b s^3 + c s^5, applied in turn. Each is the best approximation of 1 on the interval to which the
+# previous ones map [1/100, 1], so that the values of the last one lie in [0.73, 1.27].
 _POLYNOMIALS = (
     (8.0934, -23.6205, 17.4462),
     (3.6366, -2.7219, 0.5365),
     (2.6613, -1.9772, 0.4526),
 )
-# Singular values are kept this much below each interval's end: rounding in bfloat16 must not lift them beyond it.
+# Singular values are kept below each interval's end by this factor, so that rounding in bfloat16 does not exceed it.
 _MARGIN = 1.02
 
 
 def tangent(weight: Tensor, direction: Tensor) -> Tensor:
-    """The orthogonal projection of a direction onto the tangent space of the Stiefel manifold.
+    """Project a direction orthogonally onto the tangent space of the Stiefel manifold.
 
-    ``D - sym(D W^T) W`` with ``sym(A) = (A + A^T) / 2``, for wide W; for tall ones of the transposes.
+    ``D - sym(D W^T) W`` with ``sym(A) = (A + A^T) / 2``, for wide W; tall W are transposed.
 
     Args:
         weight: orthogonal matrices of shape (b, m, n).
@@ -33,7 +33,7 @@ def tangent(weight: Tensor, direction: Tensor) -> Tensor:
 
 
 def orthogonalized_tangent(weight: Tensor, direction: Tensor) -> Tensor:
-    """``msign(P_W(D))``, tangent at W: :func:`orthogonalized` of the direction's tangent part.
+    """Compute ``msign(P_W(D))``, tangent at W: :func:`orthogonalized` of the direction's tangent part.
 
     For square W that is ``msign(A) W`` with ``A = D W^T - W D^T`` skew-symmetric, and so is ``msign(A)``; otherwise the
     result is projected once more.
@@ -46,16 +46,16 @@ def orthogonalized_tangent(weight: Tensor, direction: Tensor) -> Tensor:
         return tangent(weight, orthogonalized(tangent(weight, direction)))
     product = direction @ weight.mT
     skew = orthogonalized(_transposed(product).neg_().add_(product))
-    # What rounding has left of a symmetric part would take the step off the manifold.
+    # A symmetric part, which remains by rounding, would move the weight off the manifold.
     return torch.sub(skew, _transposed(skew)).mul_(0.5) @ weight
 
 
 def orthogonalized(direction: Tensor) -> Tensor:
-    """About the nearest matrix whose singular values are 0 or 1: ``U V^T`` for ``D = U S V^T``.
+    """Compute approximately the nearest matrix with singular values 0 or 1: ``U V^T`` for ``D = U S V^T``.
 
     Three iterations ``X <- a X + (b G + c G^2) X`` with ``G = X X^T``, from ``X = D / |(D D^T)^2|_F^(1/4)``, whose
     largest singular value is at most 1 and not much less. They bring singular values above a hundredth into [0.7, 1.3],
-    raise none above 1.3 and enlarge smaller ones seventy times: a step's direction needs no more.
+    raise none above 1.3 and enlarge smaller ones seventy times, which is enough for a step's direction.
 
     Args:
         direction: matrices of shape (b, m, n); a zero matrix stays zero.
@@ -85,17 +85,17 @@ def orthogonalized(direction: Tensor) -> Tensor:
 
 
 def normalized(direction: Tensor) -> Tensor:
-    """``D / |D|_F`` for each matrix of a stack; 0 for 0."""
+    """Compute ``D / |D|_F`` for each matrix of a stack; 0 for 0."""
     return direction / norm(direction).clamp_min(torch.finfo(direction.dtype).tiny)
 
 
 def norm(direction: Tensor) -> Tensor:
-    """``|D|_F`` for each matrix of a stack, shape (b, 1, 1), also where squares over- or underflow."""
+    """Compute ``|D|_F`` for each matrix of a stack, shape (b, 1, 1), even if squares over- or underflow."""
     largest = direction.abs().amax((-2, -1), keepdim=True)
     scaled = direction / largest.clamp_min(torch.finfo(direction.dtype).tiny)
     return largest * torch.linalg.matrix_norm(scaled, keepdim=True)
 
 
 def _transposed(product: Tensor) -> Tensor:
-    # A copy: a sum of a matrix and its transpose misses the cache at every entry.
+    # Copied, since adding a matrix and its transpose misses the cache at every entry.
     return product.mT.contiguous()

@@ -1,4 +1,4 @@
-"""What the optimisers on the Stiefel manifold share: groups, stacks, and the retraction."""
+"""The base class of optimisers on the Stiefel manifold: groups, stacks, and the retraction."""
 
 import warnings
 from abc import abstractmethod
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.adam import adam
 
-from wgan_lip.dtypes import check_no_meta, widened
+from wgan_lip.dtypes import widened
 from wgan_lip.stiefel import (
     PolarUpdate,
     StiefelParameter,
@@ -21,36 +21,35 @@ from wgan_lip.stiefel import (
     polar_update,
 )
 
-# Matrices up to this size are updated together: calling the operations costs more than the arithmetic.
+# Matrices up to this size are updated in stacks, since calling the operations costs more than the arithmetic.
 _STACKED = 256
 
 
 class StiefelOptimizer(Optimizer):
     """Moves orthogonal weights along the Stiefel manifold, and the other parameters by Adam.
 
-    ``W <- R(W - lr D)`` with a direction D of the subclass's choice and R the polar retraction, whose
-    result is orthogonal to rounding however long the step and whatever the gradient. Orthogonal weights are those
-    that their layers have marked with an attribute ``manifold = "stiefel"`` (:func:`wgan_lip.stiefel.mark_orthogonal`),
-    or those of a group that says ``"manifold": "stiefel"``; in one that says ``"manifold": None`` there are none. A
-    group that holds both kinds is split in two, so that schedulers see both learning rates. A free parameter that an
-    orthogonal layer takes as its weight later is refused by ``step``; a matrix that is orthogonal without a mark gets a
-    warning.
+    ``W <- R(W - lr D)`` with the subclass's direction D and the polar retraction R, whose result is orthogonal to
+    rounding for any step size and any gradient. Orthogonal weights are those that their layers have marked with an
+    attribute ``manifold = "stiefel"`` (:func:`wgan_lip.stiefel.mark_orthogonal`), and those of a group with
+    ``"manifold": "stiefel"``; a group with ``"manifold": None`` has none. A group of both kinds is split in two, so
+    that schedulers see both learning rates. If a free parameter becomes the weight of an orthogonal layer later,
+    ``step`` raises an error; for a matrix that is orthogonal but not marked there is a warning.
 
-    Weights in half precision are moved and retracted in float32, in which the states are kept too, and rounded at the
-    end of the step: they are orthogonal to the precision of their dtype.
+    Weights in half precision are moved and retracted in float32, as are their states, and rounded at the end of the
+    step: they are orthogonal to the precision of their dtype.
 
     Args:
-        params: parameters, or groups of them as for any PyTorch optimiser; a group may have its own
-            value of every argument below, and of the subclass's.
+        params: parameters, or groups of them as for any PyTorch optimiser; a group may have its own value of every
+            argument below, and of the subclass's arguments.
         lr: step size of the orthogonal weights.
         adam_lr: learning rate of the others (biases, ordinary layers).
         adam_betas: of the others.
         adam_eps: of the others.
-        options: the subclass's own defaults.
+        options: defaults of the subclass's arguments.
 
     Raises:
-        ValueError: a negative or non-finite rate, a beta outside [0, 1), an orthogonal weight that is no matrix of real
-            numbers, or a parameter on the meta device; in ``step``, which then changes no weight: such a weight, a
+        ValueError: a negative or non-finite rate, a beta outside [0, 1), an orthogonal weight that is not a matrix of
+            real numbers, or a parameter on the meta device; in ``step``, which then changes no weight: such a weight, a
             parameter that has become an orthogonal weight, or a gradient with NaN or infinity.
     """
 
@@ -71,8 +70,9 @@ class StiefelOptimizer(Optimizer):
         listed = [group["params"]] if isinstance(group["params"], Tensor) else list(group["params"])
         kinds = [_manifold(p[1] if isinstance(p, tuple) else p, group) for p in listed]
         _check(group)
-        check_no_meta(p[1] if isinstance(p, tuple) else p for p in listed)
-        # Whoever frees the weights of a group, frees those that are marked as well.
+        if any((p[1] if isinstance(p, tuple) else p).is_meta for p in listed):
+            raise ValueError("params must hold values; got one on the meta device, which holds none")
+        # "manifold": None frees marked weights, too.
         freed = group.get("manifold", "") is None
         for manifold, rate in (("stiefel", "lr"), (None, "adam_lr")):
             chosen = [p for p, kind in zip(listed, kinds, strict=True) if kind == manifold]
@@ -83,10 +83,10 @@ class StiefelOptimizer(Optimizer):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         kinds = [{key: group[key] for key in ("manifold", "freed")} for group in self.param_groups]
         super().load_state_dict(state_dict)
-        # What a parameter is, says its layer and not a file.
+        # Whether a parameter is orthogonal depends on its layer, not on the file.
         for group, kind in zip(self.param_groups, kinds, strict=True):
             group.update(kind)
-        # PyTorch casts a state to its parameter's dtype, in which the states of half precision would lose digits.
+        # PyTorch casts a state to its parameter's dtype; in half precision it would lose digits.
         ours = (p for group in self.param_groups for p in group["params"])
         theirs = (key for group in state_dict["param_groups"] for key in group["params"])
         for p, key in zip(ours, theirs, strict=True):
@@ -112,7 +112,7 @@ class StiefelOptimizer(Optimizer):
                     with full_precision(weight.device):
                         moved = self._moved(weight, gradient, params, group)
                         moves.append((params, moved, polar_update(moved)))
-        # Only now are values looked at, and weights changed: on a GPU everything is under way.
+        # Values are read, and weights changed, only after all matrices were queued on a GPU.
         results = [(params, _retracted(moved, update)) for params, moved, update in moves]
         for params, result in results:
             for p, new in zip(params, result.unbind(), strict=True):
@@ -126,7 +126,7 @@ class StiefelOptimizer(Optimizer):
 
     @abstractmethod
     def _moved(self, weight: Tensor, gradient: Tensor, params: list[nn.Parameter], group: dict[str, Any]) -> Tensor:
-        """``W - lr D`` for each matrix of the stack ``weight``, D a direction of the subclass's choice."""
+        """Compute ``W - lr D`` for each matrix of the stack ``weight``, with the subclass's direction D."""
 
     def _adam(self, params: list[nn.Parameter], group: dict[str, Any]) -> None:
         if not params:
@@ -161,35 +161,36 @@ class StiefelOptimizer(Optimizer):
                 p.copy_(moved)
 
     def buffer(self, params: list[nn.Parameter], name: str, shape: tuple[int, ...]) -> Tensor:
-        """The state ``name`` of a stack's parameters, zeros of ``shape`` at first, as one tensor."""
+        """Return the state ``name`` of a stack's parameters as one tensor; initially zeros of ``shape``."""
         for p in params:
             if name not in self.state[p]:
                 self.state[p][name] = p.new_zeros(shape, dtype=widened(p.dtype))
         return together([self.state[p][name] for p in params])
 
     def keep(self, params: list[nn.Parameter], name: str, values: Tensor) -> None:
-        """Store what ``buffer`` returned after it was changed in place; of one parameter, it is the state itself."""
+        """Store a tensor from ``buffer`` after it was changed in place; for one parameter it is the state itself."""
         if len(params) > 1:
-            torch._foreach_copy_([self.state[p][name] for p in params], list(values.unbind()))
+            for p, value in zip(params, values.unbind(), strict=True):
+                self.state[p][name].copy_(value)
 
 
 def together(tensors: Iterable[Tensor]) -> Tensor:
-    """A stack of tensors; of a single one, a view."""
+    """Stack tensors; a single one is viewed."""
     listed = list(tensors)
     return listed[0].detach()[None] if len(listed) == 1 else torch.stack(listed)
 
 
 def _retracted(moved: Tensor, update: PolarUpdate) -> Tensor:
-    """The polar factors of ``moved``, whose first update has been computed."""
+    """Compute the polar factors of ``moved``, whose first update has been computed."""
     defect = float(update.defect.max())
     if converged(defect, moved.dtype):
         return update.updated
-    # An update takes a matrix that is near nearer; one that is not, is not to be trusted.
+    # The update is nearer to the manifold only if the matrix was near to it.
     return polar_factor(update.updated if defect < 0.5 else moved)
 
 
 def _stacks(params: list[nn.Parameter]) -> list[list[nn.Parameter]]:
-    """Those with a gradient, in stacks that are updated together: of one shape, dtype and device, and small."""
+    """Group the parameters with a gradient in stacks: small ones of the same shape, dtype and device."""
     stacks: dict[Any, list[nn.Parameter]] = {}
     for i, p in enumerate(params):
         if p.grad is not None:
@@ -210,24 +211,24 @@ def _manifold(parameter: Tensor, group: dict[str, Any]) -> str | None:
 
 
 def _warn_of_unknown(parameter: Tensor) -> None:
-    """Warn of a matrix that is orthogonal, but of no layer that says whether it is to remain so."""
+    """Warn of an orthogonal matrix that no layer has marked."""
     if parameter.ndim == 2 and parameter.is_floating_point() and not parameter.is_meta and on_manifold(parameter):
         warnings.warn(
             f"params: a matrix of shape {tuple(parameter.shape)} is orthogonal, but no layer has marked it, and it is "
-            'updated as a free one: give it in a group with "manifold": "stiefel" to keep it orthogonal, or with '
-            '"manifold": None to free it without a warning',
+            'updated as a free parameter: put it in a group with "manifold": "stiefel" to keep it orthogonal, or with '
+            '"manifold": None to free it without this warning',
             stacklevel=5,
         )
 
 
 def _check_kind(parameter: Tensor, group: dict[str, Any]) -> None:
-    """See that a parameter still is what its group takes it for."""
+    """Check that the mark of a parameter still agrees with its group."""
     if group["manifold"]:
         _check_orthogonal(parameter)
     elif not group["freed"] and getattr(parameter, "manifold", None):
         raise ValueError(
             f"params: a parameter of shape {tuple(parameter.shape)} has become the weight of an orthogonal layer since "
-            'the optimiser was built: build it again, or give it in a group with "manifold": None to free it'
+            'the optimiser was built: build the optimiser again, or put the weight in a group with "manifold": None'
         )
 
 

@@ -1,4 +1,4 @@
-"""Adam's moments, on the Stiefel manifold."""
+"""Adam on the Stiefel manifold."""
 
 import math
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ class StiefelAdam(StiefelOptimizer):
     """Adam on the Stiefel manifold: momentum over the gradient's size, projected to the tangent space and retracted.
 
     ``M <- b1 M + (1 - b1) T`` and ``v <- b2 v + (1 - b2) |T|_F^2`` with ``T = P_W(G)`` the Riemannian gradient and one
-    second moment for each matrix, since entries have no meaning of their own on the manifold;
+    second moment for each matrix, since single entries have no meaning on the manifold;
     ``W <- R(W - lr r^(1/2) P_W(M') / v'^(1/2))`` with the bias-corrected moments and r the smaller side of W, so that
     ``lr`` is a mean angle in radians. Other parameters take a step of Adam.
 

@@ -60,7 +60,7 @@ class StiefelMuon(StiefelOptimizer):
         momentum = self.buffer(params, "momentum", weight.shape[1:]).lerp_(gradient, 1 - group["momentum"])
         self.keep(params, "momentum", momentum)
         mixed = gradient.lerp(momentum, group["momentum"]).to(fast_dtype(weight))
-        # Of order 1, so that no product or square over- or underflows.
+        # Entries of order 1, so that no product or square over- or underflows.
         mixed /= mixed.abs().amax((-2, -1), keepdim=True).clamp_min(torch.finfo(mixed.dtype).tiny)
         at = weight.to(mixed.dtype)
         direction = orthogonalized_tangent(at, mixed)

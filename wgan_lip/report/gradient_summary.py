@@ -31,7 +31,7 @@ class PointsSummary:
         of: the differentiated output; see :class:`wgan_lip.lipschitz.GradientProfile`.
         layers: from the output to the input, less layers that only rearrange.
         jacobian: quantiles of the singular values of the input Jacobian over the points, ascending, from 0 to 100 %.
-        jacobian_complete: whether all singular values are among them, or only the largest of each point.
+        jacobian_complete: True, in the JSON format of earlier versions: they are of all singular values.
     """
 
     kind: str
@@ -39,7 +39,7 @@ class PointsSummary:
     of: str
     layers: tuple[LayerGradient, ...]
     jacobian: tuple[float, ...]
-    jacobian_complete: bool
+    jacobian_complete: bool = True
 
     @property
     def input(self) -> LayerGradient:
@@ -148,7 +148,7 @@ def _at(kind: str, network: nn.Module, x: Tensor, generator: Generator) -> Point
     profile = gradient_profile(network, x, generator=generator)
     # A network with one output has one singular value a point, the norm of its gradient, which is cheap.
     some = x if profile.of == "the output" else x[:_JACOBIAN_POINTS]
-    spectrum = jacobian_spectrum(network, some, generator=generator)
+    spectrum = jacobian_spectrum(network, some)
     levels = torch.linspace(0, 1, _QUANTILES, dtype=torch.float64)
     # torch.quantile takes at most 2^24 values.
     values = spectrum.values.flatten().sort().values
@@ -159,7 +159,6 @@ def _at(kind: str, network: nn.Module, x: Tensor, generator: Generator) -> Point
         of=profile.of,
         layers=profile.shown,
         jacobian=tuple(quantiles.tolist()),
-        jacobian_complete=spectrum.complete,
     )
 
 

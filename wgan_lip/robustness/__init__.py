@@ -1,25 +1,28 @@
-"""Robustness of classifiers: what is proven, attacks that try to break it, and losses that train for it."""
+"""Robustness of classifiers: certified radii, attacks, and losses that enlarge margins."""
 
-from wgan_lip.robustness.attacks import FGSM, PGD, Attack, Found
-from wgan_lip.robustness.ball import Ball
+from wgan_lip.robustness.accuracy import Accuracy, accuracy, median_interval
+from wgan_lip.robustness.attacks import FGSM, PGD, Attack, AttackResult, attacked
+from wgan_lip.robustness.ball import Ball, check_norm
 from wgan_lip.robustness.certified import BrokenCertificateError, RobustnessCertificate, certify_classifier
-from wgan_lip.robustness.directions import margins
-from wgan_lip.robustness.losses import ClassificationLoss, CrossEntropy, MarginCrossEntropy, MulticlassHinge
+from wgan_lip.robustness.losses import (
+    ClassificationLoss,
+    CrossEntropy,
+    MarginCrossEntropy,
+    MulticlassHinge,
+    margins,
+)
 from wgan_lip.robustness.measure import RobustAccuracy, Robustness, measure_robustness, robustness_so_far
-from wgan_lip.robustness.median import median_interval
-from wgan_lip.robustness.robust_accuracy import Accuracy, Attacked, accuracy, attacked
 
 __all__ = [
     "FGSM",
     "PGD",
     "Accuracy",
     "Attack",
-    "Attacked",
+    "AttackResult",
     "Ball",
     "BrokenCertificateError",
     "ClassificationLoss",
     "CrossEntropy",
-    "Found",
     "MarginCrossEntropy",
     "MulticlassHinge",
     "RobustAccuracy",
@@ -28,6 +31,7 @@ __all__ = [
     "accuracy",
     "attacked",
     "certify_classifier",
+    "check_norm",
     "margins",
     "measure_robustness",
     "median_interval",

@@ -3,47 +3,57 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from wgan_lip.lipschitz import Norm
+from wgan_lip.lipschitz import Norm, evaluating
 from wgan_lip.robustness.ball import Ball, check_norm
-from wgan_lip.robustness.directions import Loss, direction, margins
+from wgan_lip.robustness.losses import AttackLoss, attack_direction, margins
 
 
 @dataclass(frozen=True)
-class Found:
-    """What an attack found.
+class AttackResult:
+    """The result of an attack on N images.
 
     Attributes:
-        images: the perturbed images, as given ones: the worst for the classifier of all that were tried.
-        margins: ``max_(j != y) z_j - z_y`` there, shape (N,): at least 0 where the attack succeeded.
-        clean: the same at the images themselves.
+        images: the perturbed images with the largest margins of all that were tried.
+        margins: ``max_(j != y) z_j - z_y`` at them, shape (N,): at least 0 where the attack succeeded.
+        clean_margins: the same at the given images.
     """
 
     images: Tensor
     margins: Tensor
-    clean: Tensor
+    clean_margins: Tensor
+
+    @property
+    def correct(self) -> Tensor:
+        """Whether each given image is classified correctly, bool of shape (N,)."""
+        return self.clean_margins < 0
+
+    @property
+    def withstood(self) -> Tensor:
+        """Whether all images that were tried are classified correctly, the given one among them; bool, shape (N,)."""
+        return self.margins < 0
 
 
 @dataclass(frozen=True)
 class Attack(ABC):
-    """Looks for ``z`` with ``|z - x| <= eps``, inside the box of images, that a classifier gets wrong.
+    """A search for ``z`` with ``|z - x| <= eps``, inside the box of images, that a classifier misclassifies.
 
-    The classifier must judge each image by itself, the same each time: in evaluation mode if it has dropout or batch
-    normalisation. Its parameters gather no gradients. Every z is within ``eps`` of x as measured in float64.
+    The classifier must map each image by itself, and deterministically: in evaluation mode if it has dropout or batch
+    normalisation. Its parameters get no gradients. Every z is within ``eps`` of x as measured in float64.
 
     Args:
         eps: the radius, in units of the images.
         norm: "linf" or "l2".
-        bounds: the least and the largest that a coordinate may be.
+        bounds: the least and the largest value of a coordinate.
 
     Raises:
         ValueError: a radius that is not positive and finite, an unknown norm, bounds of an empty box; when called:
-            images outside of the box, logits or classes of other shapes.
+            images outside of the box, logits or classes of wrong shapes.
     """
 
     eps: float
@@ -59,10 +69,10 @@ class Attack(ABC):
             raise ValueError(f"bounds must be finite, the first below the second; got bounds={self.bounds}")
 
     def __call__(self, network: nn.Module, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
-        """The perturbed images alone; see :meth:`search`."""
+        """Return only the perturbed images of :meth:`search`."""
         return self.search(network, x, y, generator).images
 
-    def search(self, network: nn.Module, x: Tensor, y: Tensor, generator: torch.Generator) -> Found:
+    def search(self, network: nn.Module, x: Tensor, y: Tensor, generator: torch.Generator) -> AttackResult:
         """Attack a batch.
 
         Args:
@@ -71,7 +81,7 @@ class Attack(ABC):
             y: their classes, int64 of shape (N,).
             generator: source of the attack's randomness.
         """
-        # Also where the caller evaluates: an attack differentiates.
+        # The caller may evaluate without gradients, which an attack needs.
         with torch.inference_mode(False), torch.enable_grad():
             x, y = x.detach().clone(), y.clone()
             ball = Ball.around(x, self.eps, self.norm, self.bounds)
@@ -79,9 +89,9 @@ class Attack(ABC):
                 clean = margins(network(x.clone()), y)
             search = _Search(network, ball, y, clean, self._stops)
             self._run(search, generator)
-            return Found(search.images, search.margins, clean)
+            return AttackResult(search.images, search.margins, clean)
 
-    # Leave an example alone as soon as it is misclassified.
+    # Stop the search for an example as soon as it is misclassified.
     _stops = True
 
     @abstractmethod
@@ -93,8 +103,8 @@ class Attack(ABC):
 class FGSM(Attack):
     """The fast gradient method (in l_inf: fast gradient sign method): one step of length ``eps`` up the cross-entropy.
 
-    The result is x itself where the step does not raise the margin, and where x is misclassified to begin with, so
-    that no more examples withstand the attack than are classified correctly.
+    The result is x itself if the step does not raise the margin, or if x is misclassified already, so that no more
+    examples withstand the attack than are classified correctly.
 
     Source:
         Goodfellow, Shlens, Szegedy, "Explaining and harnessing adversarial examples", ICLR 2015, section 4.
@@ -108,22 +118,22 @@ class FGSM(Attack):
 class PGD(Attack):
     """Projected gradient steps, from x and from random points of the ball.
 
-    The result is the point with the largest margin ``max_(j != y) z_j - z_y`` of all that were seen on the way, in all
-    restarts, x itself and the point of :class:`FGSM` among them: an example that withstands PGD withstands FGSM, and
-    one that withstands FGSM is classified correctly. (So it is exactly if all see the same batches: a margin within
-    rounding of 0 may depend on the batch.)
+    The result is the point with the largest margin ``max_(j != y) z_j - z_y`` of all points of all restarts, x itself
+    and the point of :class:`FGSM` among them: an example that withstands PGD withstands FGSM, and one that withstands
+    FGSM is classified correctly. (This is exact for equal batches: a margin within rounding of 0 may depend on the
+    batch.)
 
     Args:
         eps: the radius, in units of the images.
         norm: "linf" or "l2".
-        bounds: the least and the largest that a coordinate may be.
+        bounds: the least and the largest value of a coordinate.
         steps: of each restart.
         step_size: their length in the norm; ``2.5 eps / steps`` if None.
         restarts: the first from x, the others from points that are uniform in the ball.
-        loss: what the steps raise: "margin", "cross_entropy", or "both": by turns, beginning with the margin. Against
+        loss: what the steps raise: "margin", "cross_entropy", or "both": in turn, beginning with the margin. Against
             1-Lipschitz networks, whose logits lie close together, cross-entropy alone is much weaker.
-        early_stop: leave an example alone as soon as it is misclassified. For adversarial training, which wants the
-            worst point and not just a bad one, turn it off.
+        early_stop: stop the search for an example as soon as it is misclassified; off for adversarial training, which
+            needs the point of the largest margin.
 
     Raises:
         ValueError: as :class:`Attack`; steps or restarts below 1, a step size that is not positive, an unknown loss.
@@ -154,9 +164,9 @@ class PGD(Attack):
         return self.early_stop
 
     def _run(self, search: "_Search", generator: torch.Generator) -> None:
-        # As FGSM does it, on the same examples: the very same point.
+        # The same point as FGSM's, for the same examples.
         search.climb(lambda ball: ball.x, 1, self.eps, "cross_entropy")
-        losses: tuple[Loss, ...] = ("margin", "cross_entropy") if self.loss == "both" else (self.loss,)
+        losses: tuple[AttackLoss, ...] = ("margin", "cross_entropy") if self.loss == "both" else (self.loss,)
         size = 2.5 * self.eps / self.steps if self.step_size is None else self.step_size
         for restart in range(self.restarts):
             start = (lambda ball: ball.uniform(generator)) if restart else (lambda ball: ball.x)
@@ -164,7 +174,7 @@ class PGD(Attack):
 
 
 class _Search:
-    """The worst image so far of each example, and which examples are still looked at."""
+    """The image with the largest margin so far of each example, and the examples that are still searched."""
 
     def __init__(self, network: nn.Module, ball: Ball, y: Tensor, clean: Tensor, stops: bool) -> None:
         self.network = network
@@ -174,8 +184,8 @@ class _Search:
         self.margins = clean.clone()
         self.stops = stops
 
-    def climb(self, start: Callable[[Ball], Tensor], steps: int, size: float, loss: Loss) -> None:
-        """Steps up a loss from a start, each point of which is a candidate."""
+    def climb(self, start: Callable[[Ball], Tensor], steps: int, size: float, loss: AttackLoss) -> None:
+        """Take steps that raise a loss from a start; each point is a candidate."""
         rows = self._open(torch.arange(len(self.y), device=self.y.device))
         if not len(rows):
             return
@@ -189,7 +199,7 @@ class _Search:
             self._note(rows, z.detach(), margins(logits.detach(), y))
             if step == steps:
                 return
-            (gradient,) = torch.autograd.grad(logits, z, direction(logits, y, loss))
+            (gradient,) = torch.autograd.grad(logits, z, attack_direction(logits, y, loss))
             z = ball.step(z.detach(), gradient, size)
             left = self._open(rows)
             if len(left) < len(rows):
@@ -208,3 +218,45 @@ class _Search:
 
     def _open(self, rows: Tensor) -> Tensor:
         return rows[self._is_open(rows)]
+
+
+def attacked(
+    network: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    attack: Attack,
+    generator: torch.Generator,
+    chunk: int = 1000,
+    watch: Callable[[int], None] | None = None,
+) -> AttackResult:
+    """Attack examples in chunks, in evaluation mode.
+
+    Args:
+        network: the classifier, from (N, ...) to logits (N, K); its modes are restored afterwards.
+        x: images, shape (n, ...); moved to the network's device and dtype.
+        y: their classes, int64 of shape (n,).
+        attack: the attack.
+        generator: source of the attack's randomness.
+        chunk: examples that are attacked at once.
+        watch: called after each chunk with the number of its examples.
+
+    Returns:
+        The result, on the CPU.
+
+    Raises:
+        ValueError: ``chunk < 1``, no examples, different numbers of images and classes; as the attack.
+    """
+    if chunk < 1:
+        raise ValueError(f"chunk must be at least 1; got chunk={chunk}")
+    if not len(x) or len(x) != len(y):
+        raise ValueError(f"x and y must hold the same number of examples, at least 1; got {len(x)} and {len(y)}")
+    like = next(network.parameters(), x)
+    with evaluating(network):
+        found = []
+        for images, classes in zip(x.split(chunk), y.split(chunk), strict=True):
+            found.append(attack.search(network, images.to(like), classes.to(like.device), generator))
+            if watch is not None:
+                watch(len(images))
+    return AttackResult(
+        *(torch.cat([getattr(part, field.name).cpu() for part in found]) for field in fields(AttackResult))
+    )

@@ -1,4 +1,4 @@
-"""The images that an attack may choose from: those near an image, inside the box of all images."""
+"""The set of images from which an attack may choose: those near an image, inside the box of all images."""
 
 import math
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from wgan_lip.lipschitz import Norm
 
 
 def check_norm(norm: str) -> None:
-    """Raise ValueError unless ``norm`` is one in which attacks are bounded."""
+    """Raise ValueError unless ``norm`` is "l2" or "linf"."""
     if norm not in get_args(Norm):
         raise ValueError(f"norm must be 'linf' or 'l2'; got norm={norm!r}")
 
@@ -21,10 +21,10 @@ def check_norm(norm: str) -> None:
 class Ball:
     """``{z in [low, high]^d : |z - x| <= eps}`` around each x of a batch, rounding included.
 
-    Whatever this class returns is no farther from x than ``eps``, as measured in float64. In l_inf that is a box, whose
+    All points that its methods return are within ``eps`` of x, as measured in float64. In l_inf the set is a box, whose
     sides are rounded inwards. In l2 a perturbation is scaled back to the ball and added to x, and the sum is clamped to
-    the box: as x lies in the box, clamping moves no coordinate away from it, so it never leaves the ball. The radius
-    is smaller than ``eps`` by what the roundings can add: ``u`` of a factor's and of the scaling's result, and
+    the box: x lies in the box, so clamping moves each coordinate towards x, and the point stays in the ball. The radius
+    is smaller than ``eps`` by the possible rounding errors: ``u`` of a factor and of the scaled perturbation, and
     ``u (max(|low|, |high|) + eps)`` of each of the d sums, with u the unit roundoff of the images' dtype.
 
     Build it with :meth:`around`.
@@ -32,9 +32,9 @@ class Ball:
     Attributes:
         x: the images, shape (N, ...).
         norm: of the ball.
-        low: the least that each coordinate may be, shape (N, ...); in l2 the box's, in l_inf the ball's too.
-        high: likewise the largest.
-        radius: to which perturbations are scaled.
+        low: the least value of each coordinate, shape (N, ...): of the box in l2, of box and ball in l_inf.
+        high: the largest value, likewise.
+        radius: the norm to which longer perturbations are scaled.
     """
 
     x: Tensor
@@ -45,16 +45,16 @@ class Ball:
 
     @classmethod
     def around(cls, x: Tensor, eps: float, norm: Norm, bounds: tuple[float, float]) -> "Ball":
-        """The ball of radius ``eps`` around images.
+        """Build the balls of radius ``eps`` around images.
 
         Args:
             x: shape (N, ...), of floating-point numbers in the box.
             eps: the radius.
             norm: "linf" or "l2".
-            bounds: the least and the largest that a coordinate may be, rounded to the images' dtype.
+            bounds: the least and the largest value of a coordinate, which are rounded to the images' dtype.
 
         Raises:
-            ValueError: images with another content.
+            ValueError: images of another dtype or shape, or outside of the bounds.
         """
         if not x.is_floating_point() or x.ndim < 2:
             raise ValueError(f"x must be a batch of floating-point images; got {x.dtype} of shape {tuple(x.shape)}")
@@ -73,15 +73,15 @@ class Ball:
         return cls(x, norm, low.expand_as(x), high.expand_as(x), radius)
 
     def __getitem__(self, rows: Tensor) -> "Ball":
-        """The balls of some of the images.
+        """Return the balls of some of the images.
 
         Args:
-            rows: their indices, or which they are.
+            rows: the indices of these images, or a mask of them.
         """
         return Ball(self.x[rows], self.norm, self.low[rows], self.high[rows], self.radius)
 
     def projected(self, z: Tensor) -> Tensor:
-        """Points of the balls near z: in l_inf the nearest, in l2 the ball's nearest, clamped to the box.
+        """Project z to the balls: to the nearest point in l_inf; in l2 to that of the ball, clamped to the box.
 
         Args:
             z: shape (N, ...).
@@ -89,17 +89,17 @@ class Ball:
         return z.clamp(self.low, self.high) if self.norm == "linf" else self._shifted(z - self.x)
 
     def step(self, z: Tensor, gradient: Tensor, size: float) -> Tensor:
-        """z moved by ``size`` in the steepest direction of its norm, and projected.
+        """Move z by ``size`` in the direction of steepest ascent in the norm, and project it.
 
-        In l_inf the gradient's signs. In l2 the gradient, divided by its norm, without the coordinates that lie at an
-        edge of the box and would leave it: they would take their share of the step and lose it at once.
+        In l_inf the direction is the gradient's signs. In l2 it is the gradient divided by its norm, without the
+        coordinates that are at an edge of the box and would leave it, since clamping would undo their part of the step.
 
         Args:
             z: points of the balls, shape (N, ...).
-            gradient: at z, of what is to grow, shape (N, ...).
+            gradient: of the loss at z, shape (N, ...).
             size: the length of the step, in the ball's norm.
         """
-        # Where there is no gradient, as at a kink, nothing is gained.
+        # A gradient may be undefined, as at a kink; then z is not moved.
         gradient = gradient.nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)
         if self.norm == "linf":
             return self.projected(z + size * gradient.sign())
@@ -109,7 +109,7 @@ class Ball:
         return self.projected(z + inside * torch.where(length > 0, size / length, 0).to(z))
 
     def uniform(self, generator: torch.Generator) -> Tensor:
-        """Points that are uniform in the balls, then clamped to the box.
+        """Draw points that are uniform in the balls, and clamp them to the box.
 
         Args:
             generator: source of the randomness; on any device.
@@ -129,12 +129,12 @@ class Ball:
 
 
 def _norms(delta: Tensor) -> Tensor:
-    """The l2 norm of each of a batch, summed in float64, with axes to divide by."""
+    """Compute the l2 norm of each sample, summed in float64, with axes of size 1 for broadcasting."""
     return torch.linalg.vector_norm(delta, dim=tuple(range(1, delta.ndim)), keepdim=True, dtype=torch.float64)
 
 
 def _up(wide: Tensor, like: Tensor) -> Tensor:
-    """The least numbers of another dtype that are not below ``wide``."""
+    """Round ``wide`` up to the dtype of ``like``."""
     near = wide.to(like)
     return torch.where(near < wide, torch.nextafter(near, torch.full_like(near, math.inf)), near)
 

@@ -1,16 +1,24 @@
-"""What is proven of a classifier: for each image the radius within which its class cannot change."""
+"""The certified radius of each image, within which a classifier's class cannot change."""
 
 import math
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from wgan_lip.lipschitz import LipschitzCertificate, Norm, Scale, certify, norm_of
-from wgan_lip.lipschitz.bounds import gamma, product_upper_bound
-from wgan_lip.lipschitz.evaluating import evaluating
-from wgan_lip.lipschitz.leaves import inherits_forward, leaves
-from wgan_lip.lipschitz.stored import dense
+from wgan_lip.lipschitz import (
+    LipschitzCertificate,
+    Norm,
+    Scale,
+    certify,
+    evaluating,
+    gamma,
+    inherits_forward,
+    leaves,
+    norm_of,
+    product_upper_bound,
+)
 from wgan_lip.robustness.ball import check_norm
 
 # Images that are classified at once.
@@ -20,12 +28,12 @@ _UP = 1 + 4 * torch.finfo(torch.float64).eps
 
 
 class BrokenCertificateError(RuntimeError):
-    """An image within its certified radius changed its class: a bug, here or in the certificate."""
+    """An image within its certified radius changed its class, which is a bug here or in the certificate."""
 
 
 @dataclass(frozen=True)
 class RobustnessCertificate:
-    """Proven bounds of how fast logits can part: ``|d_ij(x) - d_ij(x')| <= K_ij |x - x'|`` with ``d_ij = z_i - z_j``.
+    """Proven bounds for differences of logits: ``|d_ij(x) - d_ij(x')| <= K_ij |x - x'|`` with ``d_ij = z_i - z_j``.
 
     Attributes:
         lipschitz: of the whole network, layer by layer.
@@ -36,19 +44,19 @@ class RobustnessCertificate:
     constants: Tensor
 
     def radii(self, logits: Tensor, rounding: float) -> Tensor:
-        """For each image the radius within which the class with the largest logit stays the largest.
+        """Compute for each image the radius within which the class with the largest logit stays the same.
 
         ``r = min_(j != c) (z_c - z_j - rounding) / K_cj`` with c that class.
 
         Args:
             logits: z in float64, shape (N, classes).
-            rounding: what it may have done to a difference of two logits.
+            rounding: a bound of the rounding error of a difference of two logits.
 
         Returns:
             Shape (N,), at least 0; infinity where no logit can change at all.
 
         Raises:
-            ValueError: logits of another shape or dtype.
+            ValueError: logits of a wrong shape or dtype.
         """
         classes = len(self.constants)
         if logits.ndim != 2 or logits.shape[1] != classes or logits.dtype != torch.float64:
@@ -71,20 +79,20 @@ def certify_classifier(
     that is at most ``sqrt(2)`` in l2 if the rows are orthonormal, and at most 2 in l_inf; less wherever two classes
     share features. Otherwise ``K_ij = sqrt(2) L`` in l2 and ``2 L`` in l_inf, with L of the whole network.
 
-    With the inputs' ``dimension`` d, each K_ij is the smaller of that and of what the other norm proves:
-    ``|x|_inf <= |x|_2 <= sqrt(d) |x|_inf``.
+    With the inputs' ``dimension`` d, each K_ij is the smaller of that and of the bound that follows from the other
+    norm by ``|x|_inf <= |x|_2 <= sqrt(d) |x|_inf``.
 
     Args:
         network: from (N, ...) to logits (N, classes), as :func:`wgan_lip.lipschitz.certify` takes it.
         classes: number of logits.
-        norm: "l2" or "linf"; None is the one in which the network's layers are held.
-        dimension: coordinates of one input; None leaves the other norm out.
+        norm: "l2" or "linf"; None is the norm of the layers' constraints.
+        dimension: coordinates of one input; None does not use the other norm.
 
     Returns:
-        The certificate; its ``lipschitz`` is of ``norm``, unless nothing is known of a layer but in the other one.
+        The certificate; its ``lipschitz`` is in ``norm``, unless a layer can be bounded in the other norm only.
 
     Raises:
-        ValueError: a network that cannot be certified, or of another number of logits.
+        ValueError: a network that cannot be certified, or with another number of logits.
 
     Source:
         Tsuzuku, Sato, Sugiyama, "Lipschitz-margin training", NeurIPS 2018, proposition 1; differences of rows: Singla,
@@ -133,12 +141,13 @@ def _certify_in(network: nn.Module, classes: int, norm: Norm) -> RobustnessCerti
         constant = product_upper_bound([lipschitz.bound, 2.0 if norm == "linf" else math.sqrt(2) * _UP])
         constants = torch.full((classes, classes), constant, dtype=torch.float64)
     else:
-        weight = _weight(chain[head])
+        with evaluating(chain[head]):
+            weight = cast(Tensor, chain[head].weight).detach().to("cpu", torch.float64)
         if len(weight) != classes:
             raise ValueError(f"the network has {len(weight)} logits, not classes={classes}")
         rest = product_upper_bound(bounds[:head] + bounds[head + 1 :])
         differences = _differences(weight, norm)
-        # Equal rows never part, however steep the layers before them; what overflowed bounds nothing.
+        # The logits of equal rows are equal, whatever the layers before; a constant that overflowed is infinite.
         constants = torch.where(differences == 0, 0.0, differences * rest * _UP).nan_to_num(
             nan=math.inf, posinf=math.inf
         )
@@ -147,7 +156,7 @@ def _certify_in(network: nn.Module, classes: int, norm: Norm) -> RobustnessCerti
 
 @torch.no_grad()
 def logits_of(network64: nn.Module, x: Tensor) -> Tensor:
-    """Logits in float64, some images at a time, shape (N, classes).
+    """Compute logits in float64, in chunks, shape (N, classes).
 
     Args:
         network64: a ``float64_copy``.
@@ -157,11 +166,11 @@ def logits_of(network64: nn.Module, x: Tensor) -> Tensor:
 
 
 def distances(x: Tensor, z: Tensor, norm: Norm) -> Tensor:
-    """``|x - z|`` of each image, in float64, shape (N,).
+    """Compute ``|x - z|`` of each image, in float64, shape (N,).
 
     Args:
-        x: shape (N, ...).
-        z: likewise.
+        x: images, shape (N, ...).
+        z: other images, shape (N, ...).
         norm: "l2" or "linf".
     """
     order = 2 if norm == "l2" else torch.inf
@@ -169,16 +178,16 @@ def distances(x: Tensor, z: Tensor, norm: Norm) -> Tensor:
 
 
 def check_unbroken(radii: Tensor, moved: Tensor, before: Tensor, after: Tensor) -> None:
-    """See that no image changed its class within its certified radius.
+    """Check that no image changed its class within its certified radius.
 
     Args:
         radii: certified, shape (N,).
-        moved: how far each image was moved, in the certificate's norm, shape (N,).
+        moved: the distance by which each image was moved, in the certificate's norm, shape (N,).
         before: the classes of the images, shape (N,).
-        after: of the moved ones, in float64 as well.
+        after: the classes of the moved images, shape (N,).
 
     Raises:
-        BrokenCertificateError: one did.
+        BrokenCertificateError: an image did.
     """
     broken = (after != before) & (moved < radii)
     if bool(broken.any()):
@@ -191,7 +200,7 @@ def check_unbroken(radii: Tensor, moved: Tensor, before: Tensor, after: Tensor) 
 
 
 def _head(chain: list[nn.Module]) -> int | None:
-    """Where the linear layer is after which nothing but scalings come."""
+    """Find the index of the linear layer that is followed by nothing but scalings; None if there is none."""
     for index in reversed(range(len(chain))):
         module = chain[index]
         if isinstance(module, nn.Linear) and inherits_forward(module, nn.Linear):
@@ -201,13 +210,8 @@ def _head(chain: list[nn.Module]) -> int | None:
     return None
 
 
-def _weight(layer: nn.Module) -> Tensor:
-    with evaluating(layer):
-        return dense(layer.weight, 2).detach().to("cpu", torch.float64)
-
-
 def _differences(weight: Tensor, norm: Norm) -> Tensor:
-    """``|w_i - w_j|_*``, rounded up, shape (K, K)."""
+    """Compute ``|w_i - w_j|_*``, rounded up, shape (K, K)."""
     largest = float(weight.abs().max()) if weight.numel() else 0.0
     if largest == 0.0:
         return torch.zeros(len(weight), len(weight), dtype=torch.float64)
@@ -215,6 +219,6 @@ def _differences(weight: Tensor, norm: Norm) -> Tensor:
     scale = 2.0 ** (math.frexp(largest)[1] - 1)
     apart = weight[:, None] / scale - weight[None] / scale
     lengths = apart.abs().sum(2) if norm == "linf" else apart.square().sum(2).sqrt()
-    # What underflows all the same is less than the last term; rows that are equal differ by nothing.
+    # Numbers that underflow all the same are less than the last term; the difference of equal rows is exactly 0.
     tiny = weight.shape[1] * 2.0**-500
     return torch.where((apart == 0).all(2), 0.0, (lengths * (1 + 2 * gamma(weight.shape[1] + 4)) + tiny) * scale)

@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from wgan_lip.lipschitz import Norm
-from wgan_lip.lipschitz.certificate.rounding import rounding_of_values, values_and_magnitudes
-from wgan_lip.lipschitz.evaluating import float64_copy
-from wgan_lip.robustness.attacks import FGSM, PGD, Attack
+from wgan_lip.lipschitz import Norm, float64_copy, rounding_of_values, values_and_magnitudes
+from wgan_lip.robustness.accuracy import Accuracy, accuracy
+from wgan_lip.robustness.attacks import FGSM, PGD, Attack, attacked
 from wgan_lip.robustness.ball import check_norm
 from wgan_lip.robustness.certified import (
     RobustnessCertificate,
@@ -19,7 +18,6 @@ from wgan_lip.robustness.certified import (
     distances,
     logits_of,
 )
-from wgan_lip.robustness.robust_accuracy import Accuracy, accuracy, attacked
 
 # Images that are classified at once.
 _CHUNK = 1000
@@ -31,10 +29,10 @@ class RobustAccuracy:
 
     Attributes:
         eps: the radius, in units of the images.
-        certified: share of the images that are classified correctly, and proven to be so anywhere within ``eps``; None
-            of a network of which nothing is proven.
-        pgd: share that withstood PGD; None where no attacks were made.
-        fgsm: share that withstood the fast gradient method; likewise.
+        certified: share of the images that are classified correctly, provably so anywhere within ``eps``; None for a
+            network without a certificate.
+        pgd: share that withstood PGD; None if there were no attacks.
+        fgsm: share that withstood the fast gradient method; None if there were no attacks.
     """
 
     eps: float
@@ -45,17 +43,17 @@ class RobustAccuracy:
 
 @dataclass(frozen=True)
 class Robustness:
-    """How robust a classifier is, proven and tried.
+    """The certified and the attacked accuracy of a classifier.
 
     Attributes:
         norm: in which radii are measured.
-        clean: accuracy on the images as they are.
-        at: at each radius.
-        certificate: what is proven; None of a network that cannot be certified.
-        unproven: why it cannot be; None where it can.
-        radii: of each image, shape (N,): certified around its predicted class; 0 where that is the wrong one.
-        attacked: attacks made: images times radii times methods.
-        within: those of them whose image stayed within its own certified radius. None changed a class.
+        clean: accuracy on the given images.
+        at: accuracies at each radius.
+        certificate: the network's; None if it cannot be certified.
+        unproven: the reason why it cannot be certified; otherwise None.
+        radii: the certified radius of each image, shape (N,); 0 if its predicted class is wrong.
+        attacked: number of attacks: images times radii times methods.
+        within: the number of them within the image's certified radius. None of these changed a class.
     """
 
     norm: Norm
@@ -79,27 +77,27 @@ def measure_robustness(
     confidence: float = 0.95,
     generator: torch.Generator | None = None,
 ) -> Robustness:
-    """Certify a classifier, and try to break the proof.
+    """Certify a classifier, and attack it to test the certificate.
 
-    Everything that is proven or counted is computed in float64; attacks look for their images in the network's own
-    precision. The order of the accuracies holds image by image: an image counts as having withstood an attack only if
-    it is classified correctly, in float64, at every image that this attack and the weaker ones found.
+    Radii and accuracies are computed in float64; attacks search in the network's own precision. The accuracies are
+    ordered for each image: it counts as having withstood an attack only if it is classified correctly, in float64, at
+    every image that this attack and the weaker ones found.
 
     Args:
         network: from (N, ...) to logits (N, classes); it is not changed.
-        x: images in [0, 1], shape (N, ...), that trained nothing.
+        x: images in [0, 1], shape (N, ...), that were not used in training.
         y: their classes, int64 of shape (N,).
         norm: in which radii are measured.
         eps: the radii.
         classes: number of logits.
-        pgd: builds the strong attack from a radius and a norm; None makes no attacks.
+        pgd: builds the strong attack from a radius and a norm; None for no attacks.
         confidence: of the intervals.
-        generator: source of the attacks' randomness; one of its own with seed 0 if None.
+        generator: source of the attacks' randomness; a new one with seed 0 if None.
 
     Raises:
         BrokenCertificateError: an attack changed a class within the certified radius.
-        ValueError: no images, a radius that is not positive and finite, an unknown norm, another number of logits, or
-            logits that are NaN or infinite.
+        ValueError: no images, a radius that is not positive and finite, an unknown norm, a number of logits other than
+            ``classes``, or logits that are NaN or infinite.
     """
     *_, found = robustness_so_far(network, x, y, norm, eps, classes, pgd, confidence, generator)
     return found
@@ -117,7 +115,7 @@ def robustness_so_far(
     generator: torch.Generator | None = None,
     watch: Callable[[int], None] | None = None,
 ) -> Iterator[Robustness]:
-    """What :func:`measure_robustness` returns, as far as it is known: all that is proven first, then the attacks.
+    """Yield the result of :func:`measure_robustness` in stages: first the certified accuracy, then the attacks.
 
     Args:
         network: this and all others as of :func:`measure_robustness`.
@@ -129,14 +127,14 @@ def robustness_so_far(
         pgd: the strong attack.
         confidence: of the intervals.
         generator: source of the attacks' randomness.
-        watch: is told, now and then, how many more images the strong attack was tried on.
+        watch: called during the strong attack with the number of further images that were attacked.
 
     Yields:
-        Once before the attacks, and once after those of each radius; where they are still to come there are none.
+        The result before the attacks, and after those of each radius; accuracies of later attacks are None.
 
     Raises:
         BrokenCertificateError: as :func:`measure_robustness`.
-        ValueError: likewise.
+        ValueError: as :func:`measure_robustness`.
     """
     check_norm(norm)
     for radius in eps:
@@ -146,7 +144,7 @@ def robustness_so_far(
         raise ValueError(f"x and y must hold the same number of images, at least 1; got {len(x)} and {len(y)}")
     generator = generator or torch.Generator().manual_seed(0)
     network64 = float64_copy(network)
-    # Certified, attacked and measured are the very same images, in the network's own precision.
+    # The same images, in the network's own precision, are certified, attacked and measured.
     x, y = x.to(dtype=next(network.parameters(), x).dtype).cpu(), y.cpu()
     logits, magnitudes = values_and_magnitudes(network64, x, _CHUNK)
     if logits.shape[1:] != (classes,) or not bool(torch.isfinite(logits).all()):
@@ -192,7 +190,7 @@ def robustness_so_far(
 
 
 def _classes(logits: Tensor) -> Tensor:
-    """The predicted classes; -1, which is none, where two logits share the first place or one is NaN."""
+    """Return the predicted classes; -1 where two logits are largest or one is NaN."""
     top = logits.topk(2, dim=1)
     sure = top.values[:, 0] > top.values[:, 1]
     return torch.where(sure, top.indices[:, 0], -1)

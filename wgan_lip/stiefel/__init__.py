@@ -1,9 +1,16 @@
 """The Stiefel manifold: matrices whose singular values are all 1."""
 
 from wgan_lip.stiefel.parameter import StiefelParameter, mark_free, mark_orthogonal
-from wgan_lip.stiefel.polar import PolarUpdate, converged, polar_factor, polar_update
-from wgan_lip.stiefel.precision import fast_dtype, full_precision
-from wgan_lip.stiefel.validation import on_manifold, orthogonality_error
+from wgan_lip.stiefel.polar import (
+    PolarUpdate,
+    converged,
+    fast_dtype,
+    full_precision,
+    on_manifold,
+    orthogonality_error,
+    polar_factor,
+    polar_update,
+)
 
 __all__ = [
     "PolarUpdate",

@@ -1,27 +1,29 @@
-"""The retraction onto the Stiefel manifold."""
+"""The retraction onto the Stiefel manifold, its precision, and checks that a weight lies on the manifold."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor
 
-from wgan_lip.stiefel.precision import fast_dtype, full_precision
-from wgan_lip.stiefel.validation import matrix
-
-# A correction of at most half this size, multiplied in bfloat16, is off by 3e-6: by 2^-9 for each of its two factors
-# and for the product. Measured it is a tenth of that, the roundings being independent.
+# A correction of at most half this size, multiplied in bfloat16, has an error of 3e-6: 2^-9 for each of its two factors
+# and for the product. The measured error is a tenth of that, since the roundings are independent.
 _SMALL = 2e-3
+# For matrices smaller than this, the conversion to bfloat16 costs more than its faster products save.
+_SMALLEST = 128
 
 
 @torch.no_grad()
 def polar_factor(weight: Tensor) -> Tensor:
-    """The nearest orthogonal matrix, ``U V^T`` for ``W = U S V^T``: the retraction onto Stiefel.
+    """Compute the nearest orthogonal matrix, ``U V^T`` for ``W = U S V^T``: the retraction onto the manifold.
 
-    Newton-Schulz updates (:func:`polar_update`), whose error ``|I - W^T W|`` shrinks cubically. They converge from any
-    W with ``|W|_2 <= 1``. A W that is orthogonal to rounding is returned as it is; one that is further from the
-    manifold than ``|I - W^T W| < 1`` is first divided by a proven bound of its spectral norm; one that still has not
-    converged (nearly singular) is decomposed by an SVD in float64. On the meta device there are no values to change.
+    By Newton-Schulz updates (:func:`polar_update`), whose error ``|I - W^T W|`` shrinks cubically. They converge from
+    any W with ``|W|_2 <= 1``. A W that is orthogonal to rounding is returned as it is; unless ``|I - W^T W| < 1`` it is
+    first divided by a proven bound of its spectral norm; if 20 updates do not converge (a nearly singular W), an SVD in
+    float64 is used. A weight on the meta device is returned as it is.
 
     Args:
         weight: a matrix of shape (m, n), or a stack of them (b, m, n), of any floating dtype.
@@ -48,11 +50,11 @@ def polar_factor(weight: Tensor) -> Tensor:
         step = polar_update(w)
         defect = float(step.defect.max())
         if iteration == 0 and defect + float((step.mean - 1).abs().max()) < done:
-            # As near as rounding allows: not changed, so that a polar factor is its own.
+            # As near as rounding allows: not changed, so that the function is idempotent.
             return weight
         if iteration == 0 and not defect < 1:
             # Far from the manifold, or its squares over- or underflow.
-            w = _shrunk(w)
+            w = _divided_by_norm(w)
         else:
             w = step.updated
             if converged(defect, w.dtype):
@@ -66,7 +68,7 @@ class PolarUpdate:
     """One update towards the polar factors of a stack of matrices W.
 
     Attributes:
-        updated: the new matrices, of the shape of the old.
+        updated: the new matrices, of the same shape.
         defect: at least ``|Q|_2`` of each W before the update, shape (b,).
         mean: of the squares of the singular values of each W before the update, shape (b, 1, 1).
     """
@@ -77,11 +79,11 @@ class PolarUpdate:
 
 
 def polar_update(weight: Tensor) -> PolarUpdate:
-    """``(I + Q/2 + 3 Q^2 / 8) W'`` with ``W' = W / c``, ``Q = I - W' W'^T`` and ``c^2 = |W|_F^2 / m``, for wide W.
+    """Compute ``(I + Q/2 + 3 Q^2 / 8) W'`` with ``W' = W / c``, ``Q = I - W' W'^T``, ``c^2 = |W|_F^2 / m``, for wide W.
 
-    Of tall W the transposes. ``|Q|_2 <= |Q^2|_F^(1/2)``; that of the updated matrix is at most ``5/8 |Q|_2^3`` for
-    ``|Q|_2 < 1/2``, up to rounding. Q is as precise as the weight's dtype allows; what a coarser product of it
-    suffices for is done in bfloat16.
+    Tall W are transposed. ``|Q|_2 <= |Q^2|_F^(1/2)``; that of the updated matrix is at most ``5/8 |Q|_2^3`` for
+    ``|Q|_2 < 1/2``, up to rounding. Q is as precise as the weight's dtype allows; products that need less precision are
+    computed in bfloat16.
 
     Args:
         weight: matrices of shape (b, m, n), in float32 or float64.
@@ -108,20 +110,89 @@ def polar_update(weight: Tensor) -> PolarUpdate:
 
 
 def converged(defect: float, dtype: torch.dtype) -> bool:
-    """Whether an update of matrices of this ``defect`` leaves singular values 1 to a few roundings."""
+    """Return whether an update of matrices of this ``defect`` makes all singular values 1, to a few roundings."""
     return defect**3 * 5 / 16 < 4 * torch.finfo(dtype).eps
 
 
-def _shrunk(w: Tensor) -> Tensor:
-    """Positive multiples of matrices ``w`` whose spectral norms are at most 1, to rounding."""
+def _divided_by_norm(w: Tensor) -> Tensor:
+    """Divide matrices by positive numbers such that their spectral norms are at most 1, to rounding."""
     largest = w.abs().amax((-2, -1), keepdim=True)
     if not bool(torch.isfinite(largest).all()):
         raise ValueError(
             f"weight of shape {tuple(w.shape[1:])} holds NaN or infinity: "
             "the optimiser's step diverged (lower its learning rate) or the data are not finite"
         )
-    # First by a power of two, so that the squares are of order 1.
+    # First by a power of two, such that the squares are of order 1.
     w = torch.ldexp(w, -torch.frexp(largest).exponent)
     gram = w.mT @ w if w.shape[-2] >= w.shape[-1] else w @ w.mT
     norms = torch.linalg.matrix_norm(gram, ord=float("inf"), keepdim=True).sqrt()
     return w / torch.where(norms > 0, norms, torch.ones_like(norms))
+
+
+def fast_dtype(matrices: Tensor) -> torch.dtype:
+    """Return bfloat16 where it multiplies float32 matrices several times faster, else the matrices' own dtype.
+
+    For factors that may have a relative error of 2^-9: a step's direction, or a small correction.
+
+    Args:
+        matrices: of shape (..., m, n).
+    """
+    if matrices.dtype != torch.float32 or min(matrices.shape[-2:]) < _SMALLEST:
+        return matrices.dtype
+    return torch.bfloat16 if _multiplies_bfloat16(matrices.device.type) else matrices.dtype
+
+
+@contextmanager
+def full_precision(device: torch.device) -> Iterator[None]:
+    """Compute float32 products without TF32, bfloat16 and autocasting within the context."""
+    before = torch.get_float32_matmul_precision()
+    if before != "highest":
+        torch.set_float32_matmul_precision("highest")
+    try:
+        with torch.autocast(device.type, enabled=False):
+            yield
+    finally:
+        if before != "highest":
+            torch.set_float32_matmul_precision(before)
+
+
+@cache
+def _multiplies_bfloat16(device: str) -> bool:
+    if device == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    # Without such instructions bfloat16 products are emulated, slower than those of float32.
+    names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return device == "cpu" and any(getattr(torch.cpu, name, bool)() for name in names)
+
+
+def orthogonality_error(weight: Tensor) -> float:
+    """Compute ``max |G - I|`` over the entries of the smaller Gram matrix ``G``, in float64.
+
+    Args:
+        weight: a matrix of shape (m, n); ``G = W W^T`` if m <= n, else ``W^T W``.
+
+    Raises:
+        ValueError: ``weight`` is not a matrix with at least one entry.
+    """
+    weight = matrix(weight.detach()).double()
+    gram = weight @ weight.mT if weight.shape[0] <= weight.shape[1] else weight.mT @ weight
+    return float((gram - torch.eye(len(gram), dtype=gram.dtype, device=gram.device)).abs().max())
+
+
+def on_manifold(weight: Tensor) -> bool:
+    """Return whether ``weight`` is orthogonal to the precision of its dtype.
+
+    The tolerance is ``10 * max(m, n) * eps(dtype)``, the possible rounding error of a product of that size.
+
+    Args:
+        weight: a matrix of shape (m, n).
+    """
+    tolerance = 10 * max(weight.shape) * torch.finfo(weight.dtype).eps
+    return orthogonality_error(weight) <= tolerance
+
+
+def matrix(weight: Tensor) -> Tensor:
+    """Return ``weight``, or raise ValueError unless it is a matrix."""
+    if weight.ndim != 2 or weight.numel() == 0:
+        raise ValueError(f"weight must be a matrix with at least one entry; got shape {tuple(weight.shape)}")
+    return weight

@@ -13,8 +13,7 @@ from pytorch_lightning.plugins.precision import (
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from wgan_lip.lipschitz import Cayley
-from wgan_lip.lipschitz.evaluating import evaluating
+from wgan_lip.lipschitz import Cayley, evaluating
 from wgan_lip.saved import named_value
 
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)

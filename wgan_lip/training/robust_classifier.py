@@ -13,13 +13,11 @@ from torch.optim.lr_scheduler import LambdaLR
 from wgan_lip.data import ImageDataModule
 from wgan_lip.dtypes import check_has_values
 from wgan_lip.labels import split_labels
-from wgan_lip.lipschitz import Norm, norm_of, project_
-from wgan_lip.lipschitz.evaluating import evaluating
+from wgan_lip.lipschitz import Norm, evaluating, norm_of, project_
 from wgan_lip.optim import StiefelMuon
 from wgan_lip.parts import Part
 from wgan_lip.randomness import keyed_generator
-from wgan_lip.robustness import Attack, ClassificationLoss, MarginCrossEntropy
-from wgan_lip.robustness.ball import check_norm
+from wgan_lip.robustness import Attack, ClassificationLoss, MarginCrossEntropy, check_norm
 from wgan_lip.training.checks import try_network
 from wgan_lip.training.stepped import CHECKPOINT_KEY, SteppedModule
 

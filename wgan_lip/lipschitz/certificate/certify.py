@@ -9,13 +9,11 @@ import torch
 from torch import nn
 
 from wgan_lip.lipschitz.bounds import product_upper_bound
-from wgan_lip.lipschitz.certificate.l_infinity_rules import L_INFINITY_RULES
-from wgan_lip.lipschitz.certificate.rules import RULES, Rule
+from wgan_lip.lipschitz.certificate.rules import L_INFINITY_RULES, RULES, Rule
+from wgan_lip.lipschitz.certificate.stored import finite_number
 from wgan_lip.lipschitz.constraints.constraint import Constraint, Norm
-from wgan_lip.lipschitz.evaluating import evaluating
-from wgan_lip.lipschitz.layers.residual import ConvexResidual
-from wgan_lip.lipschitz.leaves import inherits_forward, is_hooked, kind_of, leaves, named
-from wgan_lip.lipschitz.stored import finite_number
+from wgan_lip.lipschitz.inspection import describe, evaluating, inherits_forward, is_hooked, kind_of, leaves
+from wgan_lip.lipschitz.layers.composition import ConvexResidual
 
 
 @dataclass(frozen=True)
@@ -26,8 +24,8 @@ class LayerBound:
         name: the layer's dotted name in the network; "" for the network itself.
         kind: its class.
         bound: at least its Lipschitz constant.
-        rounding: how far its output is off at most, if each operation ``y = W x + b`` in it is off by one unit times
-            ``max(1, |W|)``. A layer of one operation has ``max(1, bound)``; one made of several has more.
+        rounding: the largest error of its output, if the error of each operation ``y = W x + b`` in it is one unit
+            times ``max(1, |W|)``. A layer of one operation has ``max(1, bound)``; a layer of several has more.
     """
 
     name: str
@@ -52,7 +50,7 @@ class LipschitzCertificate:
 
     @property
     def rounding(self) -> float:
-        """How far the output is off at most, in the units of :class:`LayerBound`: each error grows in later layers."""
+        """The largest error of the output, in the units of :class:`LayerBound`; later layers magnify each error."""
         off = 0.0
         for layer in self.layers:
             off = (off * layer.bound if layer.bound > 0 else 0.0) + layer.rounding
@@ -63,22 +61,21 @@ def certify(network: nn.Module, norm: Norm | None = None) -> LipschitzCertificat
     """Bound a network's Lipschitz constant, rigorously and in float64.
 
     The network is a layer with a known bound or an ``nn.Sequential`` (also nested) of such layers:
-    ``L(f_k o ... o f_1) <= prod_i L(f_i)``, all constants in one norm. The weights are taken as they are stored, so
-    the bound is about the exact function that they define; a weight or kernel that is computed from parameters is taken
-    as it comes out in their dtype. The proof covers evaluation mode (dropout off), and samples that are counted by the
-    first axis of a batch and have one axis or more of their own.
+    ``L(f_k o ... o f_1) <= prod_i L(f_i)``, all constants in one norm. The bound is of the exact function that the
+    stored weights define; a weight or kernel that is computed from parameters is used as computed in their dtype. The
+    proof covers evaluation mode (dropout off), and batches whose first axis counts samples of one axis or more.
 
     Args:
         network: the network to bound; it is not changed.
-        norm: on inputs, outputs and all between: "l2" or "linf". None is the one in which its layers are held
-            (:func:`norm_of`), l2 where none is.
+        norm: on the inputs, the outputs and all activations: "l2" or "linf". None is the norm of its layers'
+            constraints (:func:`norm_of`), l2 if there are none.
 
     Returns:
         The certificate; its ``bound`` is at least the true Lipschitz constant.
 
     Raises:
-        ValueError: an unknown norm; layers that are held in different norms, whose constants do not multiply; a layer
-            that cannot be bounded in the norm (it is named, with its class), or whose weight holds NaN or infinity.
+        ValueError: an unknown norm; constraints in different norms, whose constants cannot be multiplied; a layer that
+            cannot be bounded in the norm, or whose weight holds NaN or infinity (the message names it and its class).
 
     Example:
         >>> network = nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 1))
@@ -99,36 +96,36 @@ def certify(network: nn.Module, norm: Norm | None = None) -> LipschitzCertificat
             _check_fixed(module)
             bound, rounding = _rule_for(module, norm)(module)
         except _CANNOT as error:
-            raise ValueError(f"cannot certify {named(name)} ({kind_of(module)}): {error}") from None
+            raise ValueError(f"cannot certify {describe(name)} ({kind_of(module)}): {error}") from None
         layers.append(LayerBound(name, kind_of(module), bound, rounding))
     return LipschitzCertificate(product_upper_bound([layer.bound for layer in layers]), norm, tuple(layers))
 
 
 def norm_of(network: nn.Module) -> Norm | None:
-    """The norm in which a network's layers are held 1-Lipschitz by their constraints; None where none is.
+    """Find the norm in which the constraints of a network's layers make them 1-Lipschitz; None if there are none.
 
     Args:
         network: any module.
 
     Raises:
-        ValueError: some are held in one norm and some in another: then the product of their constants says nothing.
+        ValueError: constraints in different norms: the product of such constants bounds nothing.
     """
     held: dict[Norm, str] = {}
     for name, module in network.named_modules():
         constraint = getattr(module, "constraint", None)
         if isinstance(constraint, Constraint) and constraint.guarantee != "none":
-            held.setdefault(constraint.norm, f"{named(name)} ({type(constraint).__name__}) in {constraint.norm}")
+            held.setdefault(constraint.norm, f"{describe(name)} ({type(constraint).__name__}) in {constraint.norm}")
     if len(held) > 1:
         raise ValueError(
-            f"layers are held 1-Lipschitz in different norms, {' and '.join(held.values())}: their constants cannot be "
-            "multiplied; use layers of one norm, or name the norm in which all are to be bounded as they are"
+            f"the layers' constraints are in different norms, {' and '.join(held.values())}, whose constants cannot be "
+            "multiplied: use constraints in one norm, or give the norm in which to bound the weights as they are"
         )
     return next(iter(held), None)
 
 
 # The bound of a layer, and its rounding.
 _Rule = Callable[[Any], tuple[float, float]]
-# What rules meet in layers whose attributes or weights were replaced by what does not fit.
+# The errors of rules for layers whose attributes or weights were replaced by unsuitable values.
 _CANNOT = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 
@@ -142,7 +139,7 @@ def _convex_residual(module: ConvexResidual, norm: Norm) -> tuple[float, float]:
     terms = abs(1 - weight), abs(weight)
     # Two roundings of the terms and one of their sum, all of positive numbers.
     bound = (terms[0] + terms[1] * branch.bound) * (1 + 4 * torch.finfo(torch.float64).eps)
-    # Besides the branch's, the roundings of ``1 - a``, of both products and of the sum.
+    # The branch's, and the roundings of ``1 - a``, of both products and of the sum.
     return bound, terms[1] * branch.rounding + 2 * sum(terms)
 
 
@@ -166,21 +163,21 @@ def _check_finite(module: nn.Module) -> None:
 
 
 def _check_fixed(module: nn.Module) -> None:
-    """Weights that are computed anew each time must come out the same."""
+    """Raise ValueError unless weights that are computed by parametrisations are the same each time."""
     if nn.utils.parametrize.is_parametrized(module):
         with evaluating(module), torch.no_grad():
             for name in module.parametrizations:  # type: ignore[union-attr]
                 if not torch.equal(getattr(module, name), getattr(module, name)):
-                    raise ValueError(f"its {name} is another one each time that it is computed")
+                    raise ValueError(f"its {name} is not the same each time that it is computed")
 
 
 def _rule_for(module: nn.Module, norm: Norm) -> _Rule:
     if is_hooked(module):
-        raise ValueError("it has forward hooks, or a forward of its own instance, that may change its output")
+        raise ValueError("it has forward hooks, or a forward set on the instance, that may change its output")
     rules = _RULES[norm]
     for base in type(module).__mro__:
         if base in rules:
-            # A subclass that computes something else must not inherit the bound.
+            # A subclass with another forward must not inherit the bound.
             if inherits_forward(module, base):
                 return rules[base]
             raise ValueError(f"its forward is not that of {base.__name__}")

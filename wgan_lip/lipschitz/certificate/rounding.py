@@ -1,4 +1,4 @@
-"""What rounding may do to the values of a certified network that is evaluated in float64."""
+"""A bound of the rounding error in the values of a certified network that is evaluated in float64."""
 
 import math
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ from torch import Tensor, nn
 from wgan_lip.lipschitz.bounds import gamma
 from wgan_lip.lipschitz.certificate.certify import LipschitzCertificate
 
-# They take what has three axes for a single image.
+# These layers accept an input of three axes as a single image.
 _ON_IMAGES = (nn.Conv2d, nn.ConvTranspose2d, nn.PixelShuffle, nn.PixelUnshuffle)
 
 
 @dataclass(frozen=True)
 class Magnitudes:
-    """How large the numbers are in a network's evaluation.
+    """The sizes of the numbers in a network's evaluation.
 
     Attributes:
-        norm: the largest l2 norm of a sample, as it was given, padded, or put out by a layer; infinity if one is NaN.
+        norm: the largest l2 norm of a sample, a padded sample, or the output of a layer; infinity if one is NaN.
         width: the largest number of coordinates of any of these.
     """
 
@@ -26,12 +26,12 @@ class Magnitudes:
     width: int
 
     def joined(self, other: "Magnitudes") -> "Magnitudes":
-        """Those of two evaluations together."""
+        """Return the magnitudes of two evaluations taken together."""
         return Magnitudes(max(self.norm, other.norm), max(self.width, other.width))
 
 
 def values_and_magnitudes(network64: nn.Module, x: Tensor, chunk: int) -> tuple[Tensor, Magnitudes]:
-    """A network's values, and how large the numbers were on the way.
+    """Evaluate a network, and record the magnitudes of all intermediate numbers.
 
     Args:
         network64: in float64, on the CPU, in evaluation mode.
@@ -42,8 +42,8 @@ def values_and_magnitudes(network64: nn.Module, x: Tensor, chunk: int) -> tuple[
         The values, shape (n, ...), and the magnitudes.
 
     Raises:
-        ValueError: samples, or inputs of a layer for images, without the axis that counts samples: layers would take
-            another axis for it and mix samples.
+        ValueError: samples, or inputs of a layer for images, without an axis that counts samples: layers would use
+            another axis instead and mix samples.
     """
     if x.ndim < 2:
         raise ValueError(f"samples must have shape (n, ...), with axes of their own; got {tuple(x.shape)}")
@@ -64,16 +64,16 @@ def values_and_magnitudes(network64: nn.Module, x: Tensor, chunk: int) -> tuple[
 
 
 def rounding_of_values(certificate: LipschitzCertificate, magnitudes: Magnitudes) -> float:
-    """A bound of what rounding in float64 does to a value.
+    """Bound the rounding error of a network's value in float64.
 
-    An operation ``y = W x + b`` of constant L errs by at most ``gamma_(n+2) (|(|W|)|_F |x| + |b|)`` in l2, where
+    An operation ``y = W x + b`` of constant L has an error of at most ``gamma_(n+2) (|(|W|)|_F |x| + |b|)``, where
     ``|(|W|)|_F <= sqrt(n) L`` and ``|b| <= |y| + L |x|``: by ``max(1, L)`` units of
 
     ``gamma_(n+2) (sqrt(n) + 2) M + n^(3/2) 2^-511``,
 
-    with M and n of the magnitudes. The second term is for numbers that underflow, also in squares, and where numbers
-    below 2^-1022 are flushed to zero. In l_inf errors are smaller. The certificate says to how many units the errors
-    of all operations add up (``LipschitzCertificate.rounding``).
+    with M and n of the magnitudes. The second term is for numbers, or their squares, that underflow, and for numbers
+    below 2^-1022 that are flushed to zero. In l_inf errors are smaller. ``LipschitzCertificate.rounding`` is the number
+    of units to which the errors of all operations add up.
 
     Args:
         certificate: the network's.
@@ -88,7 +88,7 @@ def rounding_of_values(certificate: LipschitzCertificate, magnitudes: Magnitudes
 
 
 class _Seen:
-    """A forward hook that notes how large the output of a layer is, and sees that images are counted."""
+    """A forward hook that records the magnitude of a layer's output, and checks that batches of images are counted."""
 
     def __init__(self) -> None:
         self.norm = 0.0

@@ -1,4 +1,4 @@
-"""What is proven of each class of layer: a bound of its Lipschitz constant in the l2 norm."""
+"""The Lipschitz bound of each class of layer, in the l2 norm and in the l_inf norm."""
 
 import math
 from collections.abc import Callable
@@ -6,26 +6,24 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from wgan_lip.lipschitz.activations.absolute import Abs
+from wgan_lip.lipschitz.activations.alternatives import Abs, Householder, Maxout
 from wgan_lip.lipschitz.activations.groupsort import FullSort, GroupSort, MaxMin
-from wgan_lip.lipschitz.activations.householder import Householder
-from wgan_lip.lipschitz.activations.maxout import Maxout
 from wgan_lip.lipschitz.bounds import gamma, spectral_norm_upper_bound
-from wgan_lip.lipschitz.convolution import convolution_rule
-from wgan_lip.lipschitz.evaluating import evaluating
-from wgan_lip.lipschitz.layers.kernel_convolution import KernelConv2d, KernelConvTranspose2d, kernel_convolution_rule
+from wgan_lip.lipschitz.certificate.convolution import convolution_rule, kernel_convolution_rule, kernel_of
+from wgan_lip.lipschitz.certificate.stored import check_bias, dense, finite_number
+from wgan_lip.lipschitz.inspection import evaluating
+from wgan_lip.lipschitz.layers.composition import Scale
+from wgan_lip.lipschitz.layers.kernel_convolution import KernelConv2d
 from wgan_lip.lipschitz.layers.pooling import NormPool2d, ScaledAvgPool2d
-from wgan_lip.lipschitz.layers.scale import Scale
-from wgan_lip.lipschitz.stored import check_bias, dense, finite_number
 
-# A rule bounds one layer of the classes that it is for, or raises ValueError saying why it cannot.
+# A rule returns the bound of a layer, or raises ValueError with the reason why there is none.
 Rule = Callable[[Any], float]
 
 
 def in_evaluation(rule: Rule, module: nn.Module) -> float:
-    """The bound of a layer whose weight may be parametrised: by its rule, in evaluation mode."""
+    """Apply a rule in evaluation mode, to a layer whose weight may be parametrised."""
     with evaluating(module):
         return rule(module)
 
@@ -41,17 +39,17 @@ def _at_most_one(module: nn.Module) -> float:
 
 
 def _within_a_sample(module: nn.Module, axis: str = "dim") -> float:
-    """A bound of 1 for layers that must not act on axis 0, which would mix the samples of a batch."""
+    """Return 1 for a layer that does not act on axis 0, where it would mix the samples of a batch."""
     dim = getattr(module, axis)
     if not isinstance(dim, int) or not (dim >= 1 or dim == -1):
-        raise ValueError(f"it must act on axis 1 or higher, or -1, not on the batch; got {axis}={dim}")
+        raise ValueError(f"it must act on axis 1 or higher, or on axis -1, not on the batch; got {axis}={dim}")
     return 1.0
 
 
 def _householder(module: Householder) -> float:
-    """On each pair the identity or ``I - 2 v v^T``, of norm ``max(1, 2 |v|^2 - 1)``: v is a rounded unit vector."""
+    """Bound a map that is the identity or ``I - 2 v v^T`` on each pair, of norm ``max(1, 2 |v|^2 - 1)``, v rounded."""
     _within_a_sample(module)
-    # One angle for each pair: more axes would be broadcast.
+    # One axis, with an angle for each pair; more axes would be broadcast.
     dense(module.theta, 1, "theta")
     squared = float(module.normals.detach().to("cpu", torch.float64).square().sum(1).max()) * (1 + gamma(4))
     return max(1.0, math.nextafter(2 * squared - 1, math.inf))
@@ -66,12 +64,11 @@ def _leaky_relu(module: nn.LeakyReLU) -> float:
 
 
 RULES: dict[type[nn.Module], Rule] = {
-    # Layers under any constraint are linear layers: what counts is their weight as it is.
+    # Layers under a constraint are bounded by their weight as it is, not by the constraint's guarantee.
     nn.Linear: partial(in_evaluation, _linear),
     nn.Conv2d: partial(in_evaluation, convolution_rule),
     nn.ConvTranspose2d: partial(in_evaluation, convolution_rule),
     KernelConv2d: partial(in_evaluation, kernel_convolution_rule),
-    KernelConvTranspose2d: partial(in_evaluation, kernel_convolution_rule),
     ScaledAvgPool2d: _at_most_one,
     NormPool2d: _at_most_one,
     # Permutations of the pixels.
@@ -93,4 +90,49 @@ RULES: dict[type[nn.Module], Rule] = {
     nn.Tanh: _at_most_one,
     nn.Sigmoid: lambda module: 0.25,
     nn.LeakyReLU: _leaky_relu,
+}
+
+
+def row_sum_upper_bound(rows: Tensor) -> float:
+    """Bound ``max_i sum_j |w_ij|`` from above: the norm of a matrix between l_inf and l_inf.
+
+    Args:
+        rows: of shape (m, ...), one row for each output, of any floating dtype; its entries are taken as exact.
+
+    Returns:
+        A float at least that norm, larger by a relative error of about ``n 1e-16``.
+
+    Raises:
+        ValueError: an entry is NaN or infinite.
+    """
+    sizes = rows.detach().to("cpu", torch.float64).flatten(1).abs()
+    if not bool(torch.isfinite(sizes).all()):
+        raise ValueError(f"weight of shape {tuple(rows.shape)} holds NaN or infinity")
+    if sizes.numel() == 0:
+        return 0.0
+    largest = float(sizes.sum(1).max())
+    return largest if largest == 0 else math.nextafter(largest * (1 + 2 * gamma(sizes.shape[1])), math.inf)
+
+
+def _row_sum(module: nn.Linear | nn.Conv2d) -> float:
+    """Bound a linear layer or a convolution, whose outputs are each a row of the kernel times a patch."""
+    weight = dense(module.weight, 2 if isinstance(module, nn.Linear) else 4)
+    check_bias(module.bias, len(weight))
+    return row_sum_upper_bound(weight)
+
+
+# All linear layers are bounded by their largest row sum.
+L_INFINITY_RULES: dict[type[nn.Module], Rule] = {
+    nn.Linear: partial(in_evaluation, _row_sum),
+    nn.Conv2d: partial(in_evaluation, _row_sum),
+    KernelConv2d: partial(in_evaluation, lambda module: row_sum_upper_bound(kernel_of(module))),
+    # Maps that sort, move, pick or change coordinates one by one have the same constant in both norms.
+    **{
+        kind: RULES[kind]
+        for kind in (
+            *(GroupSort, MaxMin, FullSort, Maxout, Abs, Scale),
+            *(nn.PixelUnshuffle, nn.PixelShuffle, nn.Identity, nn.Flatten, nn.Unflatten, nn.Dropout),
+            *(nn.ReLU, nn.LeakyReLU, nn.Tanh, nn.Sigmoid),
+        )
+    },
 }

@@ -1,4 +1,4 @@
-"""Constraints: small objects that keep the weight of an ordinary layer in a set of matrices."""
+"""Constraints: objects that keep the weight of an ordinary layer in a set of matrices."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -11,23 +11,22 @@ from wgan_lip.dtypes import check_has_values
 from wgan_lip.stiefel import StiefelParameter, mark_free
 
 Guarantee = Literal["orthogonal", "lipschitz", "none"]
-# The norm on a layer's inputs and outputs in which its constant is meant.
+# The norm on inputs and outputs to which a Lipschitz constant refers.
 Norm = Literal["l2", "linf"]
 
 
 class Constraint(ABC):
-    """How a layer's ``weight`` is held in its set.
+    """A set of matrices, and the way in which a layer's ``weight`` is kept in it.
 
-    A constraint is attached once, when the layer is built. One that is held by a parametrisation
-    needs nothing more; one that is held by a projection is restored after every optimiser step by
-    :func:`project_`. Constraints keep no state of a layer: one may serve many.
+    A constraint is attached once, when the layer is built. One that is a parametrisation needs nothing more; one that
+    is a projection is applied after every optimiser step by :func:`project_`. A constraint keeps no state of a layer,
+    so several layers may share it.
 
     Attributes:
-        guarantee: what holds of the weight in evaluation mode, after :func:`project_`, whatever the optimiser did, to
+        guarantee: what is true of the weight in evaluation mode, after :func:`project_`, whatever the optimiser did, to
             the precision of its dtype: "orthogonal", all singular values are 1; "lipschitz", the matrix is 1-Lipschitz
-            in ``norm``; "none", neither, so that a critic of such layers has no known Lipschitz constant but the one
-            that ``certify`` finds.
-        norm: in which it holds.
+            in ``norm``; "none", neither, and the Lipschitz constant is known only from ``certify``.
+        norm: the norm to which the guarantee refers.
     """
 
     guarantee: ClassVar[Guarantee]
@@ -42,8 +41,8 @@ class Constraint(ABC):
         """Bring ``layer.weight`` back into the set, in place, after an optimiser's step."""
 
     def mark(self, layer: nn.Module) -> None:
-        """Say to optimisers what the layer's parameters, which may be new tensors, are: free, by default."""
-        # Not layer.modules(), which marks.
+        """Mark the layer's parameters for optimisers as orthogonal or free (the default); they may be new tensors."""
+        # Not layer.modules(), which calls this method.
         for _, module in nn.Module.named_modules(layer):
             for parameter in module._parameters.values():
                 if parameter is not None:
@@ -51,31 +50,27 @@ class Constraint(ABC):
 
 
 class ConstrainedModule(nn.Module):
-    """A module whose ``weight`` a constraint holds, and marks for optimisers, whatever tensor it is.
+    """A module whose ``weight`` is under a constraint, and whose parameters are marked for optimisers.
 
-    Parameters are replaced when state is loaded by assignment or swapped in, when a module is cast or moved, or by
-    hand. The new ones are marked there, and whenever a network that holds the module is asked for its parameters.
+    Parameters are replaced by other tensors when state is loaded by assignment or swapped in, when a module is cast or
+    moved, or by hand. The new ones are marked then, and whenever the parameters of a network with it are listed.
     """
 
     constraint: Constraint
 
     def hold(self, constraint: Constraint) -> None:
-        """Attach the constraint to the weight.
-
-        Args:
-            constraint: how the weight is held.
-        """
+        """Attach a constraint to the weight."""
         self.constraint = constraint
         constraint.attach(self)
         constraint.mark(self)
 
     def _mark(self) -> None:
-        # Parameters are registered before there is a constraint; marks are not for a compiler to trace.
+        # Parameters are registered before the constraint is attached; a compiler need not trace marks.
         if "constraint" in vars(self) and not torch.compiler.is_compiling():
             self.constraint.mark(self)
 
     def named_modules(self, *args: Any, **options: Any) -> Iterator[tuple[str, nn.Module]]:
-        # What parameters() of this module and of all that hold it goes through.
+        # parameters() of this module and of its parents iterates over this method.
         self._mark()
         return super().named_modules(*args, **options)
 
@@ -86,7 +81,7 @@ class ConstrainedModule(nn.Module):
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         for parameter in self._parameters.values():
             if type(parameter) is StiefelParameter:
-                # PyTorch casts to new parameters from plain ones only.
+                # PyTorch makes new parameters in a cast from plain ones only.
                 parameter.__class__ = nn.Parameter  # type: ignore[assignment]
         try:
             return super()._apply(fn, recurse)
@@ -99,21 +94,21 @@ class ConstrainedModule(nn.Module):
 
 
 class Parametrized(Constraint):
-    """Held by a parametrisation in every forward pass: there is nothing to restore."""
+    """A constraint by a parametrisation in every forward pass; nothing is projected after a step."""
 
     def project_(self, layer: nn.Module) -> None:
         return
 
 
 class Projected(Constraint):
-    """Held by replacing the weight after every step; the forward pass is that of an ordinary layer."""
+    """A constraint by a projection after every step; the forward pass is that of an ordinary layer."""
 
     @abstractmethod
     def projection(self, weight: Tensor) -> Tensor:
-        """What a weight of shape (m, n) is replaced by; the weight itself is not changed."""
+        """Return the matrix that replaces a weight of shape (m, n), which is not changed."""
 
     def attach(self, layer: nn.Module) -> None:
-        # On the meta device there are no values; those that are loaded later are projected after the first step.
+        # A weight on the meta device has no values; those that are loaded later are projected after the first step.
         if not weight_of(layer).is_meta:
             self.project_(layer)
 
@@ -124,7 +119,7 @@ class Projected(Constraint):
 
 
 class Unconstrained(Constraint):
-    """Any weight: an ordinary layer, for comparison."""
+    """No constraint: an ordinary layer, for comparison."""
 
     guarantee = "none"
 
@@ -139,11 +134,11 @@ def project_(network: nn.Module) -> None:
     """Bring every constrained weight of ``network`` back into its set: call it after each optimiser step.
 
     Args:
-        network: any module; layers without a constraint are left alone.
+        network: any module; layers without a constraint are not changed.
 
     Raises:
-        ValueError: a weight that is to be projected is computed from others, by a parametrisation, pruning or a hook
-            that was added to the layer; parameters on the meta device.
+        ValueError: a weight to be projected is computed from other tensors, by a parametrisation, pruning or a hook
+            that was added to the layer; or a parameter is on the meta device.
     """
     check_has_values(network, "network")
     for module in network.modules():
@@ -153,7 +148,7 @@ def project_(network: nn.Module) -> None:
 
 
 def stored_weight(layer: nn.Module) -> Tensor:
-    """``layer.weight``, which must be a parameter or a buffer: of others a changed value would not last.
+    """Return ``layer.weight``, which must be a parameter or a buffer, so that a changed value lasts.
 
     Raises:
         ValueError: it is neither.
@@ -163,13 +158,13 @@ def stored_weight(layer: nn.Module) -> Tensor:
         if weight is not None:
             return weight
     raise ValueError(
-        f"project_ needs weights that are parameters; that of {type(layer).__name__} is computed from others: remove "
-        "what was added to the layer, a parametrisation, pruning or a hook"
+        f"project_ needs weights that are parameters; that of {type(layer).__name__} is computed from other tensors: "
+        "remove the parametrisation, pruning or hook that was added to the layer"
     )
 
 
 def weight_of(layer: nn.Module) -> Tensor:
-    """``layer.weight``, which must be a tensor."""
+    """Return ``layer.weight``, which must be a tensor."""
     weight = layer.weight
     if not isinstance(weight, Tensor):
         raise TypeError(f"{type(layer).__name__}.weight must be a tensor; got {type(weight).__name__}")

@@ -1,4 +1,4 @@
-"""Units that never act, and units that always act alike: what of a network's nonlinearity is in use."""
+"""Dead units, and units that never switch: how much of a network's nonlinearity is in use."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,16 +6,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from wgan_lip.lipschitz.activations.absolute import Abs
-from wgan_lip.lipschitz.activations.groupsort import FullSort, GroupSort, grouped
-from wgan_lip.lipschitz.activations.householder import Householder
-from wgan_lip.lipschitz.activations.maxout import Maxout
+from wgan_lip.lipschitz.activations.alternatives import Abs, Householder, Maxout
+from wgan_lip.lipschitz.activations.groupsort import FullSort, GroupSort, split_into_groups
 from wgan_lip.lipschitz.diagnostics.gradient_profile import check_points
-from wgan_lip.lipschitz.leaves import diagnosed_copy, kind_of, leaves
+from wgan_lip.lipschitz.inspection import diagnosed_copy, kind_of, leaves
 
 _CHUNK = 512
-# From an activation and its input to the state of each unit: (points, units, numbers in a state), points being those
-# of all samples and pixels.
+# Maps an activation and its input to the state of each unit, of shape (points, units, numbers in a state), with a point
+# for each pixel of each sample.
 Pattern = Callable[[nn.Module, Tensor], Tensor]
 
 
@@ -23,16 +21,16 @@ Pattern = Callable[[nn.Module, Tensor], Tensor]
 class LayerUnits:
     """How one activation layer's units behave over points.
 
-    A unit is a channel, or a group of them where they act together (GroupSort, Maxout, Householder); the pixels of an
-    image are so many points more.
+    A unit is a channel, or a group of channels that act together (GroupSort, Maxout, Householder); each pixel of an
+    image is a point.
 
     Attributes:
         name: the layer's dotted name in the network.
         kind: its class.
-        units: how many there are.
-        dead: how many of them give 0 at every point (ReLU), and None where no unit can be dead.
-        constant: how many never switch: the same piece of the activation acts at every point, the dead included.
-            To such units the layer is linear.
+        units: number of units.
+        dead: number of units whose output is 0 at every point (ReLU); None for activations without dead units.
+        constant: number of units that never switch: at every point the same linear piece of the activation is active.
+            Dead units are among them.
     """
 
     name: str
@@ -54,14 +52,14 @@ class LayerUnits:
 
 @torch.no_grad()
 def activation_patterns(network: nn.Module, x: Tensor) -> tuple[LayerUnits, ...]:
-    """Dead and never-switching units of each layer that is piecewise linear, in their order.
+    """Count the dead and the never-switching units of each piecewise linear layer, in the order of the layers.
 
-    ReLU, LeakyReLU and Abs switch where their input changes its sign, GroupSort, MaxMin and FullSort where the order in
-    a group changes, Maxout where another channel wins, Householder where a pair comes to the line's other side. Other
-    layers have no pieces and are left out. More points can only turn fewer units out to be dead or constant.
+    ReLU, LeakyReLU and Abs switch where their input changes its sign; GroupSort, MaxMin and FullSort where the order in
+    a group changes; Maxout where another channel is the largest; Householder where a pair crosses the line. Other
+    layers are left out. With more points the counts of dead and constant units can only fall.
 
     Args:
-        network: of a (nested) ``nn.Sequential`` of layers, which is not changed; evaluation mode, float64.
+        network: a (nested) ``nn.Sequential`` of layers, which is not changed; evaluated in float64, evaluation mode.
         x: points of shape (n, ...), n at least 2.
 
     Raises:
@@ -81,7 +79,7 @@ def activation_patterns(network: nn.Module, x: Tensor) -> tuple[LayerUnits, ...]
 
 
 class _Seen:
-    """The first state of each unit, and which units have had no other."""
+    """The first state of each unit, and which units have had no other state."""
 
     def __init__(self) -> None:
         self._first = torch.empty(0)
@@ -113,28 +111,28 @@ def _signs(layer: nn.Module, h: Tensor) -> Tensor:
 
 
 def _orders(layer: nn.Module, h: Tensor) -> Tensor:
-    groups, axis = grouped(h, getattr(layer, "group_size", None), layer.dim, "GroupSort")  # type: ignore[arg-type]
+    groups, axis = split_into_groups(h, getattr(layer, "group_size", None), layer.dim, "GroupSort")  # type: ignore[arg-type]
     return _rows_of_groups(groups.argsort(dim=axis, stable=True), axis)
 
 
 def _winners(layer: nn.Module, h: Tensor) -> Tensor:
-    groups, axis = grouped(h, layer.group_size, layer.dim, "Maxout")  # type: ignore[arg-type]
+    groups, axis = split_into_groups(h, layer.group_size, layer.dim, "Maxout")  # type: ignore[arg-type]
     return _rows_of_groups(groups.argmax(axis, keepdim=True), axis)
 
 
 def _sides(layer: nn.Module, h: Tensor) -> Tensor:
-    pairs, axis = grouped(h, 2, layer.dim, "Householder")  # type: ignore[arg-type]
+    pairs, axis = split_into_groups(h, 2, layer.dim, "Householder")  # type: ignore[arg-type]
     normals: Tensor = layer.normals  # type: ignore[assignment]
     return (_rows_of_groups(pairs, axis) * normals).sum(2, keepdim=True) > 0
 
 
 def _rows(h: Tensor, axis: int) -> Tensor:
-    """(points, channels) from a tensor with the channel axis ``axis``."""
+    """Reshape a tensor with the channel axis ``axis`` to (points, channels)."""
     return h.movedim(axis, -1).flatten(0, -2)
 
 
 def _rows_of_groups(groups: Tensor, axis: int) -> Tensor:
-    """(points, groups, members) from a tensor with groups on ``axis - 1`` and their members on ``axis``."""
+    """Reshape a tensor with groups on ``axis - 1`` and their members on ``axis`` to (points, groups, members)."""
     return groups.movedim((axis - 1, axis), (-2, -1)).flatten(0, -3)
 
 

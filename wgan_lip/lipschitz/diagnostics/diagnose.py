@@ -1,4 +1,4 @@
-"""Why a network is less steep than it might be: all diagnostics of its gradients at once."""
+"""All diagnostics of a network's gradients at once."""
 
 from dataclasses import dataclass
 
@@ -12,12 +12,12 @@ from wgan_lip.lipschitz.diagnostics.weight_spectrum import WeightSpectrum, weigh
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What one network does to gradients at given points. Estimates over these points, which prove nothing.
+    """Estimates of the gradient norm that a network loses at given points, and of the causes.
 
     Attributes:
         gradients: the gradient's norm after every layer.
         jacobian: singular values of the Jacobian with respect to the input, at the first of the points.
-        units: dead and never-switching units of each activation.
+        units: dead and never-switching units of each activation layer.
         weights: singular values of each weight.
     """
 
@@ -30,22 +30,22 @@ class Diagnosis:
 def diagnose(
     network: nn.Module, x: Tensor, generator: Generator, *, output: int | None = None, jacobian_points: int = 64
 ) -> Diagnosis:
-    """Diagnose lost gradient norm: where it is lost, and to what.
+    """Diagnose at which layers a network loses gradient norm, and why.
 
-    Between orthogonal layers only the activations can lose it: ReLU by what it sets to 0, so that a trained critic must
-    keep many units from ever switching to stay steep. Layers with small singular values lose it themselves.
+    Between orthogonal layers only activations can lose it: ReLU loses the coordinates that it sets to 0, so a trained
+    critic can be steep only if many of its units never switch. Layers with small singular values lose it too.
 
     Args:
-        network: a (nested) ``nn.Sequential``, of any number of outputs; it is not changed. In float64, in evaluation
-            mode.
+        network: a (nested) ``nn.Sequential`` with any number of outputs, which is not changed; evaluated in float64,
+            evaluation mode.
         x: points of shape (n, ...), n at least 2.
-        generator: a CPU generator: for random combinations of several outputs, and for Lanczos.
-        output: which output to differentiate; None is the only one, or a random unit combination of several.
-        jacobian_points: at how many of the points singular values of the Jacobian are found where there are several
-            outputs; those of a single one are cheap, and found at all.
+        generator: a CPU generator, for random combinations of several outputs.
+        output: the output to differentiate; None is the only one, or a random unit combination of several.
+        jacobian_points: number of points at which the singular values of the Jacobian are computed if there are several
+            outputs; with a single output they are computed at all points.
 
     Raises:
-        ValueError: ``jacobian_points`` below 2, and as the parts do.
+        ValueError: ``jacobian_points`` below 2; as :func:`gradient_profile` and the others.
 
     Source:
         Anil, Lucas, Grosse, "Sorting out Lipschitz function approximation", ICML 2019, theorem 1.
@@ -56,7 +56,7 @@ def diagnose(
     some = x if gradients.of == "the output" else x[:jacobian_points]
     return Diagnosis(
         gradients=gradients,
-        jacobian=jacobian_spectrum(network, some, generator=generator),
+        jacobian=jacobian_spectrum(network, some),
         units=activation_patterns(network, x),
         weights=weight_spectra(network, x),
     )

@@ -1,21 +1,21 @@
-"""How much of the gradient's norm is left after each layer, from a network's output back to its input."""
+"""The gradient's norm at each layer, from a network's output back to its input."""
 
 from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor, nn
 
-from wgan_lip.lipschitz.leaves import diagnosed_copy, kind_of, leaves
+from wgan_lip.lipschitz.inspection import diagnosed_copy, kind_of, leaves
 
 # Points that are differentiated at once.
 _CHUNK = 512
-# In evaluation mode.
+# Layers that only rearrange numbers, in evaluation mode.
 _REARRANGE = ("Dropout", "Flatten", "Identity", "PixelShuffle", "PixelUnshuffle", "Unflatten")
 
 
 @dataclass(frozen=True)
 class LayerGradient:
-    """``|d f / d h|_2`` over points, h what a layer gives (the input itself for the last of a profile).
+    """Statistics of ``|d f / d h|_2`` over points, with h the output of a layer, or the input of the network.
 
     Attributes:
         name: the layer's dotted name in the network; "input" for the input.
@@ -38,12 +38,12 @@ class LayerGradient:
 
 @dataclass(frozen=True)
 class GradientProfile:
-    """The gradient's norm at every place of a network, in the order of backpropagation.
+    """The gradient's norm at every layer of a network, in the order of backpropagation.
 
     Attributes:
-        layers: after the output layer first, at the input last: one more than there are layers.
-        n: points.
-        of: what was differentiated: "the output", "output 3", or "a random unit combination of 10 outputs".
+        layers: the output layer first, the input last: one more than there are layers.
+        n: number of points.
+        of: the scalar that was differentiated: "the output", "output 3", or "a random unit combination of 10 outputs".
     """
 
     layers: tuple[LayerGradient, ...]
@@ -52,7 +52,7 @@ class GradientProfile:
 
     @property
     def shown(self) -> tuple[LayerGradient, ...]:
-        """Those of layers that only rearrange left out: the norm after them is that before them."""
+        """The layers without those that only rearrange numbers, which leave the norm unchanged."""
         return tuple(layer for layer in self.layers if layer.kind not in _REARRANGE)
 
     @property
@@ -64,24 +64,24 @@ class GradientProfile:
 def gradient_profile(
     network: nn.Module, x: Tensor, *, output: int | None = None, generator: Generator | None = None
 ) -> GradientProfile:
-    """The norm of the gradient with respect to the activations after every layer, over points.
+    """Compute the norm of the gradient with respect to the output of every layer, over points.
 
     For ``f = l_k o ... o l_1`` and ``h_i = l_i(h_(i-1))``, ``h_0 = x``: the norms of ``J_(i+1)^T ... J_k^T u`` for
-    i = k down to 0, with u the unit vector that names the output, or a random one for each point. Between 1-Lipschitz
-    layers they can only fall; where the layers are orthogonal and preserve gradient norm they do not. Computed in
-    float64 in evaluation mode on a copy; the network is not changed.
+    i = k down to 0, with u the unit vector of the output, or a random unit vector for each point. For 1-Lipschitz
+    layers they can only fall; for layers that preserve gradient norm they stay equal. Computed in float64, evaluation
+    mode, on a copy; the network is not changed.
 
     Args:
-        network: maps (n, ...) to (n, ...), each output depending on its own sample only. Layers of (nested)
-            ``nn.Sequential`` are told apart; anything else is one layer.
+        network: maps (n, ...) to (n, ...), each output depending on its own sample only. Its layers are those of a
+            (nested) ``nn.Sequential``; any other module is one layer.
         x: points of shape (n, ...), n at least 2.
-        output: which output to differentiate, of those of a sample in a row; None is the only one, or, of several, a
-            random unit combination.
+        output: the index of the output to differentiate, in a flattened sample; None is the only one, or a random unit
+            combination of several.
         generator: a CPU generator for random combinations.
 
     Raises:
-        ValueError: fewer than 2 points, an output that there is not, several outputs and neither ``output`` nor
-            ``generator``, outputs that do not count the samples, or points at which there is no finite gradient.
+        ValueError: fewer than 2 points, an ``output`` out of range, several outputs and neither ``output`` nor
+            ``generator``, outputs whose first axis is not that of the samples, or points without a finite gradient.
 
     Source:
         Anil, Lucas, Grosse, "Sorting out Lipschitz function approximation", ICML 2019, theorem 1 and
@@ -98,13 +98,13 @@ def gradient_profile(
     columns = torch.cat(norms, 1)
     if not bool(torch.isfinite(columns).all()):
         bad = int((~columns.isfinite()).any(0).sum())
-        raise ValueError(f"x must hold points with finite gradients; {bad} of {len(x)} have none")
+        raise ValueError(f"x must hold points with finite gradients; {bad} of {len(x)} points have none")
     layers = [_layer(*name, values) for name, values in zip(names, columns, strict=True)]
     return GradientProfile(tuple(reversed(layers)), len(x), of)
 
 
 def check_points(x: Tensor) -> None:
-    """Raise ValueError unless there are at least two points."""
+    """Raise ValueError unless ``x`` holds at least two points."""
     if x.ndim < 2 or len(x) < 2:
         raise ValueError(f"x must hold at least 2 points, of shape (n, ...); got shape {tuple(x.shape)}")
 
@@ -112,7 +112,7 @@ def check_points(x: Tensor) -> None:
 def _norms(
     chain: list[tuple[str, nn.Module]], x: Tensor, output: int | None, generator: Generator | None
 ) -> tuple[Tensor, str]:
-    """Shape (layers + 1, n), from the input on, and what was differentiated."""
+    """Return the norms, shape (layers + 1, n), from the input on, and a name of the differentiated scalar."""
     with torch.inference_mode(False), torch.enable_grad():
         activations = [x.clone().requires_grad_()]
         for _, layer in chain:
@@ -124,9 +124,9 @@ def _norms(
 
 
 def _direction(last: Tensor, n: int, output: int | None, generator: Generator | None) -> tuple[Tensor, str]:
-    """What is pulled back from the outputs of n points, in their shape, and its name."""
+    """Return the vectors that are backpropagated from the outputs of n points, and a name of them."""
     if last.shape[:1] != (n,):
-        raise ValueError(f"network must keep the {n} samples apart; got outputs of shape {tuple(last.shape)}")
+        raise ValueError(f"network must give one output for each of {n} samples; got shape {tuple(last.shape)}")
     outputs = last[0].numel()
     if output is not None and not 0 <= output < outputs:
         raise ValueError(f"output must lie between 0 and {outputs - 1}; got output={output}")

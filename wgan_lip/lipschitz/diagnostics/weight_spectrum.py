@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from wgan_lip.lipschitz.convolution import phase_taps
+from wgan_lip.lipschitz.certificate.convolution import phase_taps
 from wgan_lip.lipschitz.diagnostics.gradient_profile import check_points
-from wgan_lip.lipschitz.layers.kernel_convolution import KernelConv2d, KernelConvolution, KernelConvTranspose2d
-from wgan_lip.lipschitz.leaves import diagnosed_copy, kind_of
+from wgan_lip.lipschitz.inspection import diagnosed_copy, kind_of
+from wgan_lip.lipschitz.layers.kernel_convolution import KernelConv2d
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 
@@ -24,9 +24,9 @@ class WeightSpectrum:
         name: the layer's dotted name in the network.
         kind: its class.
         shape: of the weight, or of a convolution's kernel.
-        values: descending, exact to rounding in float64; of a convolution those of the map on images of the size that
-            it was given. None where they are not known.
-        reason: why they are not known; None where they are.
+        values: descending, exact to rounding in float64; those of a convolution are of the map on images of the size of
+            its input. None if they are not known.
+        reason: why they are not known; otherwise None.
     """
 
     name: str
@@ -38,23 +38,23 @@ class WeightSpectrum:
 
 @torch.no_grad()
 def weight_spectra(network: nn.Module, x: Tensor) -> tuple[WeightSpectrum, ...]:
-    """The singular values of every linear layer and convolution of a network, in the order of their use.
+    """Compute the singular values of every linear layer and convolution of a network, in the order of their use.
 
-    A dense weight's are those of the matrix. A convolution of this package on a torus is, in the Fourier basis and with
-    its input split into the phases of the stride, a block for each frequency w of the output,
-    ``M(w) = sum_q K_q e^(i q w)``; its singular values are all of theirs. One whose patches do not overlap is a matrix
-    that acts on each patch. Others, those with zero padding above all, are no such sum of blocks and are told to be so.
+    A convolution of this package on a torus is, in the Fourier basis and with its input split into the phases of the
+    stride, a block for each frequency w of the output, ``M(w) = sum_q K_q e^(i q w)``; its singular values are those of
+    all blocks. So are those of a convolution whose patches do not overlap. Other convolutions, such as those with zero
+    padding, have no such blocks, and a reason instead of values.
 
     Args:
-        network: it is not changed; evaluation mode, float64.
-        x: points of shape (n, ...), n at least 2; they tell the sizes of images.
+        network: it is not changed; evaluated in float64, evaluation mode.
+        x: points of shape (n, ...), n at least 2, from which the sizes of images are known.
 
     Raises:
         ValueError: fewer than 2 points.
 
     Source:
         Sedghi, Gupta, Long, "The singular values of convolutional layers", ICLR 2019, theorem 6; with strides as
-        :func:`wgan_lip.lipschitz.convolution.convolution_upper_bound`.
+        :func:`wgan_lip.lipschitz.certificate.convolution.convolution_upper_bound`.
     """
     check_points(x)
     twin = diagnosed_copy(network)
@@ -62,7 +62,7 @@ def weight_spectra(network: nn.Module, x: Tensor) -> tuple[WeightSpectrum, ...]:
     hooks = [
         module.register_forward_pre_hook(_noting(found, name))
         for name, module in twin.named_modules()
-        if isinstance(module, (nn.Linear, KernelConvolution, *_CONVOLUTIONS))
+        if isinstance(module, (nn.Linear, KernelConv2d, *_CONVOLUTIONS))
     ]
     try:
         twin(x[:1].detach().to("cpu", torch.float64))
@@ -81,28 +81,24 @@ def _noting(found: dict[str, WeightSpectrum], name: str) -> Callable[[nn.Module,
 
 
 def _spectrum(name: str, module: nn.Module, sizes: tuple[int, ...]) -> WeightSpectrum:
-    weight = module.kernel() if isinstance(module, KernelConvolution) else module.weight
+    weight = module.kernel() if isinstance(module, KernelConv2d) else module.weight
     if not isinstance(weight, Tensor):
-        raise ValueError(f"layer '{name}' ({kind_of(module)}) has a weight that is no tensor")
+        raise ValueError(f"layer '{name}' ({kind_of(module)}) has a weight that is not a tensor")
     values: Tensor | None = None
     reason: str | None = None
     if isinstance(module, nn.Linear):
         values = torch.linalg.svdvals(weight)
-    elif isinstance(module, KernelConvolution):
+    elif isinstance(module, KernelConv2d):
         values, reason = _of_kernel(module, weight, sizes)
     else:
-        reason = "only convolutions of this package are known to be a torus's, or without overlap"
+        reason = "singular values are known only for the convolutions of this package"
     return WeightSpectrum(name, kind_of(module), tuple(weight.shape), values, reason)
 
 
-def _of_kernel(module: KernelConvolution, kernel: Tensor, sizes: tuple[int, ...]) -> tuple[Tensor | None, str | None]:
-    overlap = module.kernel_size > module.stride
-    if overlap and module.padding_mode != "circular":
+def _of_kernel(module: KernelConv2d, kernel: Tensor, sizes: tuple[int, ...]) -> tuple[Tensor | None, str | None]:
+    if module.kernel_size > module.stride and module.padding_mode != "circular":
         return None, "zero padding cuts patches off at the edge"
-    if not isinstance(module, KernelConv2d | KernelConvTranspose2d):
-        return None, f"{type(module).__name__} is no known convolution"
-    shrunk = 1 if isinstance(module, KernelConvTranspose2d) else module.stride
-    height, width = (size // shrunk for size in sizes)
+    height, width = (size // module.stride for size in sizes)
     taps = phase_taps(kernel, (module.stride, module.stride), (1, 1))
     symbols = torch.zeros(height, width, *taps.shape[2:], dtype=torch.complex128)
     rows, columns = (torch.arange(size, dtype=torch.float64) / size for size in (height, width))

@@ -1,4 +1,4 @@
-"""Sorting by ReLUs: GroupSort and its kin as linear maps, ReLU and linear maps, for tools that know nothing else."""
+"""Sorting by ReLUs: GroupSort, Abs and Householder as linear maps around ReLUs, for tools without other activations."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ class Stage:
 
 
 def sorting_stages(channels: int, group_size: int, kept: tuple[int, ...] | None = None) -> list[Stage]:
-    """Sorting each group of adjacent channels, exactly but for rounding.
+    """Express the sorting of each group of adjacent channels by ReLUs, exactly but for rounding.
 
     A pair (a, b) is sorted with four units: ``min = b - relu(b - a)`` and ``max = b + relu(a - b)``, where b itself is
     ``relu(b) - relu(-b)``, as is every channel that is not compared. Larger groups are sorted by a network of such
@@ -29,7 +29,7 @@ def sorting_stages(channels: int, group_size: int, kept: tuple[int, ...] | None 
     Args:
         channels: a multiple of ``group_size``.
         group_size: ``k``.
-        kept: the places of each sorted group that are left, all of them if None.
+        kept: the ranks of each sorted group that are kept; all of them if None.
 
     Source:
         Batcher, "Sorting networks and their applications", AFIPS 1968; in the form of Knuth, "The art of computer
@@ -43,7 +43,7 @@ def sorting_stages(channels: int, group_size: int, kept: tuple[int, ...] | None 
 
 
 def absolute_stage(channels: int) -> Stage:
-    """``|x| = relu(x) + relu(-x)``.
+    """Express ``|x| = relu(x) + relu(-x)`` as a stage.
 
     Args:
         channels: of x.
@@ -53,7 +53,7 @@ def absolute_stage(channels: int) -> Stage:
 
 
 def householder_stage(normals: Tensor) -> Stage:
-    """``x - 2 relu(v^T x) v`` on pairs x of adjacent channels, where x itself is ``relu(x) - relu(-x)``.
+    """Express ``x - 2 relu(v^T x) v`` on pairs x of adjacent channels, with x itself ``relu(x) - relu(-x)``.
 
     Args:
         normals: v of each pair, shape (channels / 2, 2).
@@ -64,7 +64,7 @@ def householder_stage(normals: Tensor) -> Stage:
 
 
 def _comparisons(size: int) -> list[list[tuple[int, int]]]:
-    """Batcher's merge exchange: pairs of places that are compared at the same time, stage by stage."""
+    """List the pairs of places that Batcher's merge exchange compares at the same time, stage by stage."""
     stages = []
     top = 1 << (size - 1).bit_length() >> 1
     p = top

@@ -1,4 +1,4 @@
-"""Linear layers whose weight is held by a constraint."""
+"""Linear layers whose weight is under a constraint."""
 
 import math
 
@@ -6,22 +6,22 @@ import torch
 from torch import nn
 
 from wgan_lip.lipschitz.constraints.constraint import ConstrainedModule, Constraint
-from wgan_lip.lipschitz.constraints.initial import Initial, initialize_
-from wgan_lip.lipschitz.constraints.l_infinity import LInfNormalization
+from wgan_lip.lipschitz.constraints.norms import LInfNormalization
 from wgan_lip.lipschitz.constraints.orthogonal import StiefelRetraction
+from wgan_lip.lipschitz.layers.matrix import Initial, initialize_
 
 
 class ConstrainedLinear(ConstrainedModule, nn.Linear):
-    """``y = W x + b`` with W held by any constraint: what it is worth, ``constraint.guarantee`` and ``certify`` say.
+    """``y = W x + b`` with W under any constraint, whose guarantee is ``constraint.guarantee``.
 
     Args:
         in_features: size of each input.
         out_features: size of each output.
-        constraint: how the weight is held.
+        constraint: of the weight.
         bias: learn an additive bias.
-        initial: the weight before the constraint is attached: "orthogonal", uniformly drawn (Haar) with zero
-            biases, "uniform", PyTorch's own: weights and biases within ``1 / sqrt(in_features)``, or "selection", rows
-            that pick one input each (:func:`wgan_lip.lipschitz.constraints.initial.initialize_`), with zero biases.
+        initial: the weight before the constraint is attached: "orthogonal", uniformly drawn (Haar), with zero biases;
+            "uniform", PyTorch's own: weights and biases within ``1 / sqrt(in_features)``; or "selection", rows that
+            pick one input each (:func:`wgan_lip.lipschitz.layers.matrix.initialize_`), with zero biases.
         generator: source of the initial weight's randomness; torch's global one if None.
 
     Shape:
@@ -66,8 +66,8 @@ class OrthogonalLinear(ConstrainedLinear):
         in_features: size of each input.
         out_features: size of each output.
         bias: learn an additive bias.
-        constraint: how the weight is held; by default retracted after each optimiser step, which
-            :func:`wgan_lip.lipschitz.project_` does. Its guarantee must be "orthogonal".
+        constraint: of the weight; by default it is retracted after each optimiser step, by
+            :func:`wgan_lip.lipschitz.project_`. Its guarantee must be "orthogonal".
         generator: source of the initial weight's randomness; torch's global one if None.
 
     Shape:
@@ -105,23 +105,23 @@ class OrthogonalLinear(ConstrainedLinear):
 class LInfLinear(ConstrainedLinear):
     """``y = W x + b`` with rows of l_1 norm at most 1, so 1-Lipschitz in the l_inf norm.
 
-    The weight starts as a selection: each row picks one input (see ``initial`` of :class:`ConstrainedLinear`).
-    Averages of many inputs, with which a dense matrix of small entries would begin, are nearly constant, and a deep
-    network of them does not learn.
+    The initial weight is a selection: each row picks one input (see ``initial`` of :class:`ConstrainedLinear`). A dense
+    matrix of small entries would compute averages of many inputs, which are nearly constant, and a deep network of such
+    layers does not learn.
 
     Args:
         in_features: size of each input.
         out_features: size of each output.
         bias: learn an additive bias.
-        constraint: how the weight is held: by default every row is divided by its norm (``LInfNormalization``);
-            ``LInfProjection`` projects it after each step. One that holds in l_inf.
+        constraint: of the weight, with a guarantee in l_inf: by default every row is divided by its norm
+            (``LInfNormalization``); ``LInfProjection`` projects rows after each step.
         generator: source of the initial weight's randomness; torch's global one if None.
 
     Shape:
         ``(..., in_features) -> (..., out_features)``.
 
     Raises:
-        ValueError: a size below 1, or a constraint that does not hold in l_inf.
+        ValueError: a size below 1, or a constraint without a guarantee in l_inf.
 
     Source:
         Anil, Lucas, Grosse, "Sorting out Lipschitz function approximation", ICML 2019, section 4.2.
@@ -136,19 +136,19 @@ class LInfLinear(ConstrainedLinear):
         generator: torch.Generator | None = None,
     ) -> None:
         constraint = constraint if constraint is not None else LInfNormalization()
-        check_holds_in_l_infinity(type(self).__name__, constraint)
+        check_l_infinity(type(self).__name__, constraint)
         super().__init__(in_features, out_features, constraint, bias, "selection", generator)
 
 
-def check_holds_in_l_infinity(name: str, constraint: Constraint) -> None:
+def check_l_infinity(name: str, constraint: Constraint) -> None:
     """Raise ValueError unless a constraint makes matrices 1-Lipschitz in l_inf.
 
     Args:
-        name: of the layer, for the error.
-        constraint: the layer's.
+        name: the layer's class, for the error message.
+        constraint: of the layer.
     """
     if constraint.guarantee == "none" or constraint.norm != "linf":
         raise ValueError(
-            f"{name} needs a constraint that holds in l_inf, LInfNormalization or LInfProjection; got "
+            f"{name} needs a constraint with a guarantee in l_inf, LInfNormalization or LInfProjection; got "
             f"{type(constraint).__name__}"
         )

@@ -1,11 +1,11 @@
-"""Pooling over disjoint windows, 1-Lipschitz and no less."""
+"""Pooling over disjoint windows, whose Lipschitz constant is exactly 1."""
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 
 class _Pool2d(nn.Module):
-    """What poolings share: windows of ``size x size`` pixels that tile the image.
+    """A pooling over windows of ``size x size`` pixels that tile the image.
 
     Args:
         size: of the windows; it must divide the height and the width of the input.
@@ -34,7 +34,7 @@ class _Pool2d(nn.Module):
 class ScaledAvgPool2d(_Pool2d):
     """``size`` times the mean of each window: an orthogonal map, with rows of ``1 / size`` in a window.
 
-    Plain averages are ``1 / size``-Lipschitz: they shrink gradients by as much.
+    A plain average is ``1 / size``-Lipschitz, and shrinks gradients by that factor.
 
     Args:
         size: of the windows; it must divide the height and the width of the input.

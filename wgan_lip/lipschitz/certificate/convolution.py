@@ -1,4 +1,4 @@
-"""A rigorous upper bound of the l2 norm of a convolution, from its kernel alone."""
+"""Rigorous upper bounds of the l2 norm of convolutions, from their kernels alone."""
 
 import itertools
 import math
@@ -7,30 +7,32 @@ import torch
 from torch import Tensor, nn
 
 from wgan_lip.lipschitz.bounds import gamma, largest_squared_norm, norm_up
-from wgan_lip.lipschitz.stored import check_bias, dense
+from wgan_lip.lipschitz.certificate.stored import check_bias, dense
+from wgan_lip.lipschitz.layers.kernel_convolution import KernelConv2d
 
-# Frequencies on an axis, for each degree of the polynomial: 1 / cos(pi / 32)^2 is 1 + 1 %, of the squared norm.
+# Frequencies on an axis, for each degree of the polynomial: overestimates the squared norm by 1 / cos(pi / 32)^2, 1 %.
 _OVERSAMPLING = 32
-# Where the cheap bound is proven to be as near as this, it is not improved.
+# The cheap bound is not improved if it is at most this factor above the norm.
 _NEAR = 1.002
-# Frequencies times the cube of the channels that are worth it: 3 x 3 with 64 channels takes 3 seconds of two cores,
-# and this is three times that. Above it the cheap bound stands, several times too large for a kernel without structure.
+# Frequencies times the cube of the channels, up to which the grid is computed: 3 x 3 with 64 channels takes 3 seconds
+# on two cores, and this is three times that. Above it the cheap bound is returned, which is several times too large for
+# a kernel without structure.
 _WORK = 7e9
 # Complex numbers that are held at once.
 _CHUNK = 1 << 22
 
 
 def convolution_upper_bound(kernel: Tensor, stride: tuple[int, int], dilation: tuple[int, int]) -> float:
-    """A proven upper bound of the l2 norm of ``x -> K * x`` on all signals on Z^2; so for zero padding of any size.
+    """Bound the l2 norm of ``x -> K * x`` on all signals on Z^2 from above, and so with zero padding of any size.
 
     Sampled by the stride, a signal is ``in s_1 s_2`` signals (its phases), and the convolution has the symbol
     ``M(w) = sum_q K_q e^(i q w)``, whose largest spectral norm is the operator's. With ``A_d = sum_q K_(q+d) K_q^T``,
 
     ``|A_0| <= max_w |M(w)|^2 <= |A_0| + sum_(d != 0) |A_d|``,
 
-    which is equality for an orthogonal convolution. Where it is not, ``|M(w)|^2`` is found on a grid of N_1 x N_2
-    frequencies: as a trigonometric polynomial of degree (D_1, D_2) it exceeds the grid's largest value at most by
-    the factor ``1 / (cos(pi D_1 / N_1) cos(pi D_2 / N_2))``. All roundings, in float64, are accounted for.
+    with equality for an orthogonal convolution. Otherwise ``|M(w)|^2`` is computed on a grid of N_1 x N_2 frequencies:
+    as a trigonometric polynomial of degree (D_1, D_2) it exceeds the grid's largest value at most by the factor
+    ``1 / (cos(pi D_1 / N_1) cos(pi D_2 / N_2))``. All roundings, in float64, are accounted for.
 
     Args:
         kernel: of shape (out, in, k_1, k_2), any floating dtype; its entries are taken as exact.
@@ -38,8 +40,8 @@ def convolution_upper_bound(kernel: Tensor, stride: tuple[int, int], dilation: t
         dilation: on both axes.
 
     Returns:
-        At least the norm on Z^2, and at most 1 % more: always for an orthogonal kernel, for others up to about 90
-        channels of 3 x 3 (the fewer of both sides).
+        At least the norm on Z^2, and at most 1 % more for an orthogonal kernel, and for others of 3 x 3 with up to
+        about 90 channels (of input or output, whichever are fewer).
 
     Raises:
         ValueError: the kernel holds NaN or infinity.
@@ -71,7 +73,7 @@ def convolution_upper_bound(kernel: Tensor, stride: tuple[int, int], dilation: t
 
 
 def phase_taps(kernel: Tensor, stride: tuple[int, int], dilation: tuple[int, int]) -> Tensor:
-    """The kernel between phases, of stride 1 and dilation 1: ``(q_1, q_2, out, in s_1 s_2)``."""
+    """Rewrite a kernel as one of stride 1 and dilation 1 between phases, of shape ``(q_1, q_2, out, in s_1 s_2)``."""
     out, in_, *sizes = kernel.shape
     spread = [d * (size - 1) + 1 for d, size in zip(dilation, sizes, strict=True)]
     q = [-(-length // s) for length, s in zip(spread, stride, strict=True)]
@@ -82,7 +84,7 @@ def phase_taps(kernel: Tensor, stride: tuple[int, int], dilation: tuple[int, int
 
 
 def _correlations(taps: Tensor) -> float:
-    """At least ``sum_(d != 0) |A_d|_F``; d and -d are each other's transposes."""
+    """Bound ``sum_(d != 0) |A_d|_F`` from above; ``A_(-d)`` is the transpose of ``A_d``."""
     rows, columns = taps.shape[:2]
     total, mass = 0.0, float(taps.square().sum()) * (1 + 2 * gamma(taps.numel() + 2))
     length = rows * columns * taps.shape[3] + 2
@@ -98,16 +100,16 @@ def _correlations(taps: Tensor) -> float:
 
 
 def _on_a_grid(taps: Tensor) -> float:
-    """At least ``max_w |M(w)|^2``."""
+    """Bound ``max_w |M(w)|^2`` from above."""
     degrees = [n - 1 for n in taps.shape[:2]]
     counts = [_OVERSAMPLING * d if d else 1 for d in degrees]
     factor = math.prod(math.cos(math.pi * d / n) * (1 - 1e-14) for d, n in zip(degrees, counts, strict=True))
     taps_flat = taps.flatten(0, 1).flatten(1).to(torch.complex128)
-    # M is off by so much in each spectral norm: a phase by 3 roundings of an angle up to 2 pi and some of exp, less
-    # than 32 in all, a complex product of length q by 2 sqrt(2) q.
+    # The error of each M in spectral norm: a phase has 3 roundings of an angle up to 2 pi and some of exp, fewer than
+    # 32 in all, a complex product of length q has 2 sqrt(2) q.
     sizes = taps.flatten(2).square().sum(2).sqrt()
     error = gamma(4 * (len(taps_flat) + 8)) * float(sizes.sum()) * (1 + gamma(taps.numel() + 4))
-    # A real kernel has M(-w) = conj M(w): half of the first axis suffices.
+    # A real kernel has M(-w) = conj M(w), so half of the first axis suffices.
     grid = torch.cartesian_prod(torch.arange(counts[0] // 2 + 1), torch.arange(counts[1]))
     places = torch.cartesian_prod(torch.arange(taps.shape[0]), torch.arange(taps.shape[1]))
     largest = 0.0
@@ -121,10 +123,8 @@ def _on_a_grid(taps: Tensor) -> float:
     return (math.sqrt(largest) * (1 + 2 * gamma(2)) + error) ** 2 * (1 + 2 * gamma(8)) / factor
 
 
-def convolution_rule(module: nn.Module) -> float:
-    """The bound of an ``nn.Conv2d`` or ``nn.ConvTranspose2d`` (the adjoint, cropped) as it is."""
-    if not isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-        raise ValueError(f"it is no two-dimensional convolution but a {type(module).__name__}")
+def convolution_rule(module: nn.Conv2d | nn.ConvTranspose2d) -> float:
+    """Bound an ``nn.Conv2d`` or ``nn.ConvTranspose2d`` (the cropped adjoint) with its weight as it is."""
     stride, dilation = _pair(module.stride), _pair(module.dilation)
     weight, groups, transposed = dense(module.weight, 4), module.groups, isinstance(module, nn.ConvTranspose2d)
     if groups < 1 or len(weight) % groups:
@@ -133,21 +133,54 @@ def convolution_rule(module: nn.Module) -> float:
     if module.padding_mode == "circular" and not transposed:
         _check_circular(module, weight, stride, dilation)
     elif module.padding_mode != "zeros":
-        raise ValueError(f"nothing is proven of padding_mode={module.padding_mode!r}, which repeats pixels; use zeros")
+        raise ValueError(f"no bound is known for padding_mode={module.padding_mode!r}, which repeats pixels; use zeros")
     return max(convolution_upper_bound(part, stride, dilation) for part in weight.chunk(groups))
 
 
 def _check_circular(
     module: nn.Conv2d | nn.ConvTranspose2d, weight: Tensor, stride: tuple[int, int], dilation: tuple[int, int]
 ) -> None:
-    """Then outputs are some of those on a torus, each once: its frequencies are some of those on Z^2."""
+    """Check that outputs are among those on a torus, each once; the torus has some of the frequencies on Z^2."""
     if stride != (1, 1):
-        raise ValueError("nothing is proven of circular padding with a stride, on images of any size")
-    # What the forward pass reads, last axis first: also of padding="same".
+        raise ValueError("no bound is known for circular padding with a stride, on images of any size")
+    # The attribute that the forward pass uses, last axis first; padding may be "same".
     left, right, top, bottom = module._reversed_padding_repeated_twice
     for pad, size, d in zip((top + bottom, left + right), weight.shape[2:], dilation, strict=True):
         if pad > d * (size - 1):
-            raise ValueError(f"circular padding of {pad} in all repeats outputs of a kernel of size {size}")
+            raise ValueError(f"circular padding of {pad} in total repeats outputs of a kernel of size {size}")
+
+
+def kernel_convolution_rule(module: KernelConv2d) -> float:
+    """Bound a convolution with a computed kernel by the norm on Z^2.
+
+    On a torus whose sides the stride divides, the frequencies are some of those on Z^2; zero padding restricts the
+    operator to images that vanish outside, and to some of the outputs.
+    """
+    kernel = kernel_of(module)
+    sizes, stride = tuple(kernel.shape[2:]), module.stride
+    if min(module.padding) < 0 or any(sum(module.padding) != size - stride for size in sizes):
+        raise ValueError(
+            f"its padding {module.padding} does not fit its kernel of {sizes[0]} x {sizes[1]} with stride {stride}: "
+            "outputs may be repeated"
+        )
+    return convolution_upper_bound(kernel, (stride, stride), (1, 1))
+
+
+@torch.no_grad()
+def kernel_of(module: KernelConv2d) -> Tensor:
+    """Compute a layer's kernel, in the dtype of its parameters.
+
+    Args:
+        module: the layer, in evaluation mode.
+
+    Raises:
+        ValueError: it is no kernel, it differs when it is computed again, or the bias does not fit it.
+    """
+    kernel = dense(module.kernel(), 4, "kernel")
+    if not torch.equal(kernel, module.kernel()):
+        raise ValueError("its kernel is not the same each time that it is computed")
+    check_bias(module.bias, len(kernel))
+    return kernel
 
 
 def _pair(value: int | tuple[int, ...]) -> tuple[int, int]:

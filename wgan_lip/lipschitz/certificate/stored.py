@@ -1,4 +1,4 @@
-"""What the rules of the certificate read of a layer, checked against what its forward pass does with it."""
+"""Checks of the attributes of a layer that the rules of the certificate use."""
 
 import math
 import numbers
@@ -8,12 +8,12 @@ from torch import Tensor
 
 
 def dense(weight: object, axes: int, name: str = "weight") -> Tensor:
-    """A layer's tensor, or ValueError if it is no dense tensor of floating-point numbers with so many axes.
+    """Return a layer's tensor, or raise ValueError unless it is dense, of floating-point numbers, with ``axes`` axes.
 
     Args:
-        weight: what the layer holds.
-        axes: how many axes it must have: with fewer or more the forward pass computes something else.
-        name: what the layer calls it.
+        weight: the attribute of the layer.
+        axes: the number of axes it must have; with another number the forward pass computes something else.
+        name: of the attribute.
     """
     if not isinstance(weight, Tensor) or not weight.is_floating_point() or weight.layout != torch.strided:
         raise ValueError(f"its {name} is not a dense tensor of floating-point numbers")
@@ -29,7 +29,7 @@ def check_bias(bias: object, channels: int) -> None:
     than there are channels repeats outputs.
 
     Args:
-        bias: what the layer holds.
+        bias: the attribute of the layer.
         channels: of its output.
     """
     if bias is None:
@@ -40,14 +40,14 @@ def check_bias(bias: object, channels: int) -> None:
 
 
 def finite_number(value: object, name: str) -> float:
-    """A number by which all entries are multiplied alike, as a float.
+    """Return a number by which all entries are multiplied, as a float.
 
     Args:
         value: a real number, or a real tensor without axes; one with axes would be broadcast.
-        name: what the layer calls it.
+        name: of the attribute.
 
     Raises:
-        ValueError: it is none, or not finite.
+        ValueError: it is not a real number, or not finite.
     """
     plain = value.item() if isinstance(value, Tensor) and not value.ndim else value
     if not isinstance(plain, numbers.Real):

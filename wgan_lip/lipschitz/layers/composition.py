@@ -1,10 +1,35 @@
-"""Residual connections that keep a network 1-Lipschitz."""
+"""Layers that make networks of 1-Lipschitz parts: a constant factor, and a residual connection."""
+
+import math
 
 from torch import Tensor, nn
 
 
+class Scale(nn.Module):
+    """``y = factor * x``: ``|factor|``-Lipschitz in every norm.
+
+    Args:
+        factor: the constant; append ``Scale(K)`` to a 1-Lipschitz network to make it K-Lipschitz.
+
+    Raises:
+        ValueError: ``factor`` is not finite, or zero.
+    """
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        if not math.isfinite(factor) or factor == 0:
+            raise ValueError(f"Scale needs a finite factor other than zero; got factor={factor}")
+        self.factor = float(factor)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.factor * x
+
+    def extra_repr(self) -> str:
+        return f"factor={self.factor}"
+
+
 class ConvexResidual(nn.Module):
-    """``y = (1 - a) x + a f(x)``: 1-Lipschitz wherever f is, and of constant ``1 - a + a L(f)`` otherwise.
+    """``y = (1 - a) x + a f(x)``: 1-Lipschitz if f is, otherwise of constant ``1 - a + a L(f)``.
 
     The plain sum ``x + f(x)`` would be 2-Lipschitz.
 
@@ -13,7 +38,7 @@ class ConvexResidual(nn.Module):
         weight: a, between 0 and 1.
 
     Raises:
-        ValueError: ``weight`` is not between 0 and 1; in ``forward``: a branch that changes the shape.
+        ValueError: ``weight`` is not between 0 and 1; in ``forward``: the branch changes the shape.
     """
 
     def __init__(self, branch: nn.Module, weight: float = 0.5) -> None:
