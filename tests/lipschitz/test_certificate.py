@@ -236,11 +236,11 @@ def test_a_residual_connection_needs_a_finite_weight(weight):
 @pytest.mark.parametrize(
     ("layer", "why"),
     [
-        (nn.Flatten(0), "it must act on axis 1 or higher, or -1, not on the batch; got start_dim=0"),
-        (nn.Flatten(-2), "it must act on axis 1 or higher, or -1, not on the batch; got start_dim=-2"),
-        (GroupSort(3, dim=0), "it must act on axis 1 or higher, or -1, not on the batch; got dim=0"),
+        (nn.Flatten(0), "it must act on axis 1 or higher, or on axis -1, not on the batch; got start_dim=0"),
+        (nn.Flatten(-2), "it must act on axis 1 or higher, or on axis -1, not on the batch; got start_dim=-2"),
+        (GroupSort(3, dim=0), "it must act on axis 1 or higher, or on axis -1, not on the batch; got dim=0"),
         (nn.LeakyReLU(-math.inf), "its negative_slope is -inf"),
-        (hooked(), "it has forward hooks, or a forward of its own instance, that may change its output"),
+        (hooked(), "it has forward hooks, or a forward set on the instance, that may change its output"),
         (DoublingLinear(3, 3), "its forward is not that of Linear"),
         (nn.Linear(3, 3, dtype=torch.complex64), "its weight is not a dense tensor of floating-point numbers"),
     ],
@@ -311,9 +311,9 @@ def test_norms_that_are_held_are_named_each_by_its_first_layer():
     with pytest.raises(ValueError) as error:  # noqa: PT011
         norm_of(network)
     assert str(error.value) == (
-        "layers are held 1-Lipschitz in different norms, layer '1' (StiefelRetraction) in l2 and layer '3' "
-        "(LInfProjection) in linf: their constants cannot be multiplied; use layers of one norm, or name the norm in "
-        "which all are to be bounded as they are"
+        "the layers' constraints are in different norms, layer '1' (StiefelRetraction) in l2 and layer '3' "
+        "(LInfProjection) in linf, whose constants cannot be multiplied: use constraints in one norm, or give the norm "
+        "in which to bound the weights as they are"
     )
     assert certify(network[0]).norm == "l2"
 

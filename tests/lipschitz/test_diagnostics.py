@@ -290,7 +290,7 @@ class TestWeightSpectra:
         assert (zeros.values, zeros.reason) == (None, "zero padding cuts patches off at the edge")
         assert (inside.name, inside.reason) == ("1.branch", None)
         assert plain.values is None
-        assert "only convolutions of this package" in plain.reason
+        assert "known only for the convolutions of this package" in plain.reason
 
 
 def test_diagnosis_changes_nothing_and_puts_all_together():

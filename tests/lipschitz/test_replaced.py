@@ -157,7 +157,7 @@ REFUSED = {
     ),
     "a-sparse-weight": (replaced(nn.Linear(2, 2), weight=eye(2).to_sparse()), ""),
     "a-meta-weight": (nn.Linear(2, 2, device="meta"), ""),
-    "a-noisy-base": ((noisy(layer := OrthogonalConv2d(2, 2), layer.matrices.bases[1])), "its kernel is another one"),
+    "a-noisy-base": ((noisy(layer := OrthogonalConv2d(2, 2), layer.matrices.bases[1])), "its kernel is not the same"),
     "a-noisy-matrix": ((noisy(layer := constrained(3), layer.matrix)), "its kernel is not the same each time"),
     "a-check-that-changes-x": (Doubling(2), "its forward is not that of NormPool2d"),
     "a-stride-that-is-none": (replaced(nn.Conv2d(1, 1, 3), stride="2"), ""),

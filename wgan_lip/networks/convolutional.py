@@ -125,6 +125,9 @@ class DCGANGenerator(nn.Sequential):
         networks", ICLR 2016, section 3.
     """
 
+    # Of every coordinate of every output, for any weights.
+    bounds = (-1.0, 1.0)
+
     def __init__(self, output_shape: Sequence[int], noise_dim: int = 64, width: int = 64) -> None:
         outputs, height, columns = image_shape("output_shape", output_shape)
         doublings = halvings(output_shape)
@@ -150,8 +153,3 @@ class DCGANGenerator(nn.Sequential):
         super().__init__(*layers, nn.Tanh())
         self.noise_dim = noise_dim
         self.output_shape = tuple(output_shape)
-
-    @property
-    def bounds(self) -> tuple[float, float]:
-        """Bounds of every coordinate of every output, for any weights."""
-        return -1.0, 1.0

@@ -77,6 +77,9 @@ class MLPGenerator(nn.Sequential):
         ValueError: a size below 1, or a ``width`` that the activation does not accept.
     """
 
+    # Of every coordinate of every output, for any weights.
+    bounds = (-1.0, 1.0)
+
     def __init__(
         self,
         output_shape: Sequence[int],
@@ -93,11 +96,6 @@ class MLPGenerator(nn.Sequential):
         super().__init__(*layers, linear(features, coordinates), nn.Tanh(), nn.Unflatten(1, tuple(output_shape)))
         self.noise_dim = noise_dim
         self.output_shape = tuple(output_shape)
-
-    @property
-    def bounds(self) -> tuple[float, float]:
-        """Bounds of every coordinate of every output, for any weights."""
-        return -1.0, 1.0
 
 
 def _widths(width: int, depth: int) -> list[int]:

@@ -97,6 +97,9 @@ class ResidualGenerator(nn.Sequential):
         Gulrajani et al., "Improved training of Wasserstein GANs", NeurIPS 2017, appendix F.
     """
 
+    # Of every coordinate of every output, for any weights.
+    bounds = (-1.0, 1.0)
+
     def __init__(self, output_shape: Sequence[int], noise_dim: int = 128, width: int = 64) -> None:
         outputs, height, columns = image_shape("output_shape", output_shape)
         for name, value in (("noise_dim", noise_dim), ("width", width)):
@@ -115,11 +118,6 @@ class ResidualGenerator(nn.Sequential):
         )
         self.noise_dim = noise_dim
         self.output_shape = tuple(output_shape)
-
-    @property
-    def bounds(self) -> tuple[float, float]:
-        """Bounds of every coordinate of every output, for any weights."""
-        return -1.0, 1.0
 
 
 class _DoublingBlock(nn.Module):

@@ -108,7 +108,7 @@ class StiefelOptimizer(Optimizer):
             if group["manifold"]:
                 for params in _stacks(group["params"]):
                     dtype, grads = widened(params[0].dtype), [p.grad for p in params if p.grad is not None]
-                    weight, gradient = together(params).to(dtype), together(grads).to(dtype)
+                    weight, gradient = stacked(params).to(dtype), stacked(grads).to(dtype)
                     with full_precision(weight.device):
                         moved = self._moved(weight, gradient, params, group)
                         moves.append((params, moved, polar_update(moved)))
@@ -165,7 +165,7 @@ class StiefelOptimizer(Optimizer):
         for p in params:
             if name not in self.state[p]:
                 self.state[p][name] = p.new_zeros(shape, dtype=widened(p.dtype))
-        return together([self.state[p][name] for p in params])
+        return stacked([self.state[p][name] for p in params])
 
     def keep(self, params: list[nn.Parameter], name: str, values: Tensor) -> None:
         """Store a tensor from ``buffer`` after it was changed in place; for one parameter it is the state itself."""
@@ -174,7 +174,7 @@ class StiefelOptimizer(Optimizer):
                 self.state[p][name].copy_(value)
 
 
-def together(tensors: Iterable[Tensor]) -> Tensor:
+def stacked(tensors: Iterable[Tensor]) -> Tensor:
     """Stack tensors; a single one is viewed."""
     listed = list(tensors)
     return listed[0].detach()[None] if len(listed) == 1 else torch.stack(listed)

@@ -58,7 +58,7 @@ class ConstrainedModule(nn.Module):
 
     constraint: Constraint
 
-    def hold(self, constraint: Constraint) -> None:
+    def constrain(self, constraint: Constraint) -> None:
         """Attach a constraint to the weight."""
         self.constraint = constraint
         constraint.attach(self)

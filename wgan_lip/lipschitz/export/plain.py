@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +25,8 @@ from wgan_lip.lipschitz.layers.composition import ConvexResidual, Scale
 from wgan_lip.lipschitz.layers.kernel_convolution import KernelConv2d
 from wgan_lip.lipschitz.layers.pooling import NormPool2d, ScaledAvgPool2d
 
-Converter = Callable[[nn.Module], list[nn.Module]]
+# Converts a layer of one class to ordinary layers.
+Converter = Callable[[Any], list[nn.Module]]
 
 
 @torch.no_grad()
@@ -89,34 +91,21 @@ def _nothing(module: nn.Module) -> list[nn.Module]:
     return []
 
 
-def _linear(module: nn.Module) -> list[nn.Module]:
+def _linear(module: nn.Linear) -> list[nn.Module]:
     return [linear(dense(module.weight, 2), _bias(module))]
 
 
-def _convolution(module: nn.Module) -> list[nn.Module]:
-    if not isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-        raise ValueError("it is not a two-dimensional convolution")
+def _convolution(module: nn.Conv2d | nn.ConvTranspose2d) -> list[nn.Module]:
     transposed = isinstance(module, nn.ConvTranspose2d)
     return [convolution(dense(module.weight, 4), _bias(module), transposed, **options(module))]
 
 
-def _kernel_convolution(module: nn.Module) -> list[nn.Module]:
-    if not isinstance(module, KernelConv2d):
-        raise ValueError("it is not a convolution with a kernel")
+def _kernel_convolution(module: KernelConv2d) -> list[nn.Module]:
     before, after = module.padding
     padding, padded = (before, []) if before == after else (0, [nn.ZeroPad2d((before, after, before, after))])
     if module.padding_mode == "circular" and after:
         padding, padded = 0, [nn.CircularPad2d((before, after, before, after))]  # type: ignore[list-item]
     return [*padded, convolution(module.kernel(), module.bias, False, stride=module.stride, padding=padding)]
-
-
-def _average(module: nn.Module) -> list[nn.Module]:
-    size = int(module.size)  # type: ignore[arg-type]
-    return [nn.AvgPool2d(size), Scale(size)]
-
-
-def _norm(module: nn.Module) -> list[nn.Module]:
-    return [nn.LPPool2d(2, int(module.size))]  # type: ignore[arg-type]
 
 
 def _copied(module: nn.Module) -> list[nn.Module]:
@@ -128,8 +117,8 @@ _CONVERTERS: dict[type[nn.Module], Converter] = {
     nn.Conv2d: _convolution,
     nn.ConvTranspose2d: _convolution,
     KernelConv2d: _kernel_convolution,
-    ScaledAvgPool2d: _average,
-    NormPool2d: _norm,
+    ScaledAvgPool2d: lambda module: [nn.AvgPool2d(module.size), Scale(module.size)],
+    NormPool2d: lambda module: [nn.LPPool2d(2, module.size)],
     nn.Identity: _nothing,
     nn.Dropout: _nothing,
     nn.Dropout1d: _nothing,
@@ -137,7 +126,7 @@ _CONVERTERS: dict[type[nn.Module], Converter] = {
     nn.Dropout3d: _nothing,
     nn.AlphaDropout: _nothing,
     nn.FeatureAlphaDropout: _nothing,
-    Scale: lambda module: [Scale(float(module.factor))],  # type: ignore[arg-type]
+    Scale: lambda module: [Scale(float(module.factor))],
     GroupSort: _copied,
     MaxMin: _copied,
     FullSort: _copied,
@@ -147,30 +136,30 @@ _CONVERTERS: dict[type[nn.Module], Converter] = {
 }
 
 
-def _sort(module: nn.Module, channels: int) -> list[Stage]:
+def _sort(module: GroupSort, channels: int) -> list[Stage]:
     return sorting_stages(channels, _group_size(module, channels))
 
 
-def _largest(module: nn.Module, channels: int) -> list[Stage]:
+def _largest(module: Maxout, channels: int) -> list[Stage]:
     size = _group_size(module, channels)
     return sorting_stages(channels, size, kept=(size - 1,))
 
 
-def _group_size(module: nn.Module, channels: int) -> int:
-    size = int(module.group_size)  # type: ignore[arg-type]
+def _group_size(module: GroupSort | Maxout, channels: int) -> int:
+    size = module.group_size
     if channels % size:
         raise ValueError(f"group_size={size} does not divide the {channels} channels of its input")
     return size
 
 
-def _householder(module: nn.Module, channels: int) -> list[Stage]:
-    if not isinstance(module, Householder) or module.channels != channels:
+def _householder(module: Householder, channels: int) -> list[Stage]:
+    if module.channels != channels:
         raise ValueError(f"it does not act on the {channels} channels of its input")
     return [householder_stage(module.normals)]
 
 
 # Activations on a number of channels, as linear maps around ReLUs.
-_STAGES: dict[type[nn.Module], Callable[[nn.Module, int], list[Stage]]] = {
+_STAGES: dict[type[nn.Module], Callable[[Any, int], list[Stage]]] = {
     GroupSort: _sort,
     MaxMin: _sort,
     FullSort: lambda module, channels: sorting_stages(channels, channels),
@@ -180,5 +169,5 @@ _STAGES: dict[type[nn.Module], Callable[[nn.Module, int], list[Stage]]] = {
 }
 
 
-def _bias(module: nn.Module) -> Tensor | None:
+def _bias(module: nn.Linear | nn.Conv2d | nn.ConvTranspose2d) -> Tensor | None:
     return None if module.bias is None else dense(module.bias, 1, "bias")

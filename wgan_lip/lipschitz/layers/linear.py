@@ -52,7 +52,7 @@ class ConstrainedLinear(ConstrainedModule, nn.Linear):
             nn.init.uniform_(self.bias, -limit, limit, generator=generator)
         elif bias:
             nn.init.zeros_(self.bias)
-        self.hold(constraint)
+        self.constrain(constraint)
 
 
 class OrthogonalLinear(ConstrainedLinear):

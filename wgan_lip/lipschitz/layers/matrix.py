@@ -36,7 +36,7 @@ class ConstrainedMatrix(ConstrainedModule):
         super().__init__()
         self.weight = nn.Parameter(torch.empty(rows, columns))
         initialize_(self.weight, initial, generator)
-        self.hold(constraint)
+        self.constrain(constraint)
 
     def forward(self) -> Tensor:
         return weight_of(self)
