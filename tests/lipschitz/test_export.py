@@ -259,7 +259,7 @@ class _Doubled(MaxMin):
             r"layer '1' \(_Doubled\) plain: its forward is not that of",
         ),
         (_hooked(), False, r"layer '1' \(ReLU\) plain: it has forward hooks"),
-        (nn.TransformerEncoderLayer(4, 1), False, r"the network \(TransformerEncoderLayer\) plain: no equivalent ordinary layers"),
+        (nn.TransformerEncoderLayer(4, 1), False, r"network \(TransformerEncoderLayer\) plain: no equivalent ordinary"),
         (
             nn.Sequential(nn.Sequential(turned(4)), turned(4)),
             True,

@@ -201,5 +201,5 @@ def test_layers_of_the_norm_want_constraints_that_hold_in_it(constraint):
         lambda: LInfLinear(2, 2, constraint=constraint),
         lambda: LInfConv2d(1, 2, 2, 2, constraint=constraint),
     ):
-        with pytest.raises(ValueError, match=f"holds in l_inf, .* got {type(constraint).__name__}"):
+        with pytest.raises(ValueError, match=f"guarantee in l_inf, .* got {type(constraint).__name__}"):
             build()
