@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from wgan_lip.evaluation.scored import rounding, score, slope
 
 from tests.lipschitz.extended import BITS, evaluate, wide
 from tests.lipschitz.random_networks import random_network
+from wgan_lip.evaluation import ScoredCritic
 from wgan_lip.lipschitz import certify
 from wgan_lip.lipschitz.certificate.certify import _RULES
 from wgan_lip.lipschitz.certificate.rounding import rounding_of_values, values_and_magnitudes
@@ -133,10 +133,11 @@ def attack_estimate(seed: int, critic: nn.Module, x: torch.Tensor, norm: str) ->
     """A critic's estimate is that of exact arithmetic to rounding, and a lower bound of the exact W1."""
     real, fake = x[:2], x[2:]
     certificate = certify(critic, norm)
-    values, magnitudes = score(critic, x)
-    scaled = values * slope(certificate)
-    estimate = float(scaled[:2].mean() - scaled[2:].mean())
-    tolerance = rounding(certificate, magnitudes, 2)
+    values, magnitudes = values_and_magnitudes(critic, x, len(x))
+    real_values, fake_values = values.flatten().split(2)
+    scored = ScoredCritic(critic, certificate, real_values, fake_values, magnitudes)
+    estimate, tolerance = scored.estimate(), scored.rounding
+    assert estimate is not None
     if not math.isfinite(estimate) or not math.isfinite(tolerance) or certificate.bound == 0:
         return
     reference = evaluate(critic, wide(x)).reshape(-1) / mpmath.mpf(certificate.bound)

@@ -169,11 +169,8 @@ def _norms(network: NetworkSummary) -> Table:
     of = network.points[0].of
     lines = [f"mean norm of the gradient of {of} with respect to a layer's output, ± standard error"]
     for points in network.points:
-        which = "" if points.jacobian_complete else "largest "
         low, median, high = (points.jacobian[i] for i in (0, len(points.jacobian) // 2, -1))
-        lines.append(
-            f"input Jacobian, {points.kind}: {which}singular values {low:.4f} to {high:.4f} (median {median:.4f})"
-        )
+        lines.append(f"input Jacobian, {points.kind}: singular values {low:.4f} to {high:.4f} (median {median:.4f})")
     table = Table(title=f"{network.label}: gradient norm", caption="\n".join(lines), caption_justify="left")
     table.add_column("after", no_wrap=True)
     for points in network.points:
