@@ -104,7 +104,7 @@ def test_a_training_with_the_network_itself(tmp_path, weights):
 
 
 def test_bad_input_is_named_before_anything_is_trained(tmp_path):
-    with pytest.raises(ValueError, match=r"inception needs n, .*; got inception=w.pth, n=0"):
+    with pytest.raises(ValueError, match=r"inception requires n, .*; got inception=w.pth, n=0"):
         FeatureQuality(inception="w.pth")
     with pytest.raises(ValueError, match=r"inception must be the file of Inception's weights; there is no .*/w.pth"):
         fit(tmp_path, FeatureQuality(n=12, inception=str(tmp_path / "w.pth")))
