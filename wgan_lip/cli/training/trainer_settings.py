@@ -71,17 +71,17 @@ def check_trainer_settings(config: Any, model: SteppedModule, callbacks: Iterabl
 
 
 def _refused(model: SteppedModule) -> Iterator[tuple[_Settings, str]]:
-    evaluation = next(
-        key for key, callback in kind_of(model).callbacks.items() if issubclass(callback, EvaluateEverySteps)
+    names = kind_of(model).callbacks.items()
+    evaluation = next((name for name, callback in names if issubclass(callback, EvaluateEverySteps)), None)
+    made = (
+        "nothing is evaluated by batches: leave it out"
+        if evaluation is None
+        else f"evaluations are made every {evaluation}.every steps, of {evaluation}.n samples: set those"
     )
     steps = f"model.init_args.{_parameter(model, 'generator_steps', 'steps')}={model.total_steps}"
     yield _ENDS, f"counts Lightning's steps; this training ends after {steps}: set that instead"
     yield _STREAM, "has no effect, because batches are read from an endless stream: leave it out"
-    yield (
-        _EVALUATIONS,
-        f"has no effect, because evaluations are made every {evaluation}.every steps, of {evaluation}.n samples: "
-        "set those",
-    )
+    yield _EVALUATIONS, f"has no effect, because {made}"
     theirs = "is for modules that Lightning optimises"
     yield {"accumulate_grad_batches": (1,)}, f"{theirs}: {_instead(model, 'accumulate')}"
     yield _CLIPPING, f"{theirs}: {_instead(model, 'gradient_clip')}"
