@@ -26,6 +26,10 @@ from wgan_lip.report.panel import BLUE, CYCLE, DASHES, ORANGE
 from wgan_lip.training import CertifiedAccuracy, RobustClassifier
 
 _CLEAN = CLASSIFIER["accuracy/clean"]
+_GRADIENT = (
+    "Random combinations of the logits are differentiated. Layers that do not preserve gradient norm make it smaller, "
+    "and certified radii with it."
+)
 _UNPROVEN = "Nothing is proven of this network: a layer of it has no bound."
 
 
@@ -38,7 +42,7 @@ def _content(run: RunRecord, rows: Sequence[Row]) -> RunContent:
         panels=[
             _radius_panel(run, confidence),
             certificate_panel(run.history, CLASSIFIER),
-            *gradient_panels(run.history, CLASSIFIER, run.setting("gradient_norms", "n")),
+            *gradient_panels(run.history, CLASSIFIER, run.setting("gradient_norms", "n"), _GRADIENT),
             training_panel(run.history, CLASSIFIER),
             times_panel(run.history, CLASSIFIER),
         ],

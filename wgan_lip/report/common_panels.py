@@ -8,6 +8,10 @@ from wgan_lip.report.panel import BLUE, CYCLE, DASHES, GREY, ORANGE, TWO_ERRORS,
 
 # Batches that are drawn at most.
 _MOST_BATCHES = 1000
+_CRITIC_GRADIENT = (
+    "A 1-Lipschitz critic that attains W1 has norm 1 wherever mass is transported; layers that do not preserve "
+    "gradient norm make it smaller."
+)
 
 
 def thinned(rows: Sequence[Row], most: int = _MOST_BATCHES) -> Sequence[Row]:
@@ -99,13 +103,14 @@ def training_panel(history: History, metrics: Metrics) -> Panel:
     return panel
 
 
-def gradient_panels(history: History, metrics: Metrics, n: int | None) -> list[Panel]:
-    """The norm of the critic's gradient at its input over the training, and after each layer at the end of it.
+def gradient_panels(history: History, metrics: Metrics, n: int | None, meaning: str = _CRITIC_GRADIENT) -> list[Panel]:
+    """The norm of the gradient at the input over the training, and after each layer at the end of it.
 
     Args:
         history: of the run.
         metrics: of its kind.
         n: points that each mean is over, if known.
+        meaning: of the norm at the input, in sentences.
     """
     metric = metrics["gradient_norm/*"]
     beginning = metric.name.removesuffix("*")
@@ -115,8 +120,7 @@ def gradient_panels(history: History, metrics: Metrics, n: int | None) -> list[P
     at_input = Panel(
         "gradient-input",
         "Gradient norm at the input",
-        f"Means{over}. A 1-Lipschitz critic that attains W1 has norm 1 wherever mass is transported; layers that do "
-        "not preserve gradient norm make it smaller.",
+        f"Means{over}. {meaning}",
         history.step_title,
         f"mean {GRADIENT}",
         from_zero=True,
