@@ -319,6 +319,10 @@ def test_wandb_that_rejects_the_key_leaves_an_offline_run(monkeypatch, tmp_path)
             ["--model.init_args.critic.init_args.activation.init_args.group_size=7"],
             "GroupSort needs channels divisible by group_size; got channels=128, group_size=7",
         ),
+        (
+            ["--data=mine.Missing"],
+            "error: Parser key \"data\": Problem with given class_path 'mine.Missing': No module",
+        ),
         (["--exact_w1.n=598"], "ExactW1 requires n=598 samples of the heldout split; Digits has 597: lower n"),
         (["--data.init_args.batch_size=2000"], "batch_size must be between 1 and the 1200 training samples"),
         (

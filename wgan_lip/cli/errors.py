@@ -80,9 +80,13 @@ def essence(message: str) -> str:
     if re.fullmatch(r"the following arguments are required: (\w+\.)?model", message.strip()):
         return "there is no model: name a config by -c; wgan-lip configs lists the bundled ones"
     reasons = re.findall(r"^\s*- ((?:.+:\n\s+)*.+)$", message, re.MULTILINE)
-    reasons = [reason for reason in reasons if not reason.startswith("Expected a <class 'NoneType'>")]
+    # Where a class path is required, these say only that it is neither null nor the path of a config.
+    noise = ("Expected a <class 'NoneType'>", "Expected a path but", "Does not validate against any of")
+    reasons = [reason for reason in reasons if not reason.startswith(noise)]
     if "Union subtypes" not in message or not reasons:
         return message
     # With what comes before it, such as the cell of a comparison.
     key = re.match(r'.*?Parser key "[^"]+":', message)
-    return (f"{key.group()} " if key else "") + "; ".join(reasons)
+    said = (f"{key.group()} " if key else "") + "; ".join(reasons)
+    given = re.search(r"Expected a path but (\S+) either", message)
+    return f"{said}; got {given[1]}" if given and given[1] not in said else said
