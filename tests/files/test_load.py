@@ -155,7 +155,7 @@ def write_bad_files(folder):
         ("table.csv", None, "table.csv: samples are read from .npy, .npz, .pt, .pth, or from a folder of images"),
         ("object.npy", None, "object.npy holds Python objects, which are not loaded"),
         ("object.npz", "x", "object.npz holds Python objects"),
-        ("pickle.npy", None, "pickle.npy holds Python objects"),
+        ("pickle.npy", None, "pickle.npy is not a .npy file, and pickles are not loaded"),
         (
             "code.pt",
             None,

@@ -154,7 +154,7 @@ def test_a_file_of_other_outputs_is_not_written(tmp_path):
 def test_bad_arguments_are_named(tmp_path, monkeypatch):
     network, points = plain(MLPCritic([8], 16, 2)), drawn((8,))
     for path, inputs, message in (
-        (tmp_path / "n.h5", points, r"must end in .pt2, .onnx, .pt; got .*n\.h5"),
+        (tmp_path / "n.h5", points, r"must end in one of .pt2, .onnx, .pt; got .*n\.h5"),
         (tmp_path / "none" / "n.pt", points, r"n\.pt must lie in an existing folder; there is no .*none"),
         (tmp_path / "n.pt", points[:1], "points must be at least 2 inputs; got 1"),
     ):

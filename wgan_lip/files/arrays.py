@@ -57,8 +57,14 @@ def _damage_named(path: Path) -> Iterator[None]:
         raise
     except Exception as error:
         # On missing or changed bytes it raises some twenty kinds.
-        reason = "holds Python objects, which are not loaded" if "allow_pickle" in str(error) else "is damaged"
-        raise ValueError(f"{path} {reason}, or is not a {path.suffix} file") from None
+        # NumPy takes any file without a known header for a pickle.
+        if "Object arrays" in str(error):
+            reason = "holds Python objects, which are not loaded"
+        elif "allow_pickle" in str(error):
+            reason = f"is not a {path.suffix} file, and pickles are not loaded"
+        else:
+            reason = f"is damaged, or is not a {path.suffix} file"
+        raise ValueError(f"{path} {reason}") from None
 
 
 def _read_torch(path: Path, key: str | None) -> NDArray[Any]:

@@ -82,7 +82,7 @@ def check_suffix(path: Path) -> None:
         ValueError: another suffix than .pt2, .onnx and .pt, or a missing package or folder.
     """
     if path.suffix not in _FORMATS:
-        raise ValueError(f"a network's file must end in {', '.join(_FORMATS)}; got {path}")
+        raise ValueError(f"the output file must end in one of {', '.join(_FORMATS)}; got {path}")
     missing = [name for name in ("onnx", "onnxscript") if path.suffix == ".onnx" and find_spec(name) is None]
     if missing:
         raise ValueError(f"{path} requires {' and '.join(missing)}: pip install 'wgan-lip[export]'")
