@@ -112,4 +112,6 @@ def test_a_broken_certificate_ends_the_command(monkeypatch, trained):
 def test_a_gan_is_no_classifier(monkeypatch, tmp_path, capsys):
     folder = fit(monkeypatch, tmp_path, "--wandb.mode=disabled", "--model.init_args.generator_steps=5")
     capsys.readouterr()
-    assert "is of a WassersteinGAN, which is no classifier" in failure(capsys, monkeypatch, "certify", folder)
+    line = failure(capsys, monkeypatch, "certify", folder)
+    assert "certify requires a checkpoint of a classifier; " in line
+    assert "holds a WassersteinGAN" in line

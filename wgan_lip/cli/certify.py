@@ -51,7 +51,9 @@ def run_certification(words: Sequence[str]) -> None:
         path = checkpoint_at(options.checkpoint)
         classifier = load_module(path, trust=options.trust)
         if not isinstance(classifier, RobustClassifier):
-            raise ValueError(f"{path} is of a {type(classifier).__name__}, which is no classifier")
+            raise ValueError(
+                f"certify requires a checkpoint of a classifier; {path} holds a {type(classifier).__name__}"
+            )
         data = _data(path, options.data, options.trust)
         with of_checkpoint(path):
             x, y = draw_images(data, options.n, options.seed)
