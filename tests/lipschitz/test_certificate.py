@@ -161,6 +161,11 @@ def test_a_bias_that_is_not_finite_is_named():
         certify(layer)
 
 
+def test_what_is_no_module_is_refused():
+    with pytest.raises(TypeError, match=r"network must be a torch\.nn\.Module; got function"):
+        certify(lambda x: x)
+
+
 def test_the_network_itself_is_named_as_such():
     with pytest.raises(ValueError, match=r"cannot certify the network \(Bilinear\)"):
         certify(nn.Bilinear(1, 1, 1))

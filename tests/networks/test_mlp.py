@@ -88,6 +88,10 @@ def test_bad_arguments_are_named():
         MLPCritic((5,), width=10, activation=partial(Householder, 8))
     with pytest.raises(ValueError, match=r"input_shape must be a non-empty list .* got \[\]"):
         MLPCritic(())
+    with pytest.raises(TypeError, match=r"input_shape must be a list of sizes, such as .*; got 8"):
+        MLPCritic(8)
+    with pytest.raises(TypeError, match=r"activation must be a class or a function that .*; got a GroupSort layer"):
+        MLPCritic((5,), activation=GroupSort(4))
     with pytest.raises(ValueError, match=r"output_shape .* got \[0, 8\]"):
         MLPGenerator((0, 8))
     with pytest.raises(ValueError, match="width=0, depth=3"):

@@ -83,7 +83,14 @@ def activation_for(activation: Callable[..., nn.Module], channels: int) -> tuple
 
     Raises:
         ValueError: no channels, or a number of channels that the activation does not accept.
+        TypeError: a layer is given instead of a class or function that builds one.
     """
+    if isinstance(activation, nn.Module):
+        kind = type(activation).__name__
+        raise TypeError(
+            f"activation must be a class or a function that builds a layer, such as functools.partial(GroupSort, 4); "
+            f"got a {kind} layer"
+        )
     if channels < 1:
         raise ValueError(f"channels and widths must be at least 1; got {channels}")
     wanted = inspect.signature(activation).parameters.get("channels")

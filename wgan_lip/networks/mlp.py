@@ -113,7 +113,10 @@ def numel(name: str, shape: Sequence[int]) -> int:
 
     Raises:
         ValueError: the shape is empty, or a size is below 1.
+        TypeError: the shape is not a sequence.
     """
+    if not isinstance(shape, Sequence):
+        raise TypeError(f"{name} must be a list of sizes, such as [8]; got {shape!r}")
     if not shape or min(shape) < 1:
         raise ValueError(f"{name} must be a non-empty list of sizes of at least 1; got {list(shape)}")
     return math.prod(shape)

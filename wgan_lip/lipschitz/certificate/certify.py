@@ -76,6 +76,7 @@ def certify(network: nn.Module, norm: Norm | None = None) -> LipschitzCertificat
     Raises:
         ValueError: an unknown norm; constraints in different norms, whose constants cannot be multiplied; a layer that
             cannot be bounded in the norm, or whose weight holds NaN or infinity (the message names it and its class).
+        TypeError: the network is not a module.
 
     Example:
         >>> network = nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 1))
@@ -85,6 +86,8 @@ def certify(network: nn.Module, norm: Norm | None = None) -> LipschitzCertificat
         >>> round(certify(network).bound, 6)
         3.0
     """
+    if not isinstance(network, nn.Module):
+        raise TypeError(f"network must be a torch.nn.Module; got {type(network).__name__}")
     if norm is None:
         norm = norm_of(network) or "l2"
     elif norm not in _RULES:
