@@ -147,7 +147,7 @@ def test_random_numbers_are_drawn_in_no_half_precision(default):
 def test_layers_of_every_constraint_are_built_on_the_meta_device_and_loaded(constraint):
     make = CONSTRAINTS[constraint]
     if isinstance(make(), Cayley):
-        with pytest.raises(ValueError, match="needs weights with values"), torch.device("meta"):
+        with pytest.raises(ValueError, match="needs a weight with values"), torch.device("meta"):
             ConstrainedLinear(8, 6, make())
         return
     for build in (lambda: ConstrainedLinear(8, 6, make()), lambda: ConstrainedConv2d(2, 4, 2, 2, make())):
