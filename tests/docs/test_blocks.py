@@ -148,7 +148,7 @@ CHECKS: dict[str, Callable[[str], None]] = {
     "--dry-run": _jobs,
     "--write search.txt": _search,
     "wgan-lip w1 ": _exact_of_set,
-    "wgan-lip certify ": lambda printed: _contains(printed, "there none changed a class"),
+    "wgan-lip certify ": lambda printed: _contains(printed, "changed a class."),
     "wgan-lip export ": lambda printed: _contains(printed, "classifier.pt2"),
     "--print_config": lambda printed: _contains(printed, "n_critic"),
     "-m wgan_lip fit": lambda printed: _contains(printed, "exact"),

@@ -30,7 +30,7 @@ ELSEWHERE = {
     "bench_funnels": "tests/scripts/test_bench_funnels.py",
     "bench_transport": "tests/scripts/test_bench_transport.py",
     "random_search": "tests/scripts/test_sweeps.py",
-    "report_picture": "tests/report/test_report_picture.py",
+    "report_picture": "tests/page/test_report_picture.py",
     "sync_wandb": "tests/scripts/test_sync_wandb.py",
 }
 
