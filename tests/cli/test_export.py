@@ -133,7 +133,7 @@ def test_a_network_that_does_not_say_what_it_takes(monkeypatch, tmp_path, checkp
 @pytest.mark.parametrize(
     ("name", "arguments", "message"),
     [
-        ("gan", ["-o", "critic.h5"], "ends in .pt2, .onnx, .pt; got critic.h5"),
+        ("gan", ["-o", "critic.h5"], "must end in one of .pt2, .onnx, .pt; got critic.h5"),
         ("gan", ["-o", "/nowhere/c.pt2"], "c.pt2 must lie in an existing folder; there is no /nowhere"),
         ("gan", [], "the following arguments are required: -o/--output"),
         ("gan", ["-o", "c.pt2", "--part", "both"], "invalid choice: 'both'"),

@@ -202,7 +202,7 @@ class Talk(pl.Callback):
             try:
                 lines.append(f"{name} {function()}")
             except Exception as error:
-                lines.append(f"{name} {type(error).__name__} {str(error).split(' that ranks wait')[0]}")
+                lines.append(f"{name} {type(error).__name__} {error}")
 
         def fails_on(chosen: int, error: Exception) -> Callable[[], None]:
             def function() -> None:

@@ -119,7 +119,8 @@ def test_what_one_rank_cannot_do_ends_all(tmp_path):
         "lead [1, 2]",
         "same RuntimeError the ranks' weights differ, first in 1.weight: they round differently; use nodes of one kind",
         "total 3.0",
-        "budget ValueError time_budget must be below the 1800 s",
+        "budget ValueError time_budget must be below the strategy's timeout of 1800 s, after which waiting ranks fail; "
+            "got time_budget=10000.0",
         "budget 900.0",
         "share ValueError a batch must have a sample for each of the 2 ranks; got 1 samples",
     ]
@@ -167,7 +168,6 @@ def test_one_process_does_it_alone():
     assert ranks.on_rank_zero(lambda: 5) == ranks.on_all(lambda: 5) == 5
     assert ranks.all_gather("a") == ["a"]
     assert ranks.any(False) is False
-    assert ranks.group is None
     assert ranks.timeout == datetime.timedelta(minutes=30)
     ranks.check_same(torch.nn.Linear(2, 2))
     with pytest.raises(ZeroDivisionError):
