@@ -120,7 +120,7 @@ def test_what_one_rank_cannot_do_ends_all(tmp_path):
         "same RuntimeError the ranks' weights differ, first in 1.weight: they round differently; use nodes of one kind",
         "total 3.0",
         "budget ValueError time_budget must be below the strategy's timeout of 1800 s, after which waiting ranks fail; "
-            "got time_budget=10000.0",
+        "got time_budget=10000.0",
         "budget 900.0",
         "share ValueError a batch must have a sample for each of the 2 ranks; got 1 samples",
     ]
