@@ -136,6 +136,13 @@ def _proven_and_not(printed: str) -> None:
     assert "Softmax" in printed
 
 
+def _evaluation(printed: str) -> None:
+    described, gap = printed.splitlines()
+    assert described.startswith("W1 exact ")
+    assert "noise floor" in described
+    assert float(gap) > 0
+
+
 def _exact_of_set(printed: str) -> None:
     assert (json.loads(printed)["exact"] if printed.startswith("{") else "exact for these points" in printed) is True
 
@@ -153,6 +160,7 @@ CHECKS: dict[str, Callable[[str], None]] = {
     "--print_config": lambda printed: _contains(printed, "n_critic"),
     "-m wgan_lip fit": lambda printed: _contains(printed, "exact"),
     "--run first": lambda printed: _contains(printed, "runs/digits/first"),
+    "evaluate(MLPCritic([8]), real": _evaluation,
     "evaluate_estimator(": lambda printed: _contains(printed, "truth 0.5000"),
     "archive.extractall(": lambda printed: _labelled_images(),
     "read_history(": lambda printed: _contains(printed, "noise floor"),
