@@ -20,8 +20,7 @@ from wgan_lip.randomness import keyed_generator
 from wgan_lip.report import certified_curve, save_figure
 from wgan_lip.robustness import PGD, Accuracy, Robustness, robustness_so_far
 from wgan_lip.rounded import lipschitz_bound
-from wgan_lip.runs.checkpoint import load_checkpoint
-from wgan_lip.runs.start import checkpoint_at
+from wgan_lip.runs import checkpoint_at, load_checkpoint
 from wgan_lip.training import CHECKPOINT_KEY, RobustClassifier, default_eps, draw_images
 
 _DESCRIPTION = """\

@@ -9,7 +9,7 @@ from lightning_fabric.plugins.environments.cluster_environment import ClusterEnv
 from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 
-from wgan_lip.runs.preemption import PreemptedError, is_preempted, requeue_job
+from wgan_lip.runs import PreemptedError, is_preempted, requeue_job
 
 
 def with_slurm(plugins: list[Any], strategy: Any) -> list[Any]:

@@ -23,9 +23,7 @@ from wgan_lip.console import Console
 from wgan_lip.progress import progress_bar
 from wgan_lip.replaced import own_folder, replace_text
 from wgan_lip.report import comparison_figure, comparison_tables, save_figure, write_outcomes, write_summaries
-from wgan_lip.runs import wandb_logger
-from wgan_lip.runs.run_lock import locked
-from wgan_lip.runs.start import check_name
+from wgan_lip.runs import check_name, locked, wandb_logger
 
 _DESCRIPTION = "Train critics on pairs with known W1, seed by seed, and set their estimates against the truth."
 _EPILOG = "wgan-lip compare -c configs/compare/cones.yaml; run again, it goes on where it stopped."

@@ -13,7 +13,7 @@ from pytorch_lightning.cli import LightningArgumentParser
 from wgan_lip.cli.configs import config_path
 from wgan_lip.cli.errors import TRACEBACK, essence, fail
 from wgan_lip.plain_text import prints_unicode
-from wgan_lip.runs.wandb_mode import WandbMode
+from wgan_lip.runs import WandbMode
 
 
 class ConfigFile(ActionConfigFile):

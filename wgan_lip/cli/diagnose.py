@@ -20,7 +20,7 @@ from wgan_lip.report import (
     save_figure,
     summarize_gradients,
 )
-from wgan_lip.runs.start import checkpoint_at
+from wgan_lip.runs import checkpoint_at
 from wgan_lip.training import network_and_points
 
 _DESCRIPTION = """\

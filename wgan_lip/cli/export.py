@@ -14,7 +14,7 @@ from wgan_lip.kinds import Exportable, kind_of
 from wgan_lip.lipschitz import plain
 from wgan_lip.progress import progress_bar
 from wgan_lip.randomness import keyed_generator
-from wgan_lip.runs.start import checkpoint_at
+from wgan_lip.runs import checkpoint_at
 from wgan_lip.training import SteppedModule
 
 _DESCRIPTION = """\

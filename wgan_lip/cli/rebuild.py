@@ -11,7 +11,7 @@ from wgan_lip.cli.config import RaisingParser
 from wgan_lip.cli.trusted import check_names
 from wgan_lip.data import SampleDataModule
 from wgan_lip.robustness import BrokenCertificateError
-from wgan_lip.runs.checkpoint import load_checkpoint
+from wgan_lip.runs import load_checkpoint
 from wgan_lip.training import CHECKPOINT_KEY, SteppedModule, check_weights
 from wgan_lip.transport import UnprovenError
 from wgan_lip.yaml_text import read_yaml

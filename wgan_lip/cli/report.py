@@ -13,7 +13,7 @@ from wgan_lip.kinds import kind_of, kind_of_steps
 from wgan_lip.lipschitz import certify
 from wgan_lip.page import CheckpointCertificate, serve_page, write_page
 from wgan_lip.report import RunRecord, read_run, save_figure
-from wgan_lip.runs.start import checkpoint_at
+from wgan_lip.runs import checkpoint_at
 
 _DESCRIPTION = """\
 Make one HTML page of one or several runs: estimated against exact W1 (or accuracy) with its sampling error, the

@@ -12,8 +12,14 @@ from wgan_lip.console import Console
 from wgan_lip.kinds import Kind, kind_of
 from wgan_lip.page import write_page
 from wgan_lip.report import read_run, save_figure
-from wgan_lip.runs.metrics_csv import read_metrics_file
-from wgan_lip.runs.wandb_tracking import ignore_ended_wandb, ignore_unreachable_wandb, log_table, online_runs, upload
+from wgan_lip.runs import (
+    ignore_ended_wandb,
+    ignore_unreachable_wandb,
+    log_table,
+    online_runs,
+    read_metrics_file,
+    upload,
+)
 from wgan_lip.training import SteppedModule
 
 _WRITTEN = ("metrics.csv", "config.yaml", "checkpoints/last.ckpt", "wandb/*run-*")

@@ -12,7 +12,7 @@ from wgan_lip.cli.rebuild import load_module, of_checkpoint
 from wgan_lip.console import Console
 from wgan_lip.progress import progress_bar
 from wgan_lip.replaced import replacing
-from wgan_lip.runs.start import checkpoint_at
+from wgan_lip.runs import checkpoint_at
 from wgan_lip.training import WassersteinGAN
 
 _DESCRIPTION = """\

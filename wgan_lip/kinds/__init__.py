@@ -8,10 +8,8 @@ from wgan_lip.kinds.classifier import ROBUST_CLASSIFIER
 from wgan_lip.kinds.estimator import W1_ESTIMATOR
 from wgan_lip.kinds.gan import WASSERSTEIN_GAN
 from wgan_lip.kinds.kind import Callbacks, Exportable, Kind
-from wgan_lip.runs import SaveCheckpoint, StepProgress
-from wgan_lip.runs.preemption import NoteSignals, Preemption
-from wgan_lip.training import EverySteps, GradientNorms
-from wgan_lip.training.callbacks import LastStep, MonitorEvaluations
+from wgan_lip.runs import NoteSignals, Preemption, SaveCheckpoint, StepProgress
+from wgan_lip.training import EverySteps, GradientNorms, LastStep, MonitorEvaluations
 
 __all__ = ["COMMON", "KINDS", "Callbacks", "Exportable", "Kind", "check_fits", "in_order", "kind_of", "kind_of_steps"]
 

@@ -5,6 +5,10 @@ from collections.abc import Sequence
 from wgan_lip.kinds.kind import Exportable, Kind, stated_shape
 from wgan_lip.metrics import CLASSIFIER
 from wgan_lip.report import (
+    BLUE,
+    CYCLE,
+    DASHES,
+    ORANGE,
     Card,
     Panel,
     Row,
@@ -12,17 +16,15 @@ from wgan_lip.report import (
     RunRecord,
     accuracy_figure,
     accuracy_table,
-    certified_accuracies,
-)
-from wgan_lip.report.common_panels import (
     certificate_panel,
+    certified_accuracies,
     draw_if_logged,
     gradient_panels,
+    lipschitz_card,
+    percent,
     times_panel,
     training_panel,
 )
-from wgan_lip.report.content import lipschitz_card, percent
-from wgan_lip.report.panel import BLUE, CYCLE, DASHES, ORANGE
 from wgan_lip.training import CertifiedAccuracy, RobustClassifier
 
 _CLEAN = CLASSIFIER["accuracy/clean"]

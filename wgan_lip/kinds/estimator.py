@@ -4,10 +4,29 @@ from collections.abc import Sequence
 
 from wgan_lip.kinds.kind import Exportable, Kind
 from wgan_lip.metrics import DISTANCE, ESTIMATOR
-from wgan_lip.report import Card, DrawCritic, Panel, Row, RunContent, RunRecord, estimate_figure, estimate_table
-from wgan_lip.report.common_panels import certificate_panel, gradient_panels, times_panel, training_panel
-from wgan_lip.report.content import lipschitz_card, unproven_card, with_error
-from wgan_lip.report.panel import BLUE, BROWN, GREEN, GREY, ORANGE, PURPLE
+from wgan_lip.report import (
+    BLUE,
+    BROWN,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    Card,
+    DrawCritic,
+    Panel,
+    Row,
+    RunContent,
+    RunRecord,
+    certificate_panel,
+    estimate_figure,
+    estimate_table,
+    gradient_panels,
+    lipschitz_card,
+    times_panel,
+    training_panel,
+    unproven_card,
+    with_error,
+)
 from wgan_lip.rounded import lipschitz_bound
 from wgan_lip.training import HeldOutW1, W1Estimator
 

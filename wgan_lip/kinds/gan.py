@@ -4,16 +4,32 @@ from collections.abc import Sequence
 
 from wgan_lip.kinds.kind import Exportable, Kind, stated_shape
 from wgan_lip.metrics import DISTANCE, GAN, RATIO
-from wgan_lip.report import Card, Panel, Row, RunContent, RunRecord, ratio_to_floor, w1_figure, w1_table
-from wgan_lip.report.common_panels import (
+from wgan_lip.report import (
+    BLUE,
+    BROWN,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    Card,
+    Panel,
+    Row,
+    RunContent,
+    RunRecord,
     certificate_panel,
     draw_if_logged,
     gradient_panels,
+    interval,
+    lipschitz_card,
+    number,
+    ratio_to_floor,
     times_panel,
     training_panel,
+    unproven_card,
+    w1_figure,
+    w1_table,
+    with_error,
 )
-from wgan_lip.report.content import lipschitz_card, number, unproven_card, with_error
-from wgan_lip.report.panel import BLUE, BROWN, GREEN, GREY, ORANGE, PURPLE, interval
 from wgan_lip.rounded import at_least, lipschitz_bound
 from wgan_lip.training import ExactW1, FeatureQuality, SampleGrid, WassersteinGAN
 

@@ -17,9 +17,7 @@ from wgan_lip.kinds import kind_of_steps
 from wgan_lip.lipschitz import LipschitzCertificate
 from wgan_lip.plain_text import printable
 from wgan_lip.replaced import replace_text
-from wgan_lip.report import Panel, RunContent, RunRecord
-from wgan_lip.report.panel import CYCLE, DASHES
-from wgan_lip.report.run_record import Picture
+from wgan_lip.report import CYCLE, DASHES, Panel, Picture, RunContent, RunRecord
 from wgan_lip.rounded import lipschitz_bound
 
 

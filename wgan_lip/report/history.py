@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from wgan_lip.metrics import Metric
-from wgan_lip.runs.metrics_csv import read_metrics_file
+from wgan_lip.runs import read_metrics_file
 
 
 @dataclass(frozen=True)

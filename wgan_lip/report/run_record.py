@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from wgan_lip.report.history import History, read_history
-from wgan_lip.runs.run_folder import finished_step
+from wgan_lip.runs import finished_step
 from wgan_lip.yaml_text import read_yaml
 
 # Pictures of each kind that the page holds at most.

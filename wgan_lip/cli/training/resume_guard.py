@@ -8,7 +8,7 @@ from typing import Any
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from wgan_lip.runs.preemption import PreemptedError
+from wgan_lip.runs import PreemptedError
 from wgan_lip.training import LostRankError, OtherRankError, SteppedModule
 from wgan_lip.transport import UnprovenError
 

@@ -27,13 +27,20 @@ from wgan_lip.cli.training.saved_config import SaveConfig, changed_keys, config_
 from wgan_lip.cli.training.trainer import Training, build, make_loggers, make_trainer
 from wgan_lip.cli.training.training_parser import training_parser
 from wgan_lip.console import Console
-from wgan_lip.runs.checkpoint import check_checkpoint
-from wgan_lip.runs.launcher import is_rank_0
-from wgan_lip.runs.preemption import PreemptedError
-from wgan_lip.runs.run_folder import finished_step, is_checkpoint_of, mark_finished, opened_run
-from wgan_lip.runs.run_lock import check_not_locked
-from wgan_lip.runs.start import Start, find_evaluated, find_start
-from wgan_lip.runs.wandb_tracking import ignore_ended_wandb
+from wgan_lip.runs import (
+    PreemptedError,
+    Start,
+    check_checkpoint,
+    check_not_locked,
+    find_evaluated,
+    find_start,
+    finished_step,
+    ignore_ended_wandb,
+    is_checkpoint_of,
+    is_rank_0,
+    mark_finished,
+    opened_run,
+)
 from wgan_lip.saved import is_count
 from wgan_lip.training import EvaluateEverySteps, LostRankError, OtherRankError, lost_ranks_named
 from wgan_lip.transport import UnprovenError

@@ -17,8 +17,7 @@ from wgan_lip.cli.training.resume_guard import ResumeGuard
 from wgan_lip.cli.training.saved_config import SaveConfig
 from wgan_lip.cli.training.trainer_settings import check_trainer_settings
 from wgan_lip.kinds import COMMON, KINDS, check_fits, in_order, kind_of
-from wgan_lip.runs import MetricsCSV, StepProgress, wandb_logger
-from wgan_lip.runs.preemption import NoteSignals, Preemption
+from wgan_lip.runs import MetricsCSV, NoteSignals, Preemption, StepProgress, wandb_logger
 from wgan_lip.training import LastStep, MonitorEvaluations, SteppedModule, check_strategy
 
 

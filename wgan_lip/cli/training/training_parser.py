@@ -13,7 +13,7 @@ from wgan_lip.cli.commands import COMMANDS
 from wgan_lip.cli.config import OneLineParser, RaisingParser, add_wandb_arguments
 from wgan_lip.cli.training.saved_config import config_text
 from wgan_lip.kinds import COMMON, KINDS
-from wgan_lip.runs.start import check_name, find_checkpoint
+from wgan_lip.runs import check_name, find_checkpoint
 
 _TRAINER_DEFAULTS = {
     "max_epochs": -1,
