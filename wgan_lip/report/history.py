@@ -98,7 +98,8 @@ def read_history(metrics_csv: Path) -> History:
     by_step: dict[int, dict[str, float]] = {}
     for row in found.rows:
         if step_name not in row:
-            raise ValueError(f"{metrics_csv} is damaged: a row has no {step_name}")
+            # Logged by a callback that does not count the module's steps, such as Lightning's LearningRateMonitor.
+            continue
         values = {name: float(text) for name, text in row.items() if not name.endswith("_step")}
         # Figures and JSON have no NaN or infinity.
         finite = {name: value for name, value in values.items() if math.isfinite(value)}
