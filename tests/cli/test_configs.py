@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from scripts import random_search
-from scripts.random_search import load_sweep
+from scripts.shared.sweeps import load_sweep
 from tests.support.commands import CONFIGS, TWO_STEPS, failure, run
 from wgan_lip.cli.configs import config_names, config_path
 

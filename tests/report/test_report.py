@@ -180,3 +180,12 @@ def test_an_estimate_that_proves_nothing_is_drawn_where_there_is_one():
 def test_a_table_says_that_some_evaluations_are_left_out():
     assert w1_table([row(step) for step in range(5)]).caption is None
     assert w1_table([row(step) for step in range(7)]).caption == "5 of 7 evaluations; all are in metrics.csv"
+
+
+def test_rows_of_callbacks_that_do_not_count_the_steps_are_left_out(tmp_path):
+    """Lightning's LearningRateMonitor logs without the module's counters, and may log first."""
+    path = tmp_path / "metrics.csv"
+    path.write_text("lr-Adam,generator_step,critic_step,w1/exact\n0.1,,,\n,0,0,3.5\n0.05,,,\n,10,50,2.5\n")
+    history = read_history(path)
+    assert history.step_name == "generator_step"
+    assert [(row.step, row.values) for row in history.rows] == [(0, {"w1/exact": 3.5}), (10, {"w1/exact": 2.5})]

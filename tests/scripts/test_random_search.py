@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.random_search import Choice, Sweep, as_arguments, distribution, load_sweep
+from scripts.shared.sweeps import Choice, Sweep, as_arguments, distribution, load_sweep
 
 
 def sweep(**how) -> Sweep:

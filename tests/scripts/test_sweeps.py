@@ -12,7 +12,7 @@ import yaml
 from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
 
 from scripts import random_search
-from scripts.random_search import load_sweep
+from scripts.shared.sweeps import load_sweep
 from tests.support.commands import CONFIGS, SMALL, run
 
 SWEEPS = sorted((CONFIGS / "sweeps").glob("*.yaml"))

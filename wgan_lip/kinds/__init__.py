@@ -70,7 +70,7 @@ def kind_of_steps(step_name: str) -> Kind:
         if kind.step_name == step_name:
             return kind
     known = ", ".join(kind.step_name for kind in KINDS)
-    raise ValueError(f"the first column of metrics.csv must count the steps of a training ({known}); got {step_name}")
+    raise ValueError(f"metrics.csv must count the steps of a training ({known}); got {step_name}")
 
 
 def check_fits(model: LightningModule, has_data: bool, changed: Iterable[str]) -> None:

@@ -20,6 +20,7 @@ from wgan_lip.report import (
     certificate_panel,
     estimate_figure,
     estimate_table,
+    gap_panel,
     gradient_panels,
     lipschitz_card,
     times_panel,
@@ -37,7 +38,7 @@ def _content(run: RunRecord, rows: Sequence[Row]) -> RunContent:
         cards=_cards(rows[-1], run.setting("heldout_w1", "exact_n")),
         main=_main_panel(rows),
         panels=[
-            _gap_panel(rows),
+            gap_panel(run.history, rows, ESTIMATOR),
             _gradients_panel(rows),
             certificate_panel(run.history, ESTIMATOR),
             *gradient_panels(run.history, ESTIMATOR, run.setting("gradient_norms", "n")),
@@ -66,19 +67,6 @@ def _main_panel(rows: Sequence[Row]) -> Panel:
     panel.draw(rows, ESTIMATOR["w1/noise_floor"], GREY, "dash", markers=False)
     panel.draw(rows, ESTIMATOR["w1/critic"], ORANGE)
     panel.draw(rows, ESTIMATOR["w1/uncertified"], PURPLE, "dot")
-    return panel
-
-
-def _gap_panel(rows: Sequence[Row]) -> Panel:
-    panel = Panel(
-        "gap",
-        "Gap: exact W1 less the critic's bound",
-        "On the very same samples, so without sampling error; never negative beyond rounding.",
-        "critic step",
-        "gap, in W1",
-        from_zero=True,
-    )
-    panel.draw(rows, ESTIMATOR["w1/gap"], BLUE)
     return panel
 
 

@@ -18,6 +18,7 @@ from wgan_lip.report import (
     RunRecord,
     certificate_panel,
     draw_if_logged,
+    gap_panel,
     gradient_panels,
     interval,
     lipschitz_card,
@@ -47,7 +48,7 @@ def _content(run: RunRecord, rows: Sequence[Row]) -> RunContent:
         cards=_cards(rows[-1], n, confidence),
         main=_main_panel(rows, confidence),
         panels=[
-            _gap_panel(rows),
+            gap_panel(run.history, rows, GAN),
             _ratio_panel(rows),
             certificate_panel(run.history, GAN),
             *gradient_panels(run.history, GAN, run.setting("gradient_norms", "n")),
@@ -94,20 +95,6 @@ def _main_panel(rows: Sequence[Row], confidence: float) -> Panel:
     panel.draw(rows, GAN["w1_averaged/exact"], GREEN, "dashdot")
     panel.draw(rows, GAN["w1/critic"], ORANGE)
     panel.draw(rows, GAN["w1/uncertified"], PURPLE, "dot")
-    return panel
-
-
-def _gap_panel(rows: Sequence[Row]) -> Panel:
-    panel = Panel(
-        "gap",
-        "Gap: exact W1 less the critic's bound",
-        "On the same samples, so without sampling error. It is never negative beyond rounding: the training would stop "
-        "with an error.",
-        "generator step",
-        "gap, in W1",
-        from_zero=True,
-    )
-    panel.draw(rows, GAN["w1/gap"], BLUE)
     return panel
 
 

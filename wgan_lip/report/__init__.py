@@ -3,6 +3,7 @@
 from wgan_lip.report.common_panels import (
     certificate_panel,
     draw_if_logged,
+    gap_panel,
     gradient_panels,
     times_panel,
     training_panel,
@@ -73,6 +74,7 @@ __all__ = [
     "draw_if_logged",
     "estimate_figure",
     "estimate_table",
+    "gap_panel",
     "gradient_figure",
     "gradient_panels",
     "gradient_tables",

@@ -55,6 +55,27 @@ def draw_if_logged(
         panel.draw(rows, metric, color, scale=scale, name=name, markers=not most, interval=interval)
 
 
+def gap_panel(history: History, rows: Sequence[Row], metrics: Metrics) -> Panel:
+    """The gap between the exact W1 and the critic's bound over the training.
+
+    Args:
+        history: of the run.
+        rows: its evaluations; the line is broken at those without a gap.
+        metrics: of its kind.
+    """
+    panel = Panel(
+        "gap",
+        "Gap: exact W1 less the critic's bound",
+        "On the same samples, so without sampling error. It is never negative beyond rounding: the training would stop "
+        "with an error.",
+        history.step_title,
+        "gap, in W1",
+        from_zero=True,
+    )
+    panel.draw(rows, metrics["w1/gap"], BLUE)
+    return panel
+
+
 def certificate_panel(history: History, metrics: Metrics) -> Panel:
     """The certified Lipschitz constant over the training: its distance from 1, or itself where it is far from 1.
 

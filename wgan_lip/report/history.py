@@ -85,15 +85,16 @@ def read_history(metrics_csv: Path) -> History:
     """Read a run's metrics.csv, which may be growing.
 
     Args:
-        metrics_csv: the file that ``MetricsCSV`` wrote, whose first column counts the steps.
+        metrics_csv: the file that ``MetricsCSV`` wrote; its first column that ends in ``_step`` counts the steps.
 
     Raises:
         ValueError: nothing was logged, or the file is damaged.
         OSError: it cannot be read.
     """
     found = read_metrics_file(metrics_csv)
-    step_name = next(iter(found.columns), "")
-    if not step_name.endswith("_step") or not found.rows:
+    # Callbacks of other packages may log before the module does.
+    step_name = next((name for name in found.columns if name.endswith("_step")), "")
+    if not step_name or not found.rows:
         raise ValueError(f"{metrics_csv} holds no steps of a training")
     by_step: dict[int, dict[str, float]] = {}
     for row in found.rows:
