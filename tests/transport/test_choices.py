@@ -38,6 +38,11 @@ def test_the_solver_is_the_fastest_for_the_size(monkeypatch):
     ("method", "needed", "instead"),
     [
         (
+            "assignment",
+            45 * 30 * 30,
+            "use method='column-generation', whose memory grows with n + m, or fewer points",
+        ),
+        (
             "network-simplex",
             45 * 30 * 30,
             "use method='column-generation', whose memory grows with n + m, or fewer points",
@@ -81,7 +86,7 @@ def test_a_start_is_centred_scaled_and_no_larger_than_potentials_can_be():
     [
         (
             {"method": "best"},
-            "method must be one of auto, sort, network-simplex, column-generation; got me",
+            "method must be one of auto, sort, assignment, network-simplex, column-generation; got me",
         ),
         ({"time_budget": -1e-9}, "time_budget must be at least 0; got time_budget=-1e-09"),
         ({"memory_budget": -1}, "memory_budget must be at least 0; got memory_budget=-1"),
@@ -221,7 +226,7 @@ def asked(monkeypatch):
 
         return solver
 
-    for name in ("sorted", "network_simplex", "column_generation"):
+    for name in ("sorted", "assignment", "network_simplex", "column_generation"):
         monkeypatch.setattr(exact, f"solve_{name}", tell(name))
 
     def ask(*arguments, **options):
@@ -234,7 +239,7 @@ def asked(monkeypatch):
 
 def test_each_method_calls_its_solver(asked):
     x = np.zeros((2, 1))
-    for method in ("network-simplex", "column-generation"):
+    for method in ("assignment", "network-simplex", "column-generation"):
         assert asked(x, x + 1, method=method)[0] == method.replace("-", "_")
     assert asked(x, x + 1, method="sort")[0] == "sorted"
     assert asked(x, x + 1)[0] == "sorted"

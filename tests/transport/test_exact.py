@@ -364,7 +364,7 @@ def test_points_without_weight_have_feasible_potentials_too():
     shares = np.array([0.0, 0.5, 0, 0, 0.25, 0, 0.25, 0, 0])
     for x_share, y_share in ((shares, None), (None, shares), (shares, shares[::-1].copy())):
         weighted = dataclasses.replace(problem, x_weights=x_share, y_weights=y_share)
-        for method in ("auto", "column-generation"):
+        for method in ("auto", "column-generation", "assignment"):
             check_proof(weighted, weighted.solve(method=method))
 
 
@@ -376,13 +376,25 @@ def test_repeated_points_are_one_of_their_common_weight():
     assert wasserstein1(np.repeat(x, counts, axis=0), y).value == pytest.approx(weighted.value, rel=1e-12)
 
 
+@pytest.mark.parametrize("swapped", [False, True])
+def test_an_assignment_is_of_single_points_to_single_points(swapped):
+    # The masses of the four are one, those of the two are two.
+    x, y = np.random.default_rng(0).normal(size=(4, 3)), np.random.default_rng(1).normal(size=(2, 3))
+    message = (
+        "method='assignment' requires as many points in x as in y, all of one weight; got "
+        f"{'2 and 4' if swapped else '4 and 2'} points: use method='auto'"
+    )
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        wasserstein1(*((y, x) if swapped else (x, y)), method="assignment")
+
+
 @pytest.mark.parametrize("norm", ["l2", "l1", "linf"])
 @pytest.mark.parametrize("dimension", [1, 3, 30])
 def test_a_shift_costs_its_length_in_every_norm(norm, dimension):
     rng = np.random.default_rng(0)
     x, shift = rng.normal(size=(50, dimension)), rng.normal(size=dimension)
     length = float(np.linalg.norm(shift, ord={"l2": 2, "l1": 1, "linf": np.inf}[norm]))
-    for method in ("auto", "column-generation"):
+    for method in ("auto", "column-generation", "assignment"):
         assert wasserstein1(x, x + shift, norm=norm, method=method).value == pytest.approx(length, rel=1e-12)
 
 

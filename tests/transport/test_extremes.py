@@ -25,7 +25,7 @@ from wgan_lip.transport.deviation import standard_error
 from wgan_lip.transport.rounding import gradual_underflow, rounded_down, rounded_up, unit_of
 
 SMALLEST = 5e-324
-METHODS = ("sort", "network-simplex", "column-generation")
+METHODS = ("sort", "assignment", "network-simplex", "column-generation")
 NORMS = ("l1", "l2", "linf")
 
 
@@ -98,6 +98,8 @@ def test_bounds_hold_in_exact_arithmetic(problem, method, flush):
     x, y, norm = problem
     if method == "sort":
         x, y = x[:, :1], y[:, :1]
+    if method == "assignment":
+        x, y = x[: len(y)], y[: len(x)]
     solve(x, y, flush, norm=norm, method=method)
 
 
@@ -125,7 +127,7 @@ def test_distances_far_below_their_points(method, flush):
     assert solve(z, other, flush, norm="l2", method=method).value > 0
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", [method for method in METHODS if method != "assignment"])
 def test_a_third_of_the_smallest_number_is_rounded_outwards(method):
     result = solve(np.zeros((2, 1)), np.array([[SMALLEST], [SMALLEST], [0.0]]), norm="l2", method=method)
     assert (result.lower, result.value, result.upper) == (0.0, SMALLEST, SMALLEST)

@@ -13,6 +13,7 @@ from wgan_lip.transport.norm import Norm, check_norm
 from wgan_lip.transport.result import Budget, BudgetSpentError, Progress, ProgressCallback, UnprovenError, W1Result
 from wgan_lip.transport.rounding import gradual_underflow, rounded_down, rounded_up, underflow_bound
 from wgan_lip.transport.samples import FloatArray, Samples, Weights, as_potentials
+from wgan_lip.transport.solvers.assignment import solve_assignment
 from wgan_lip.transport.solvers.bracket import Bracket
 from wgan_lip.transport.solvers.column_generation import solve_column_generation
 from wgan_lip.transport.solvers.pricing import FEW_COORDINATES, Pricer, levels
@@ -21,7 +22,7 @@ from wgan_lip.transport.solvers.real_line import solve_sorted
 from wgan_lip.transport.solvers.simplex import solve_network_simplex
 from wgan_lip.transport.solvers.standard_error import standard_error_of
 
-Method: TypeAlias = Literal["auto", "sort", "network-simplex", "column-generation"]
+Method: TypeAlias = Literal["auto", "sort", "assignment", "network-simplex", "column-generation"]
 
 # The proof must close to this gap, relative to the value; a value of zero is proven by bounds of zero.
 _RELATIVE_GAP = 1e-9
@@ -63,8 +64,9 @@ def wasserstein1(
             multiples of 2**-52, and the proof holds for the rounded ones.
         y_weights: likewise, shape (m,).
         norm: the ground norm: "l2", "l1" or "linf".
-        method: "sort" (one dimension only), "network-simplex" (POT, on all n m arcs), "column-generation" (POT
-            on few arcs; memory grows with n + m), or "auto": the fastest for the size.
+        method: "sort" (one dimension only), "assignment" (scipy; equally many, equally heavy points), "network-simplex"
+            (POT, on all n m arcs), "column-generation" (POT on few arcs; memory grows with n + m), or "auto": the
+            fastest for the size.
         initial_potentials: values near the optimal potentials, shapes (n,) and (m,), feasible or not: those of a
             similar problem, or f(x) and -f(y) of a critic f. They change the time, not the result.
         progress: called after each step of a column generation.
@@ -125,6 +127,8 @@ def wasserstein1(
 
     if method == "sort":
         bracket = solve_sorted(problem)
+    elif method == "assignment":
+        bracket = solve_assignment(problem)
     elif method == "network-simplex":
         bracket = solve_network_simplex(problem, start)
     else:
@@ -153,7 +157,7 @@ def _check_method(method: Method, problem: Problem, memory_budget: float | None)
         if d > 1:
             raise ValueError(f"method='sort' needs points on the real line; got dimension {d}: use method='auto'")
         return
-    if method == "network-simplex":
+    if method in ("assignment", "network-simplex"):
         instead = "use method='column-generation', whose memory grows with n + m, or fewer points"
         needed = float(_BYTES_AN_ARC) * n * m
     else:

@@ -32,7 +32,7 @@ class W1Result:
         exact: whether lower and upper bound agree to 1e-9, relatively, apart from the rounding of subnormal numbers.
             It is false only if a budget ran out; then there is a bracket, and no value.
         norm: the ground norm.
-        method: the solver: "sort", "network-simplex" or "column-generation".
+        method: the solver: "sort", "assignment", "network-simplex" or "column-generation".
         seconds: wall time of the whole call, the verification included.
         standard_error: estimated standard deviation of the distance over draws of both samples, see
             :func:`standard_error_of`. NaN if either side is a single point, or a budget ran out.

@@ -11,9 +11,9 @@ from wgan_lip.transport.mcshane import Envelope, McShaneExtension, mcshane_exten
 from wgan_lip.transport.norm import Norm, check_norm
 from wgan_lip.transport.rounding import gradual_underflow
 from wgan_lip.transport.samples import FloatArray, Samples, as_pair
-from wgan_lip.transport.statistics.assumptions import PerSide, Spread, check_probability, spreads
+from wgan_lip.transport.statistics.assumptions import Guarantee, PerSide, Spread, check_probability, spreads
 from wgan_lip.transport.statistics.noise_floor import disjoint_subsets
-from wgan_lip.transport.statistics.population_lower import LowerBound, population_lower
+from wgan_lip.transport.statistics.population_lower import Interval, LowerBound, population_lower
 from wgan_lip.transport.statistics.population_upper import UpperBound, population_upper
 
 # The fewest points on each side: half of them fit the critic, half of those choose the extension, and the two that are
@@ -57,6 +57,16 @@ class PopulationBracket:
     def upper(self) -> float:
         """The upper end; infinity if nothing is known of P or of Q."""
         return self.upper_bound.value
+
+    @property
+    def lower_interval(self) -> Interval:
+        """The inequality that gave the lower bound's margin."""
+        return self.lower_bound.interval
+
+    @property
+    def lower_guarantee(self) -> Guarantee:
+        """ "finite-sample": the lower bound's probability holds at any size."""
+        return self.lower_bound.guarantee
 
     @property
     def confidence(self) -> float:
