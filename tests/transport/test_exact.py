@@ -364,7 +364,7 @@ def test_points_without_weight_have_feasible_potentials_too():
     shares = np.array([0.0, 0.5, 0, 0, 0.25, 0, 0.25, 0, 0])
     for x_share, y_share in ((shares, None), (None, shares), (shares, shares[::-1].copy())):
         weighted = dataclasses.replace(problem, x_weights=x_share, y_weights=y_share)
-        for method in ("auto", "column-generation", "assignment"):
+        for method in ("auto", "column-generation"):
             check_proof(weighted, weighted.solve(method=method))
 
 
