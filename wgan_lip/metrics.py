@@ -149,6 +149,11 @@ GAN = listed(
             "noise floor: real against real",
             "exact W1 of the held-out samples and n others of the training split",
         ),
+        _distance(
+            "w1/generated_floor",
+            "generated against generated",
+            "exact W1 of generated samples and as many others; below `w1/noise_floor` if they vary less than real ones",
+        ),
         Metric("w1/gap", "gap", "`w1/exact - w1/critic`, never negative beyond rounding", DISTANCE, "gap"),
         Metric("w1/gap_relative", "relative gap", "`w1/gap / w1/exact`", RATIO),
         _distance(
@@ -166,6 +171,16 @@ GAN = listed(
             "times",
         ),
         Metric("w1_averaged/*", "averaged generator", "what `w1/*` is, of the averaged generator", DISTANCE),
+        _distance(
+            "w1_*/exact",
+            "exact W1, *",
+            "exact W1 of `w1/exact`'s samples behind a 1-Lipschitz map, so at most `w1/exact`: `critic_features`, the "
+            "critic's last hidden layer; `pca_32`, principal axes; `averaged_MAP`, of the averaged generator",
+        ),
+        _distance("w1_*/exact_lower", "exact W1, *, at least", "as `w1/exact_lower`, behind the map", ""),
+        _distance("w1_*/exact_upper", "exact W1, *, at most", "as `w1/exact_upper`, behind the map", ""),
+        _distance("w1_*/noise_floor", "real against real, *", "as `w1/noise_floor`, behind the map"),
+        _distance("w1_*/generated_floor", "generated against generated, *", "as `w1/generated_floor`, behind the map"),
         _CERTIFIED,
         _GRADIENT_NORM,
         *_features(),

@@ -2,85 +2,86 @@
 
 import math
 import time
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
-from wgan_lip.evaluation.scored_critic import ScoredCritic, known_diameter, score
-from wgan_lip.transport import FloatArray, Norm, W1Result, c_transform, population_upper, wasserstein1
+from wgan_lip.evaluation.distances import Distances, SampleSets, Solver
+from wgan_lip.evaluation.feature_map import CRITIC_FEATURES, FeatureMap, critic_features, has_hidden_layer
+from wgan_lip.evaluation.scored_critic import BrokenBoundError, ScoredCritic, known_diameter, score
+from wgan_lip.transport import FloatArray, Norm, W1Result, c_transform, population_upper
 
 
-@dataclass(frozen=True)
-class Evaluation:
+@dataclass(frozen=True, kw_only=True)
+class Evaluation(Distances):
     """A critic's estimate beside the exact W1 of the same samples; a value that is not known is None.
 
     ``critic`` is a proven lower bound, given only for critics that ``certify`` can bound. ``uncertified`` is given only
     for critics that are not proven to be 1-Lipschitz, such as those with a gradient penalty or clipped weights: it is
     the number that is usually reported of them, may exceed ``exact``, and proves nothing.
 
-    If the time budget was spent before the proof closed, there is no exact value, but ``exact_lower`` and
-    ``exact_upper``, between which it is proven to lie.
-
     Attributes:
-        exact: W1 of n held-out real and n generated samples, exactly.
-        exact_standard_error: its standard error over draws of the samples; see ``W1Result.standard_error``.
-        exact_lower: proven lower bound of that W1, if ``exact`` is not known.
-        exact_upper: proven upper bound of that W1, if ``exact`` is not known.
         critic: ``(mean f(real) - mean f(fake)) / L`` on the same samples: a proven lower bound of ``exact``.
         uncertified: ``mean f(real) - mean f(fake)`` of a critic whose L is not about 1.
         gap: ``exact - critic``, never negative beyond rounding.
         gap_relative: ``gap / exact``.
-        noise_floor: exact W1 of the same held-out samples and as many other real samples: what a perfect generator
-            would score at this n. None without other samples, or if the time budget did not suffice.
-        noise_floor_standard_error: its standard error.
         population_lower: lower confidence bound of the W1 of the *distributions*, by the critic.
         population_upper: upper confidence bound of that W1; None if the diameter of the supports is not known.
         certified: L, the critic's certified Lipschitz constant.
+        features: the distances of the samples behind 1-Lipschitz maps, by the names of the maps. Each exact W1 there
+            is a lower bound of ``exact``.
         seconds: wall time of the evaluation.
         real_potential: optimal potential on the real samples, shape (n,), the best known one if there is no exact
             value: a later call may start from it.
     """
 
-    exact: float | None
-    exact_standard_error: float | None
-    exact_lower: float | None
-    exact_upper: float | None
     critic: float | None
     uncertified: float | None
     gap: float | None
     gap_relative: float | None
-    noise_floor: float | None
-    noise_floor_standard_error: float | None
     population_lower: float | None
     population_upper: float | None
     certified: float | None
+    features: Mapping[str, Distances] = field(default_factory=dict)
     seconds: float
     real_potential: FloatArray = field(repr=False, compare=False)
 
     def metrics(self, group: str = "w1") -> dict[str, float]:
         """Return the known values by the names under which they are logged.
 
+        Those behind a map are in the group ``GROUP_MAP``, such as ``w1_critic_features/exact``.
+
         Args:
             group: prefix of the names, except that of ``lipschitz/certified``.
         """
-        values = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "real_potential"}
-        known = {name: value for name, value in values.items() if value is not None}
-        certified = {"lipschitz/certified": known.pop("certified")} if "certified" in known else {}
-        return {f"{group}/{name}": value for name, value in known.items()} | certified
+        names = (
+            *("critic", "uncertified", "gap", "gap_relative", "population_lower", "population_upper"),
+            "seconds",
+        )
+        values = {f"{group}/{name}": getattr(self, name) for name in names} | {"lipschitz/certified": self.certified}
+        found = super().metrics(group) | {name: value for name, value in values.items() if value is not None}
+        for name, distances in self.features.items():
+            found |= distances.metrics(f"{group}_{name}")
+        return found
 
     def describe(self) -> str:
-        """Return one line: the exact W1 with its noise floor, the critic's bound and their relative gap."""
-        floor = "unknown"
-        if self.noise_floor is not None:
-            floor = f"{self.noise_floor:.3f} ± {self.noise_floor_standard_error:.3f}"
+        """Return one line: the exact W1 with both floors, the critic's bound, their relative gap, and the features'."""
         exact = self._exact() if self.exact is None else f"exact {self._exact()} ± {self.exact_standard_error:.3f}"
-        parts = [f"W1 {exact} (noise floor {floor})"]
+        floors = [f"noise floor {_with_error(self.noise_floor, self.noise_floor_standard_error)}"]
+        if self.generated_floor is not None:
+            error = self.generated_floor_standard_error
+            floors.append(f"generated against itself {_with_error(self.generated_floor, error)}")
+        parts = [f"W1 {exact} ({', '.join(floors)})"]
         if self.critic is not None:
             parts.append(f"critic ≥ {self.critic:.3f}")
         if self.gap_relative is not None:
             parts.append(f"gap {self.gap_relative:.0%} of it")
         if self.uncertified is not None:
             parts.append(f"uncertified {self.uncertified:.3f}")
+        for name, distances in self.features.items():
+            if distances.exact is not None and distances.noise_floor:
+                parts.append(f"{name} {distances.exact:.3f} (floor {distances.noise_floor:.3f})")
         return ", ".join(parts)
 
     def brief(self) -> str:
@@ -95,17 +96,25 @@ class Evaluation:
         return f"{self.exact_lower:.3f} to {self.exact_upper:.3f}"
 
 
+def _with_error(value: float | None, error: float | None) -> str:
+    return "unknown" if value is None else f"{value:.3f} ± {error:.3f}"
+
+
 def evaluate(
     critic: nn.Module,
     real: Tensor,
     fake: Tensor,
     other_real: Tensor | None = None,
+    other_fake: Tensor | None = None,
     *,
     norm: Norm | None = None,
     bounds: tuple[float, float] | None = None,
     fake_bounds: tuple[float, float] | None = None,
     confidence: float = 0.95,
+    in_critic_features: bool | None = None,
+    maps: Sequence[FeatureMap] = (),
     same_real: Evaluation | None = None,
+    same_critic: bool = False,
     real_potential: FloatArray | None = None,
     time_budget: float | None = None,
 ) -> Evaluation:
@@ -116,64 +125,89 @@ def evaluate(
     Args:
         critic: maps ``(n, *shape)`` to ``(n, 1)`` or ``(n,)``; any network that can be copied.
         real: shape ``(n, *shape)``; independent of the samples that the critic was trained on.
-        fake: shape ``(n, *shape)``; likewise.
-        other_real: real samples disjoint from ``real``, shape ``(n, *shape)``, for the noise floor; None leaves it out.
+        fake: shape ``(m, *shape)``, m at least n; likewise.
+        other_real: real samples disjoint from ``real``, shape ``(m, *shape)``, for the noise floor; None leaves it out.
+        other_fake: generated samples independent of ``fake``, likewise, for the generated floor.
         norm: the ground norm of W1; that of the certificate if None, and l2 without a certificate.
         bounds: of every coordinate of every possible real sample, not only of these; for the population bracket.
         fake_bounds: of every coordinate of every possible generated sample, whatever the generator's weights.
         confidence: of the population bracket.
-        same_real: an earlier evaluation of the same ``real`` and ``other_real``, whose noise floor is reused.
+        in_critic_features: also compare the samples in the critic's last hidden features, see :func:`critic_features`.
+            None does so if the critic is certified, not constant, and has a hidden layer.
+        maps: 1-Lipschitz maps behind which the samples are compared, too.
+        same_real: an earlier evaluation of the same ``real`` and ``other_real``, and of the same maps, whose noise
+            floors are reused.
+        same_critic: whether that was of the same critic, so that the noise floor of its features is reused, too.
         real_potential: of an earlier evaluation of the same ``real``: the solver may start from it.
-        time_budget: seconds that the solver may take, for the distance and the noise floor together.
+        time_budget: seconds that the solver may take, for all distances together.
 
     Raises:
-        BrokenBoundError: the estimate exceeds the exact value by more than rounding.
+        BrokenBoundError: the estimate exceeds the exact value, or a W1 of features is not between the two, by more than
+            rounding.
         ValueError: samples or values with NaN or infinity, or a critic that is certified in another norm.
     """
     start = time.perf_counter()
     scored = score(critic, real, fake, norm)
     norm = norm or (scored.certificate.norm if scored.certificate else "l2")
     diameters = known_diameter(real, bounds, norm, "real"), known_diameter(fake, fake_bounds, norm, "generated")
-    end = None if time_budget is None else time.perf_counter() + time_budget
-    potentials = _nearest_potentials(scored, real_potential, real, fake, norm)
-    exact = wasserstein1(real, fake, norm=norm, initial_potentials=potentials, time_budget=_left(end))
+    solver = Solver(time_budget)
+    exact = solver.solve(real, fake, norm, _nearest_potentials(scored, real_potential, real, fake, norm))
     scored.check_below(exact.upper)
-    floor: tuple[float | None, float | None] = None, None
-    if same_real is not None and same_real.noise_floor is not None:
-        floor = same_real.noise_floor, same_real.noise_floor_standard_error
-    elif other_real is not None:
-        floor = _known(wasserstein1(real, other_real, norm=norm, time_budget=_left(end)))
-    value, value_error = _known(exact)
+    samples = SampleSets(real, fake, other_real, other_fake)
+    distances = solver.distances(exact, samples, same_real)
+    features = {}
+    if in_critic_features is None:
+        in_critic_features = bool(scored.constant) and has_hidden_layer(scored.network)
+    for phi in (*([critic_features(scored, norm)] if in_critic_features else ()), *maps):
+        is_same = same_real is not None and (same_critic or phi.name != CRITIC_FEATURES)
+        known = same_real.features.get(phi.name) if same_real is not None and is_same else None
+        features[phi.name] = _behind(phi, samples, exact, scored, solver, known)
     estimate, delta = scored.estimate(), (1 - confidence) / 2
-    gap = None if value is None or estimate is None else value - estimate
+    gap = None if distances.exact is None or estimate is None else distances.exact - estimate
     upper = population_upper(exact.upper, len(real), len(fake), delta=delta, diameter=diameters).value
     return Evaluation(
-        exact=value,
-        exact_standard_error=value_error,
-        exact_lower=None if exact.exact else exact.lower,
-        exact_upper=None if exact.exact else exact.upper,
+        **vars(distances),
         critic=estimate,
         uncertified=scored.uncertified(),
         gap=gap,
         gap_relative=None if gap is None else gap / exact.value if exact.value > 0 else 0.0,
-        noise_floor=floor[0],
-        noise_floor_standard_error=floor[1],
         population_lower=scored.population_lower(delta, diameters),
         population_upper=upper if math.isfinite(upper) else None,
         certified=scored.constant,
+        features=features,
         seconds=time.perf_counter() - start,
         real_potential=exact.x_potential,
     )
 
 
-def _known(result: W1Result) -> tuple[float | None, float | None]:
-    """Return a proven W1 and its standard error; neither if the proof did not close."""
-    return (result.value, result.standard_error) if result.exact else (None, None)
+def _behind(
+    phi: FeatureMap, samples: SampleSets, exact: W1Result, scored: ScoredCritic, solver: Solver, known: Distances | None
+) -> Distances:
+    """Solve for the distances behind a map, and check that its W1 lies between the critic's estimate and the W1.
 
-
-def _left(end: float | None) -> float | None:
-    """Return the seconds until a time."""
-    return None if end is None else max(0.0, end - time.perf_counter())
+    Args:
+        phi: the map.
+        samples: before the map.
+        exact: their W1.
+        scored: the critic.
+        solver: with the time that is left.
+        known: distances behind the same map of the same real samples.
+    """
+    features, rounding = samples.behind(phi)
+    potentials = None
+    is_critics = phi.name == CRITIC_FEATURES
+    if is_critics and scored.normalized is not None:
+        # The critic's values are a 1-Lipschitz function of its features.
+        potentials = scored.normalized[0].numpy(), -scored.normalized[1].numpy()
+    result = solver.solve(features.real, features.fake, phi.norm, potentials)
+    if result.lower - exact.upper > rounding:
+        raise BrokenBoundError(
+            f"the W1 {result.lower!r} of features exceeds the exact W1 {exact.upper!r} of their samples, though their "
+            f"map {phi.name} is certified 1-Lipschitz: this is a bug, please report it"
+        )
+    if is_critics:
+        scored.check_below(result.upper, rounding=rounding)
+    return solver.distances(result, features, known)
 
 
 def _nearest_potentials(

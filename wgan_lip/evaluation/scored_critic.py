@@ -89,18 +89,19 @@ class ScoredCritic:
         """``mean f(x) - mean f(y)``, which bounds nothing; None for a critic that is proven 1-Lipschitz."""
         return None if self.is_one_lipschitz else float(self.real.mean() - self.fake.mean())
 
-    def check_below(self, upper: float, first: int | None = None) -> None:
+    def check_below(self, upper: float, first: int | None = None, rounding: float = 0.0) -> None:
         """Check that the estimate is at most the exact W1 of the same samples; nothing is checked without L.
 
         Args:
-            upper: proven upper bound of that W1.
+            upper: proven upper bound of that W1, or of the W1 of the critic's hidden features.
             first: as for ``estimate``.
+            rounding: bound of the effect of rounding on that W1.
 
         Raises:
             BrokenBoundError: the estimate exceeds it by more than rounding.
         """
         estimate = self.estimate(first)
-        if estimate is not None and estimate - upper > self.rounding:
+        if estimate is not None and estimate - upper > self.rounding + rounding:
             raise BrokenBoundError(
                 f"the critic's estimate {estimate!r} exceeds the exact W1 {upper!r} of the same samples, though its "
                 f"Lipschitz constant is certified as {self.constant!r}: this is a bug, please report it"
@@ -144,12 +145,8 @@ def score(critic: nn.Module, real: Tensor, fake: Tensor, norm: Norm | None = Non
     """
     network = float64_copy(critic, "critic")
     certificate = _certificate(network)
-    ascending: tuple[Norm, ...] = ("linf", "l2", "l1")
-    if certificate and norm and ascending.index(norm) < ascending.index(certificate.norm):
-        raise ValueError(
-            f"the critic is certified in the {certificate.norm} norm, so it bounds no W1 in norm={norm!r}: "
-            f"use norm={certificate.norm!r}, or another critic"
-        )
+    if certificate and norm:
+        check_norm_covers(certificate.norm, norm, "critic")
     values, magnitudes = values_and_magnitudes(network, torch.cat((real, fake)), _CHUNK)
     if values.numel() != len(real) + len(fake):
         raise ValueError(f"the critic must return one value per sample; got shape {tuple(values.shape)}")
@@ -160,6 +157,25 @@ def score(critic: nn.Module, real: Tensor, fake: Tensor, norm: Norm | None = Non
         )
     real_values, fake_values = values.flatten().split((len(real), len(fake)))
     return ScoredCritic(network, certificate, real_values, fake_values, magnitudes)
+
+
+def check_norm_covers(certified: Norm, norm: Norm, name: str) -> None:
+    """Check that a constant certified in one norm is one in another: ``|x|_inf <= |x|_2 <= |x|_1``.
+
+    Args:
+        certified: the norm of the certificate.
+        norm: the ground norm of W1.
+        name: of what is certified, for the error.
+
+    Raises:
+        ValueError: the constant does not bound anything in ``norm``.
+    """
+    ascending: tuple[Norm, ...] = ("linf", "l2", "l1")
+    if ascending.index(norm) < ascending.index(certified):
+        raise ValueError(
+            f"the {name} is certified in the {certified} norm, so it bounds no W1 in norm={norm!r}: "
+            f"use norm={certified!r}, or another {name.split()[0]}"
+        )
 
 
 def known_diameter(samples: Tensor, bounds: tuple[float, float] | None, norm: Norm, name: str) -> float | None:

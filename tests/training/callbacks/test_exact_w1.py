@@ -11,11 +11,10 @@ from torch.utils.data import DataLoader
 
 from tests.training.builders import fit, tiny_gan, tiny_trainer
 from wgan_lip.data import Digits
-from wgan_lip.evaluation import BrokenBoundError, evaluate, scored_critic
-from wgan_lip.evaluation import evaluation as evaluation_module
+from wgan_lip.evaluation import BrokenBoundError, distances, evaluate, scored_critic
 from wgan_lip.lipschitz import OrthogonalLinear
 from wgan_lip.networks import MLPCritic, MLPGenerator
-from wgan_lip.training import ExactW1, WassersteinGAN
+from wgan_lip.training import ExactW1, ExponentialAverage, WassersteinGAN
 from wgan_lip.transport import population_lower, wasserstein1
 
 
@@ -248,7 +247,7 @@ def test_samples_outside_their_bounds_are_an_error():
 def test_an_evaluation_starts_from_the_better_of_critic_and_last_evaluation(monkeypatch):
     starts = []
     monkeypatch.setattr(
-        evaluation_module,
+        distances,
         "wasserstein1",
         lambda x, y, **options: (starts.append(options.get("initial_potentials")), wasserstein1(x, y, **options))[1],
     )
@@ -307,3 +306,56 @@ def test_data_on_another_scale_than_the_generator_are_warned_of_once():
         ExactW1(every=1, n=2)._check_scales(2 * pixels - 1, pixels, None)
     for fine in (2 * pixels - 1, 5 * torch.randn(5, 1, 6, 6), torch.randn(5, 2)):
         ExactW1(every=1, n=2)._check_scales(fine, fine, (-1.0, 1.0))
+
+
+def test_maps_and_generated_floors_reach_the_log_of_both_generators(tmp_path):
+    callback = ExactW1(every=100, n=40, n_generated=60, features=["critic", "pca-5"])
+    fit(tmp_path, callbacks=[callback], gan=tiny_gan(generator_average=ExponentialAverage(0.9)))
+    with (tmp_path / "metrics.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["w1/exact"]]
+    for row in rows:
+        for group in ("w1", "w1_averaged"):
+            exact = float(row[f"{group}/exact"])
+            for part in ("", "_critic_features", "_pca_5"):
+                for name in ("exact", "noise_floor", "generated_floor"):
+                    assert float(row[f"{group}{part}/{name}"]) > 0
+                    assert float(row[f"{group}{part}/{name}_standard_error"]) >= 0
+                assert float(row[f"{group}{part}/exact"]) <= exact
+            assert row[f"{group}_critic_features/noise_floor"] == row["w1_critic_features/noise_floor"]
+    # Real samples and axes stay the same; the critic does not.
+    assert len({row["w1_pca_5/noise_floor"] for row in rows}) == 1
+    assert len({row["w1_critic_features/noise_floor"] for row in rows}) > 1
+
+
+def test_the_maps_are_by_default_those_that_apply(tmp_path):
+    callback, gan = ExactW1(every=100, n=40), tiny_gan()
+    fit(tmp_path / "certified", callbacks=[callback], gan=gan)
+    assert set(callback.last.raw.features) == {"critic_features", "pca_32"}
+    callback, gan = ExactW1(every=100, n=40), tiny_gan()
+    gan.critic = nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.Softplus(), nn.Linear(8, 1))
+    fit(tmp_path / "uncertified", callbacks=[callback], gan=gan)
+    assert set(callback.last.raw.features) == {"pca_32"}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"features": ["pca-65"]}, "'pca-65' requires more than 65 samples of at least 65 coordinates; got"),
+        (
+            {"features": [nn.Softplus()]},
+            "the map softplus must have a certified Lipschitz constant; it has none: cannot",
+        ),
+        ({"features": ["critic"], "norm": "linf"}, "the critic is certified in the l2 norm, so it bounds no W1"),
+        ({"n": 50, "n_generated": 5000}, "ExactW1 requires n_generated=5000 samples of the train split; Digits has"),
+    ],
+)
+def test_maps_that_do_not_apply_end_the_training_with_one_line(options, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        fit(tmp_path, callbacks=[ExactW1(every=100, **{"n": 40, **options})])
+
+
+def test_a_wrong_map_or_count_is_an_error_at_once():
+    with pytest.raises(ValueError, match=r"features must hold critic, pca-K .* got 'pixels'"):
+        ExactW1(features=["pixels"])
+    with pytest.raises(ValueError, match="n_generated must be at least n; got n_generated=40, n=500"):
+        ExactW1(n_generated=40)

@@ -1,16 +1,29 @@
 """The exact Wasserstein-1 distance beside the critic's estimate during training."""
 
+import math
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import torch
 from pytorch_lightning import LightningModule, Trainer
-from torch import Tensor
+from torch import Tensor, nn
 
-from wgan_lip.data import SampleDataModule
-from wgan_lip.evaluation import Evaluation, evaluate
+from wgan_lip.data import SampleDataModule, Split
+from wgan_lip.evaluation import (
+    Evaluation,
+    Feature,
+    FeatureMap,
+    axes_of,
+    certified_map,
+    check_features,
+    evaluate,
+    name_of,
+    principal_axes,
+)
 from wgan_lip.files import different_scales
+from wgan_lip.lipschitz import norm_of
 from wgan_lip.randomness import keyed_generator
 from wgan_lip.saved import named_value
 from wgan_lip.training.callbacks.every_steps import EvaluateEverySteps
@@ -20,13 +33,20 @@ from wgan_lip.training.stepped import SteppedModule
 from wgan_lip.training.wgan import WassersteinGAN
 from wgan_lip.transport import Norm, check_norm
 
+# Training samples that give principal axes, at most.
+_AXES_FROM = 4096
+# Of samples with more coordinates, by default.
+_AXES = 32
+
 
 class ExactW1(EvaluateEverySteps):
-    """Logs the critic's estimate, the exact W1 and the noise floor during training.
+    """Logs the critic's estimate, the exact W1, and the W1 of real and of generated samples against others of the kind.
 
-    At the start, every ``every`` generator steps, and at the end, it draws ``n`` held-out real and ``n`` generated
-    samples and logs the values of an :class:`Evaluation` as ``w1/exact``, ``w1/critic``, ..., and
+    At the start, every ``every`` generator steps, and at the end, it draws ``n`` held-out real and ``n_generated``
+    generated samples, twice, and logs the values of an :class:`Evaluation` as ``w1/exact``, ``w1/critic``, ..., and
     ``lipschitz/certified``. In ``validate`` and ``test`` it does so once. Values that are not known are not logged.
+    The same distances behind each map of ``features`` are logged as ``w1_critic_features/exact``, ``w1_pca_32/exact``
+    and so on: lower bounds of ``w1/exact`` that are further above their noise floors.
     Each solve starts from the critic's values or from the potential of the last evaluation (unless samples are
     redrawn), whichever is nearer; the potential is kept in checkpoints, so a resumed run starts from the same one.
 
@@ -44,7 +64,12 @@ class ExactW1(EvaluateEverySteps):
 
     Args:
         every: number of generator steps between two evaluations.
-        n: samples on each side; at least 2.
+        n: held-out real samples; at least 2.
+        n_generated: generated samples, at least n; None is n. More of them lower the exact W1 and its noise floor, and
+            narrow the bracket of the distributions' W1. The training split must hold as many for the noise floor.
+        features: 1-Lipschitz maps behind which the samples are compared, too: "critic" is the critic's last hidden
+            layer, "pca-K" the first K principal axes of training samples, and a module any map that ``certify`` can
+            bound. None is "critic" and "pca-32", where the critic is certified and samples have more coordinates.
         seed: of the samples.
         redraw: draw other samples and noise at each evaluation. By default they are the same throughout the training,
             so that a curve shows the training and not the draws.
@@ -54,9 +79,10 @@ class ExactW1(EvaluateEverySteps):
             on one rank, and half of the collectives' timeout on several.
 
     Raises:
-        ValueError: a count that is too small, a confidence outside (0, 1), an unknown norm, a time budget that is not
-            positive; when training starts: a split smaller than n, a data module that is not a ``SampleDataModule``, a
-            critic for samples of another shape, or a time budget not below the collectives' timeout.
+        ValueError: a count that is too small, a confidence outside (0, 1), an unknown norm or map, a time budget that
+            is not positive; when training starts: a split smaller than n, a data module that is not a
+            ``SampleDataModule``, a critic for samples of another shape, a map that is not certified or has more axes
+            than there are coordinates, or a time budget not below the collectives' timeout.
     """
 
     def __init__(
@@ -68,9 +94,14 @@ class ExactW1(EvaluateEverySteps):
         confidence: float = 0.95,
         redraw: bool = False,
         time_budget: float | None = None,
+        n_generated: int | None = None,
+        features: Sequence[Feature] | None = None,
     ) -> None:
         if every < 1 or n < 2:
             raise ValueError(f"every must be at least 1 and n at least 2; got every={every}, n={n}")
+        if n_generated is not None and n_generated < n:
+            raise ValueError(f"n_generated must be at least n; got n_generated={n_generated}, n={n}")
+        check_features(features or ())
         if not 0 < confidence < 1:
             raise ValueError(f"confidence must lie between 0 and 1; got confidence={confidence}")
         if norm is not None:
@@ -85,19 +116,24 @@ class ExactW1(EvaluateEverySteps):
         self.confidence = confidence
         self.redraw = redraw
         self.time_budget = time_budget
+        self.n_generated = n if n_generated is None else n_generated
+        self.features = None if features is None else tuple(features)
+        self._maps: Sequence[FeatureMap] | None = None
         self._same_real: Evaluation | None = None
         # One for the generator, and one for its average.
         self._real_potentials: list[Tensor] = []
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         module, data = _module(pl_module), _data(trainer)
-        for split in ("heldout", "train"):
-            if data.size(split) < self.n:
+        for split in get_args(Split):
+            name = "n_generated" if split == "train" and self.n_generated > self.n else "n"
+            needed = getattr(self, name)
+            if data.size(split) < needed:
                 raise ValueError(
-                    f"ExactW1 requires n={self.n} samples of the {split} split; "
-                    f"{type(data).__name__} has {data.size(split)}: lower n (in a config, exact_w1.n)"
+                    f"ExactW1 requires {name}={needed} samples of the {split} split; "
+                    f"{type(data).__name__} has {data.size(split)}: lower {name} (in a config, exact_w1.{name})"
                 )
-        self._same_real = None
+        self._same_real = self._maps = None
         # Shapes are checked before the first step.
         made = try_network(module.generator, "generator", module.noise(1, "probe"))
         if tuple(made.shape[1:]) != tuple(data.sample_shape):
@@ -126,32 +162,39 @@ class ExactW1(EvaluateEverySteps):
         return gan.ranks.on_rank_zero(lambda: self._compare(data, gan, *cast(list[Tensor], samples)))
 
     def _draw(self, data: SampleDataModule, gan: WassersteinGAN) -> list[Tensor]:
-        """Return this rank's part of held-out, training and generated samples, and of the averaged generator's."""
-        key, mine = ("exact w1", gan.generator_step if self.redraw else 0), gan.ranks.part(self.n)
-        stream = keyed_generator(self.seed, *key)
-        real, other_real = (data.draw(split, self.n, stream, mine) for split in ("heldout", "train"))
-        noise = mine.of(gan.noise(self.n, *key, self.seed))
-        made = [gan.sample(noise, averaged) for averaged in ((False, True) if gan.averaged else (False,))]
-        return [real, other_real, *made]
+        """Return this rank's part of held-out and training samples, and twice of each generator's."""
+        key = ("exact w1", gan.generator_step if self.redraw else 0)
+        mine, stream = gan.ranks.part(self.n_generated), keyed_generator(self.seed, *key)
+        real = data.draw("heldout", self.n, stream, gan.ranks.part(self.n))
+        other_real = data.draw("train", self.n_generated, stream, mine)
+        noises = [mine.of(gan.noise(self.n_generated, *more, self.seed)) for more in (key, (*key, "other"))]
+        averaged = (False, True) if gan.averaged else (False,)
+        return [real, other_real, *(gan.sample(noise, which) for which in averaged for noise in noises)]
 
     def _compare(
         self, data: SampleDataModule, gan: WassersteinGAN, real: Tensor, other_real: Tensor, *fakes: Tensor
     ) -> "Evaluations":
         self._check_scales(real, fakes[0], getattr(gan.generator, "bounds", None))
         budget, found = self._budget(gan.ranks), []
-        for i, fake in enumerate(fakes):
+        pairs = list(zip(fakes[::2], fakes[1::2], strict=True))
+        in_critic, maps = self._wanted(data, gan.critic)
+        for i, (fake, other_fake) in enumerate(pairs):
             evaluation = evaluate(
                 gan.critic,
                 real,
                 fake,
                 other_real,
+                other_fake,
                 norm=self.norm,
                 bounds=data.bounds,
                 fake_bounds=getattr(gan.generator, "bounds", None),
                 confidence=self.confidence,
+                in_critic_features=in_critic,
+                maps=maps,
                 same_real=self._same_real,
+                same_critic=i > 0,
                 real_potential=self._real_potentials[i].numpy() if i < len(self._real_potentials) else None,
-                time_budget=None if budget is None else budget / len(fakes),
+                time_budget=None if budget is None else budget / len(pairs),
             )
             # The noise floor is that of real samples: the same for both generators, and for later evaluations.
             self._same_real = evaluation
@@ -161,6 +204,22 @@ class ExactW1(EvaluateEverySteps):
         else:
             self._real_potentials = [torch.from_numpy(one.real_potential) for one in found]
         return Evaluations(*found)
+
+    def _wanted(self, data: SampleDataModule, critic: nn.Module) -> tuple[bool | None, Sequence[FeatureMap]]:
+        """Return whether to compare in the critic's features, and the other maps, which stay the same in a training."""
+        few = math.prod(data.sample_shape) <= _AXES
+        others = (() if few else (f"pca-{_AXES}",)) if self.features is None else self.features
+        if self._maps is None:
+            norm = self.norm or norm_of(critic) or "l2"
+            self._maps = [self._map(one, data, norm) for one in others if one != "critic"]
+        return (None if self.features is None else "critic" in self.features), self._maps
+
+    def _map(self, feature: Feature, data: SampleDataModule, norm: Norm) -> FeatureMap:
+        axes = axes_of(feature)
+        if axes is None:
+            return certified_map(name_of(feature), cast(nn.Module, feature), norm)
+        stream = keyed_generator(self.seed, "principal axes")
+        return principal_axes(data.draw("train", min(data.size("train"), _AXES_FROM), stream), axes, norm)
 
     def _check_scales(self, real: Tensor, fake: Tensor, bounds: tuple[float, float] | None) -> None:
         """Warn once if data and generator have evidently different scales; bounds are surer than samples."""
