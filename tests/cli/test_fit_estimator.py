@@ -70,11 +70,8 @@ def test_every_option_of_the_estimator_can_be_set(monkeypatch, tmp_path):
             {
                 "model": {
                     "init_args": {
-                        "average": {"class_path": "wgan_lip.training.TailAverage", "init_args": {"fraction": 0.5}},
+                        "average": {"class_path": "wgan_lip.training.ExponentialAverage", "init_args": {"decay": 0.5}},
                         "optimizer": {"class_path": "torch.optim.Adam", "init_args": {"lr": 0.01}},
-                        "batch_growth": [[0.5, 2], [0.75, 4]],
-                        "project": "epoch",
-                        "epoch_steps": 5,
                         "decay": "cosine",
                     }
                 }
@@ -83,8 +80,8 @@ def test_every_option_of_the_estimator_can_be_set(monkeypatch, tmp_path):
     )
     folder = fit(monkeypatch, tmp_path, "-c", tmp_path / "options.yaml")
     config = yaml.safe_load((folder / "config.yaml").read_text())["model"]["init_args"]
-    assert config["batch_growth"] == [[0.5, 2], [0.75, 4]]
-    assert config["average"]["init_args"] == {"fraction": 0.5}
+    assert config["decay"] == "cosine"
+    assert config["average"]["init_args"] == {"decay": 0.5}
 
 
 def test_files_are_a_pair(monkeypatch, tmp_path, capsys):

@@ -9,8 +9,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
+import yaml
 
-from tests.support.commands import ABSOLUTE, CONFIGS, DIGITS, run
+from tests.support.commands import ABSOLUTE, CONFIGS, DIGITS, failure, run
+from wgan_lip.cli.rebuild import load_module
 
 EARLIER = Path(__file__).parent / "earlier"
 MODEL = "--model.init_args."
@@ -55,3 +58,36 @@ def test_a_checkpoint_of_an_earlier_version_goes_on(name, monkeypatch, tmp_path)
     for mine, theirs in zip(found, expected, strict=True):
         # Training is in float32, which processors round differently.
         assert mine == pytest.approx(theirs, rel=1e-4, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_config_of_an_earlier_version_begins_the_same_run(name, monkeypatch, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        run(monkeypatch, "fit", "-c", EARLIER / name / "config.yaml", "--print_config")
+    printed = yaml.safe_load(capsys.readouterr().out)["model"]["init_args"]
+    earlier = yaml.safe_load((EARLIER / name / "config.yaml").read_text())["model"]["init_args"]
+    assert {key: printed[key] for key in printed if key in earlier} == {
+        key: earlier[key] for key in earlier if key in printed
+    }
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_network_of_an_earlier_checkpoint_is_built(name):
+    path = EARLIER / name / "checkpoints" / "last.ckpt"
+    module = load_module(path)
+    state = torch.load(path, weights_only=True)["state_dict"]
+    assert module.step == 10
+    assert all(torch.equal(value, state[key]) for key, value in module.state_dict().items())
+
+
+def test_arguments_of_an_earlier_training_do_not_matter_to_its_network(monkeypatch, tmp_path, capsys):
+    content = torch.load(EARLIER / "absolute_value" / "checkpoints" / "last.ckpt", weights_only=True)
+    config = yaml.safe_load(content["wgan_lip"]["config"])
+    config["model"]["init_args"] |= {"project": "epoch", "epoch_steps": 5, "batch_growth": [[0.5, 2]]}
+    content["wgan_lip"]["config"] = yaml.safe_dump(config)
+    torch.save(content, tmp_path / "other.ckpt")
+    assert load_module(tmp_path / "other.ckpt").step == 10
+    # A new run would be another training.
+    (tmp_path / "other.yaml").write_text(yaml.safe_dump(config))
+    line = failure(capsys, monkeypatch, "fit", "-c", tmp_path / "other.yaml", f"--runs_dir={tmp_path}")
+    assert "'batch_growth' is not accepted" in line or "'project' is not accepted" in line

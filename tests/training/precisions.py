@@ -22,13 +22,13 @@ from wgan_lip.runs import SaveCheckpoint
 from wgan_lip.training import (
     CertifiedAccuracy,
     ExactW1,
+    ExponentialAverage,
     GradientNorms,
     HeldOutW1,
     RandomShift,
     RobustClassifier,
     SampleGrid,
     SteppedModule,
-    TailAverage,
     W1Estimator,
     WassersteinGAN,
 )
@@ -57,7 +57,7 @@ def _gan(name: str, kind: str) -> WassersteinGAN:
         generator_steps=2,
         critic_optimizer=StiefelMuon if member.constraint is None else None,
         penalty=member.penalty() if member.penalty else None,
-        generator_average=TailAverage(0.5),
+        generator_average=ExponentialAverage(0.5),
         gradient_clip=1.0,
         log_every=1,
     )
@@ -81,7 +81,7 @@ TRAINED: dict[str, Callable[[], SteppedModule]] = {
         f"{name}, {kind}": partial(_gan, name, kind) for name in FAMILY for kind in ("MLP", "convolutional", "residual")
     },
     "estimator": _estimator,
-    "estimator, averaged": lambda: _estimator(average=TailAverage(0.5)),
+    "estimator, averaged": lambda: _estimator(average=ExponentialAverage(0.5)),
     "estimator, StiefelAdam": lambda: _estimator(optimizer=StiefelAdam),
     "estimator, gradient penalty": lambda: _estimator(penalty=GradientPenalty(), optimizer=torch.optim.AdamW),
     "classifier, hinge": lambda: _classifier(loss=MulticlassHinge(), augmentation=RandomShift(1, mirror=True)),

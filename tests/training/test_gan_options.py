@@ -11,7 +11,7 @@ from tests.training.test_resume import same_state
 from wgan_lip.lipschitz import ConstrainedLinear, GradientPenalty, Unconstrained, WeightClipping, certify
 from wgan_lip.networks import DCGANGenerator, MLPCritic, MLPGenerator
 from wgan_lip.report import read_history
-from wgan_lip.training import ExponentialAverage, TailAverage, WassersteinGAN
+from wgan_lip.training import ExponentialAverage, WassersteinGAN
 
 
 def free_critic() -> MLPCritic:
@@ -54,7 +54,7 @@ def test_clipped_weights_stay_clipped_and_prove_little(tmp_path):
 
 
 def test_the_average_of_the_generator_is_its_mean_over_the_run(tmp_path):
-    """A tail average over the whole run is the plain mean of the generators after each step, batch statistics too."""
+    """A short run's average is the plain mean of the generators after each step, batch statistics too."""
     seen = []
 
     class Keep(pl.Callback):
@@ -68,7 +68,7 @@ def test_the_average_of_the_generator_is_its_mean_over_the_run(tmp_path):
         DCGANGenerator((1, 8, 8), 8, 4),
         n_critic=2,
         generator_steps=6,
-        generator_average=TailAverage(1.0),
+        generator_average=ExponentialAverage(),
     )
     fit(tmp_path, Keep(), gan=gan)
     assert len(seen) == 6

@@ -16,9 +16,7 @@ from wgan_lip.training import ExponentialAverage, W1Estimator
 
 
 def estimator(**arguments: object) -> W1Estimator:
-    return tiny_estimator(
-        HighDimensionalCone(5), average=ExponentialAverage(0.8), batch_growth=[(0.5, 2)], decay="cosine", **arguments
-    )
+    return tiny_estimator(HighDimensionalCone(5), average=ExponentialAverage(0.8), decay="cosine", **arguments)
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,10 @@ from wgan_lip.cli.configs import config_path
 from wgan_lip.cli.errors import TRACEBACK, essence, fail
 from wgan_lip.plain_text import prints_unicode
 from wgan_lip.runs import WandbMode
+from wgan_lip.yaml_text import read_yaml
+
+# Arguments of earlier versions, which the saved configs of their runs name, with the value that says what is done now.
+_FORMER = {"wgan_lip.training.W1Estimator": {"batch_growth": [], "project": "update", "epoch_steps": 100}}
 
 
 class ConfigFile(ActionConfigFile):
@@ -44,7 +48,7 @@ class OneLineParser(LightningArgumentParser):
         unicode = "utf-16" if text.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig"
         with Path_fr(str(path)).relative_path_context():
             try:
-                return self.parse_string(text.decode(unicode), given.name, *args, **kwargs)
+                return self.parse_string(_of_this_version(text.decode(unicode)), given.name, *args, **kwargs)
             except UnicodeDecodeError as error:
                 raise ValueError(f"{path} must be text in UTF-8: {error}") from error
 
@@ -71,6 +75,40 @@ class RaisingParser(OneLineParser):
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         raise ValueError(essence(message)) from ex
+
+
+def drop_former_arguments(config: Any, trained: bool = False) -> bool:
+    """Remove from the config of a run of an earlier version the arguments that no longer exist, in place.
+
+    Args:
+        config: as it was read.
+        trained: whatever their values, which only the training used. Otherwise those with another value than their
+            default remain, to be refused as unknown.
+
+    Returns:
+        Whether it had any.
+    """
+    model = config.get("model") if isinstance(config, dict) else None
+    arguments = model.get("init_args") if isinstance(model, dict) else None
+    if not isinstance(model, dict) or not isinstance(arguments, dict):
+        return False
+    former = _FORMER.get(str(model.get("class_path")), {})
+    dropped = [name for name, value in former.items() if name in arguments and (trained or arguments[name] == value)]
+    for name in dropped:
+        del arguments[name]
+    return bool(dropped)
+
+
+def _of_this_version(text: str) -> str:
+    """Return the text of a config without arguments that no longer exist."""
+    if not any(name in text for arguments in _FORMER.values() for name in arguments):
+        return text
+    try:
+        config = read_yaml(text, "the config")
+    except ValueError:
+        # The parser says what is wrong.
+        return text
+    return yaml.safe_dump(config, sort_keys=False) if drop_former_arguments(config) else text
 
 
 def add_wandb_arguments(parser: LightningArgumentParser) -> None:

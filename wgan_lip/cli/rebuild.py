@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from pytorch_lightning import LightningDataModule, LightningModule
 
-from wgan_lip.cli.config import RaisingParser
+from wgan_lip.cli.config import RaisingParser, drop_former_arguments
 from wgan_lip.cli.trusted import check_names
 from wgan_lip.data import SampleDataModule
 from wgan_lip.robustness import BrokenCertificateError
@@ -77,6 +77,7 @@ def _config(path: Path, checkpoint: dict[str, Any]) -> dict[str, Any]:
     config = read_yaml(text, f"{path}'s config") if isinstance(text, str) else None
     if not isinstance(config, dict) or not isinstance(config.get("model"), dict):
         raise ValueError(f"{path} contains no config with a model: wgan-lip fit did not write it")
+    drop_former_arguments(config, trained=True)
     return config
 
 

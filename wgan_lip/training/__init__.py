@@ -1,6 +1,6 @@
 """Lightning modules and callbacks."""
 
-from wgan_lip.training.averaging import ExponentialAverage, TailAverage, WeightAverage
+from wgan_lip.training.averaging import ExponentialAverage
 from wgan_lip.training.callbacks import (
     CertifiedAccuracy,
     EvaluateEverySteps,
@@ -49,10 +49,8 @@ __all__ = [
     "RobustClassifier",
     "SampleGrid",
     "SteppedModule",
-    "TailAverage",
     "W1Estimator",
     "WassersteinGAN",
-    "WeightAverage",
     "check_strategy",
     "check_weights",
     "default_eps",

@@ -1,6 +1,5 @@
 """Averages of a network's weights over its training."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -28,44 +27,10 @@ def unrounded(average: nn.Module | None) -> Iterator[None]:
             tensor.data = before.to(tensor.device, widened(before.dtype))
 
 
-class WeightAverage(ABC):
-    """A running average ``a <- a + w (p - a)`` of the parameters p with a weight w for each step."""
+class ExponentialAverage:
+    """A running average ``a <- a + w (p - a)`` of the parameters p, ``w = max(1 - decay, 1 / (step + 1))``.
 
-    @abstractmethod
-    def weight(self, step: int, steps: int) -> float:
-        """Return the weight w of the newest parameters; 1 drops the average so far.
-
-        Args:
-            step: index of the step just taken, from 0.
-            steps: number of steps of the run.
-        """
-
-    @torch.no_grad()
-    def update_(
-        self, average: nn.Module, network: nn.Module, step: int, steps: int, average_buffers: bool = False
-    ) -> None:
-        """Update the average, in place.
-
-        Args:
-            average: a copy of the network that holds the average.
-            network: the network.
-            step: index of the step just taken, from 0.
-            steps: number of steps of the run.
-            average_buffers: average floating-point buffers too, such as the running moments of batch normalisation;
-                other buffers are copied.
-        """
-        weight = self.weight(step, steps)
-        pairs = list(zip(average.parameters(), network.parameters(), strict=True))
-        torch._foreach_lerp_([ours for ours, _ in pairs], [theirs.to(ours) for ours, theirs in pairs], weight)
-        for ours, theirs in zip(average.buffers(), network.buffers(), strict=True):
-            if average_buffers and ours.is_floating_point():
-                ours.lerp_(theirs.to(ours), weight)
-            else:
-                ours.copy_(theirs)
-
-
-class ExponentialAverage(WeightAverage):
-    """``w = max(1 - decay, 1 / (step + 1))``: the mean of all steps at first, later an exponential average.
+    It is the mean of all steps at first, later an exponential average.
 
     Args:
         decay: fraction of the average that is kept at each step.
@@ -79,28 +44,22 @@ class ExponentialAverage(WeightAverage):
             raise ValueError(f"decay must lie between 0 and 1; got decay={decay}")
         self.decay = decay
 
-    def weight(self, step: int, steps: int) -> float:
-        return max(1 - self.decay, 1 / (step + 1))
+    @torch.no_grad()
+    def update_(self, average: nn.Module, network: nn.Module, step: int, average_buffers: bool = False) -> None:
+        """Update the average, in place.
 
-
-class TailAverage(WeightAverage):
-    """The mean over the last part of the run; before it, the parameters themselves.
-
-    Args:
-        fraction: of the run that is averaged.
-
-    Raises:
-        ValueError: outside (0, 1].
-
-    Source:
-        Izmailov et al., "Averaging weights leads to wider optima and better generalization", UAI 2018, algorithm 1.
-    """
-
-    def __init__(self, fraction: float = 0.25) -> None:
-        if not 0 < fraction <= 1:
-            raise ValueError(f"fraction must be above 0 and at most 1; got fraction={fraction}")
-        self.fraction = fraction
-
-    def weight(self, step: int, steps: int) -> float:
-        first = steps - max(1, round(self.fraction * steps))
-        return 1 / max(1, step - first + 1)
+        Args:
+            average: a copy of the network that holds the average.
+            network: the network.
+            step: index of the step just taken, from 0.
+            average_buffers: average floating-point buffers too, such as the running moments of batch normalisation;
+                other buffers are copied.
+        """
+        weight = max(1 - self.decay, 1 / (step + 1))
+        pairs = list(zip(average.parameters(), network.parameters(), strict=True))
+        torch._foreach_lerp_([ours for ours, _ in pairs], [theirs.to(ours) for ours, theirs in pairs], weight)
+        for ours, theirs in zip(average.buffers(), network.buffers(), strict=True):
+            if average_buffers and ours.is_floating_point():
+                ours.lerp_(theirs.to(ours), weight)
+            else:
+                ours.copy_(theirs)

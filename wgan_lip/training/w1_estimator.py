@@ -1,8 +1,9 @@
 """Estimation of the Wasserstein-1 distance of a pair of distributions by a critic that is trained on it."""
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal, Self, cast
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, Literal, Self, TypeAlias, cast
 
 import torch
 from pytorch_lightning.core.optimizer import LightningOptimizer
@@ -15,12 +16,12 @@ from wgan_lip.lipschitz import Penalty, project_
 from wgan_lip.networks import CriticFactory, default_critic
 from wgan_lip.optim import StiefelMuon
 from wgan_lip.randomness import keyed_generator
-from wgan_lip.training.averaging import WeightAverage, unrounded
+from wgan_lip.training.averaging import ExponentialAverage, unrounded
 from wgan_lip.training.checks import try_network
-from wgan_lip.training.schedules import Decay, batch_factor, check_growth, rate_factor
 from wgan_lip.training.stepped import SteppedModule
 from wgan_lip.training.wgan import OptimizerFactory
 
+Decay: TypeAlias = Literal["none", "linear", "cosine"]
 # ``penalty(critic, x, y, generator)`` is added to the loss.
 PenaltyFunction = Callable[[nn.Module, Tensor, Tensor, Generator], Tensor]
 
@@ -41,19 +42,15 @@ class W1Estimator(SteppedModule):
         batch_size: samples of each distribution in a step.
         optimizer: builds the optimiser from the critic's parameters; None is ``optim.StiefelMuon``.
         penalty: added to the loss, ``penalty(critic, x, y, generator)``, for critics without constraints.
-        project: project weights after each update, or after each epoch and at the end.
-        epoch_steps: steps in an epoch.
         decay: of the learning rate, to zero at the end of the run: "none", "linear" or "cosine".
         average: average of the critic's weights, projected onto their sets, to be evaluated; None evaluates the critic
             itself.
-        batch_growth: pairs (fraction of the run from which it holds, factor of the batch size), ascending:
-            ``[(0.5, 2), (0.75, 4)]``.
         seed: of the critic's initial weights and of all samples.
         log_every: steps between two logs of the training estimate ``train/w1_critic``.
 
     Raises:
         ValueError: a count below 1, a critic that does not take the pair's samples or is no factory, an unknown
-            decay or project; during training: an estimate that is not finite.
+            decay; during training: an estimate that is not finite.
 
     Source:
         Villani, "Optimal Transport: Old and New", 2009, (5.11) and (6.3); Arjovsky, Chintala, Bottou,
@@ -70,26 +67,17 @@ class W1Estimator(SteppedModule):
         batch_size: int = 1024,
         optimizer: OptimizerFactory | None = None,
         penalty: Penalty | PenaltyFunction | None = None,
-        project: Literal["update", "epoch"] = "update",
-        epoch_steps: int = 100,
         decay: Decay = "linear",
-        average: WeightAverage | None = None,
-        batch_growth: Sequence[tuple[float, int]] = (),
+        average: ExponentialAverage | None = None,
         seed: int = 0,
         log_every: int = 100,
     ) -> None:
         super().__init__()
-        counts = {"steps": steps, "batch_size": batch_size, "epoch_steps": epoch_steps, "log_every": log_every}
-        for name, value in counts.items():
+        for name, value in {"steps": steps, "batch_size": batch_size, "log_every": log_every}.items():
             if value < 1:
                 raise ValueError(f"{name} must be at least 1; got {name}={value}")
-        for name, choice, choices in (
-            ("project", project, ("update", "epoch")),
-            ("decay", decay, ("none", "linear", "cosine")),
-        ):
-            if choice not in choices:
-                raise ValueError(f"{name} must be one of {', '.join(choices)}; got {name}={choice!r}")
-        check_growth(batch_growth)
+        if decay not in ("none", "linear", "cosine"):
+            raise ValueError(f"decay must be one of none, linear, cosine; got decay={decay!r}")
         self.automatic_optimization = False
         self.pair = pair
         self.critic = _build(critic or default_critic, pair, seed)
@@ -98,11 +86,8 @@ class W1Estimator(SteppedModule):
         self.batch_size = batch_size
         self.optimizer = optimizer or StiefelMuon
         self.penalty = penalty
-        self.project = project
-        self.epoch_steps = epoch_steps
         self.decay = decay
         self.average = average
-        self.batch_growth = tuple(batch_growth)
         self.seed = seed
         self.log_every = log_every
         self.critic_step = 0
@@ -140,25 +125,24 @@ class W1Estimator(SteppedModule):
         return _Steps()
 
     def training_step(self, batch: int, batch_idx: int) -> None:
-        step, done = self.critic_step, self.critic_step / self.steps
+        step = self.critic_step
         optimizer = cast(LightningOptimizer, self.optimizers())
-        factor = rate_factor(self.decay, done)
+        factor = _rate_factor(self.decay, step / self.steps)
         for group, rate in zip(optimizer.param_groups, self._rates, strict=True):
             group["lr"] = rate * factor
-        estimate = self._update(step, self.batch_size * batch_factor(self.batch_growth, done), optimizer)
+        estimate = self._update(step, optimizer)
         self.critic_step += 1
-        if self.project == "update" or self.critic_step % self.epoch_steps == 0 or self.critic_step == self.steps:
-            project_(self.critic)
+        project_(self.critic)
         if self.average is not None and self.averaged is not None:
-            self.average.update_(self.averaged, self.critic, step, self.steps)
+            self.average.update_(self.averaged, self.critic, step)
         if self.critic_step % self.log_every == 0:
             self.log_training("train/w1_critic", estimate)
         self.stop_when_done()
 
-    def _update(self, step: int, n: int, optimizer: LightningOptimizer) -> Tensor:
+    def _update(self, step: int, optimizer: LightningOptimizer) -> Tensor:
         """Take one step; return this rank's contribution to the estimate."""
-        mine = self.ranks.part(n)
-        x, y = self.pair.sample(n, keyed_generator(self.seed, "pair", step, device=self.device))
+        mine = self.ranks.part(self.batch_size)
+        x, y = self.pair.sample(self.batch_size, keyed_generator(self.seed, "pair", step, device=self.device))
         x, y = mine.of(x).to(self.dtype), mine.of(y).to(self.dtype)
         x_values, y_values = self.critic(torch.cat((x, y))).split((len(x), len(y)))
         estimate: Tensor = x_values.mean() - y_values.mean()
@@ -196,6 +180,14 @@ class W1Estimator(SteppedModule):
         # The rates of the config: a checkpoint holds decayed ones.
         self._rates = [group["lr"] for group in optimizer.param_groups]
         return optimizer
+
+
+def _rate_factor(decay: Decay, done: float) -> float:
+    """Return the factor of the learning rate, ``1``, ``1 - done`` or ``(1 + cos(pi done)) / 2``, of a fraction done."""
+    if decay == "none":
+        return 1.0
+    done = min(max(done, 0.0), 1.0)
+    return 1 - done if decay == "linear" else (1 + math.cos(math.pi * done)) / 2
 
 
 class _Steps:

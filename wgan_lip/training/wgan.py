@@ -14,7 +14,7 @@ from wgan_lip.dtypes import check_has_values, drawing_dtype
 from wgan_lip.lipschitz import Penalty, project_
 from wgan_lip.parts import Part
 from wgan_lip.randomness import keyed_generator
-from wgan_lip.training.averaging import WeightAverage, unrounded
+from wgan_lip.training.averaging import ExponentialAverage, unrounded
 from wgan_lip.training.stepped import SteppedModule
 
 # Samples that are generated at once in evaluations.
@@ -81,7 +81,7 @@ class WassersteinGAN(SteppedModule):
         generator_optimizer: OptimizerFactory | None = None,
         linear_decay: bool = True,
         penalty: Penalty | None = None,
-        generator_average: WeightAverage | None = None,
+        generator_average: ExponentialAverage | None = None,
         gradient_clip: float | None = None,
         accumulate: int = 1,
         compile: bool = False,  # noqa: A002  (PyTorch's own word for it)
@@ -234,9 +234,7 @@ class WassersteinGAN(SteppedModule):
         self.critic.requires_grad_(True)
         self.ranks.average_statistics_(self.critic, self.generator)
         if self.generator_average is not None and self.averaged is not None:
-            self.generator_average.update_(
-                self.averaged, self.generator, self.generator_step, self.generator_steps, average_buffers=True
-            )
+            self.generator_average.update_(self.averaged, self.generator, self.generator_step, average_buffers=True)
 
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
         """Do nothing: ``ExactW1`` evaluates when the loop ends."""

@@ -10,6 +10,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.cli import LightningArgumentParser
 from pytorch_lightning.loggers import WandbLogger
 
+from wgan_lip.cli.config import drop_former_arguments
 from wgan_lip.replaced import replace_text
 from wgan_lip.saved import named_value
 from wgan_lip.training import CHECKPOINT_KEY
@@ -82,6 +83,7 @@ def changed_keys(before: str, after: str) -> list[str]:
     kept = read_yaml(before, "the checkpoint's config")
     if not isinstance(kept, dict):
         raise ValueError(f"the checkpoint's config must be a mapping; got {named_value(kept)}")
+    drop_former_arguments(kept)
     old, new = dict(_flat(kept)), dict(_flat(yaml.safe_load(after)))
     return sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
 
