@@ -23,7 +23,7 @@ from wgan_lip.lipschitz import (
 )
 from wgan_lip.networks import ConvCritic, MLPCritic, ResidualCritic
 from wgan_lip.optim import StiefelAdam, StiefelMuon
-from wgan_lip.training.callbacks.gradient_points import between
+from wgan_lip.training.callbacks.gradient_norms import between
 
 HALF = (torch.bfloat16, torch.float16)
 DTYPES = (*HALF, torch.float32, torch.float64)

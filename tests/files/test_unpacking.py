@@ -11,7 +11,7 @@ import torch
 
 from wgan_lip import unpacking
 from wgan_lip.data import read_idx
-from wgan_lip.distributions.funnel_files import read_funnels
+from wgan_lip.distributions.funnels import read_funnels
 from wgan_lip.files import load_samples
 
 ZEROS = np.zeros((300_000, 16))

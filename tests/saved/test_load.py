@@ -16,7 +16,7 @@ from tests.saved.archives import members_of, rewritten, saved
 from tests.training.builders import fit, tiny_gan
 from tests.training.estimators import tiny_estimator
 from tests.training.test_resume import same_state
-from wgan_lip.distributions.funnel_files import read_funnels
+from wgan_lip.distributions.funnels import read_funnels
 from wgan_lip.files import load_samples
 from wgan_lip.runs.checkpoint import load_checkpoint
 from wgan_lip.saved import load_saved

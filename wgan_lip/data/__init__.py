@@ -1,6 +1,5 @@
 """Lightning data modules with a training split and a held-out split that is used for evaluation only."""
 
-from wgan_lip.data.cifar10 import CIFAR10
 from wgan_lip.data.digits import Digits
 from wgan_lip.data.few import FewPerClass
 from wgan_lip.data.image_folder import ImageFolder
@@ -8,9 +7,7 @@ from wgan_lip.data.images import ImageDataModule, Images, ImageSamples, StoredIm
 from wgan_lip.data.loader import ResumableLoader, TensorSamples
 from wgan_lip.data.mnist import MNIST, FashionMNIST, read_idx
 from wgan_lip.data.module import SampleDataModule, Split, check_samples
-from wgan_lip.data.published import PublishedImages
-from wgan_lip.data.stl10 import STL10
-from wgan_lip.data.svhn import SVHN
+from wgan_lip.data.published import CIFAR10, STL10, SVHN, PublishedImages
 
 __all__ = [
     "CIFAR10",

@@ -24,16 +24,13 @@ from wgan_lip.lipschitz.constraints.penalties import GradientPenalty, Penalty, c
 from wgan_lip.lipschitz.diagnostics.activation_patterns import LayerUnits, activation_patterns
 from wgan_lip.lipschitz.diagnostics.diagnose import Diagnosis, diagnose
 from wgan_lip.lipschitz.diagnostics.gradient_profile import GradientProfile, LayerGradient, gradient_profile
-from wgan_lip.lipschitz.diagnostics.jacobian_spectrum import JacobianSpectrum, jacobian_spectrum
-from wgan_lip.lipschitz.diagnostics.weight_spectrum import WeightSpectrum, weight_spectra
+from wgan_lip.lipschitz.diagnostics.spectra import JacobianSpectrum, WeightSpectrum, jacobian_spectrum, weight_spectra
 from wgan_lip.lipschitz.export.plain import plain
 from wgan_lip.lipschitz.inspection import evaluating, float64_copy, inherits_forward, leaves
-from wgan_lip.lipschitz.layers.composition import ConvexResidual, Scale
-from wgan_lip.lipschitz.layers.linear import ConstrainedLinear, LInfLinear, OrthogonalLinear
-from wgan_lip.lipschitz.layers.matrix import ConstrainedMatrix
+from wgan_lip.lipschitz.layers.composition import ConvexResidual, NormPool2d, Scale, ScaledAvgPool2d
+from wgan_lip.lipschitz.layers.kernel_convolution import ConstrainedConv2d, LInfConv2d
+from wgan_lip.lipschitz.layers.linear import ConstrainedLinear, ConstrainedMatrix, LInfLinear, OrthogonalLinear
 from wgan_lip.lipschitz.layers.orthogonal_convolution import OrthogonalConv2d, block_kernel
-from wgan_lip.lipschitz.layers.pooling import NormPool2d, ScaledAvgPool2d
-from wgan_lip.lipschitz.layers.reshaped_convolution import ConstrainedConv2d, LInfConv2d
 from wgan_lip.stiefel import on_manifold, orthogonality_error, polar_factor
 
 __all__ = [

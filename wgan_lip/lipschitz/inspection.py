@@ -1,11 +1,13 @@
-"""The layers of a network in order, networks in evaluation mode, and float64 copies of them."""
+"""The layers of a network in order, their attributes, networks in evaluation mode, and float64 copies of them."""
 
 import copy
+import math
+import numbers
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 # Methods besides ``forward`` that a call of a module executes.
 _INNER = ("_check", "_conv_forward", "_call_impl", "_wrapped_call_impl")
@@ -135,3 +137,54 @@ def float64_copy(network: nn.Module, name: str = "network") -> nn.Module:
             return copy.deepcopy(network).to("cpu", torch.float64).eval()
     except RuntimeError as error:
         raise ValueError(f"the {name} cannot be copied to float64: {error}") from error
+
+
+def dense(weight: object, axes: int, name: str = "weight") -> Tensor:
+    """Return a layer's tensor, or raise ValueError unless it is dense, of floating-point numbers, with ``axes`` axes.
+
+    Args:
+        weight: the attribute of the layer.
+        axes: the number of axes it must have; with another number the forward pass computes something else.
+        name: of the attribute.
+    """
+    if not isinstance(weight, Tensor) or not weight.is_floating_point() or weight.layout != torch.strided:
+        raise ValueError(f"its {name} is not a dense tensor of floating-point numbers")
+    if weight.ndim != axes:
+        raise ValueError(f"its {name} must have {axes} axes; got shape {tuple(weight.shape)}")
+    return weight
+
+
+def check_bias(bias: object, channels: int) -> None:
+    """Raise ValueError unless a bias is one number for each channel of the output, or None.
+
+    PyTorch broadcasts others: one of shape (n, channels) moves each sample by another amount, one with more entries
+    than there are channels repeats outputs.
+
+    Args:
+        bias: the attribute of the layer.
+        channels: of its output.
+    """
+    if bias is None:
+        return
+    entries = len(dense(bias, 1, "bias"))
+    if entries != channels:
+        raise ValueError(f"its bias must have one entry for each channel; got {entries} for channels={channels}")
+
+
+def finite_number(value: object, name: str) -> float:
+    """Return a number by which all entries are multiplied, as a float.
+
+    Args:
+        value: a real number, or a real tensor without axes; one with axes would be broadcast.
+        name: of the attribute.
+
+    Raises:
+        ValueError: it is not a real number, or not finite.
+    """
+    plain = value.item() if isinstance(value, Tensor) and not value.ndim else value
+    if not isinstance(plain, numbers.Real):
+        raise ValueError(f"its {name} must be a real number; got {value!r}")
+    number = float(plain)
+    if not math.isfinite(number):
+        raise ValueError(f"its {name} is {number}")
+    return number

@@ -1,6 +1,5 @@
 """Optimisers that keep orthogonal weights orthogonal."""
 
-from wgan_lip.optim.stiefel_adam import StiefelAdam
-from wgan_lip.optim.stiefel_muon import StiefelMuon
+from wgan_lip.optim.stiefel_optimizers import StiefelAdam, StiefelMuon
 
 __all__ = ["StiefelAdam", "StiefelMuon"]

@@ -1,6 +1,5 @@
 """Robustness of classifiers: certified radii, attacks, and losses that enlarge margins."""
 
-from wgan_lip.robustness.accuracy import Accuracy, accuracy, median_interval
 from wgan_lip.robustness.attacks import FGSM, PGD, Attack, AttackResult, attacked
 from wgan_lip.robustness.ball import Ball, check_norm
 from wgan_lip.robustness.certified import BrokenCertificateError, RobustnessCertificate, certify_classifier
@@ -11,7 +10,15 @@ from wgan_lip.robustness.losses import (
     MulticlassHinge,
     margins,
 )
-from wgan_lip.robustness.measure import RobustAccuracy, Robustness, measure_robustness, robustness_so_far
+from wgan_lip.robustness.measure import (
+    Accuracy,
+    RobustAccuracy,
+    Robustness,
+    accuracy,
+    measure_robustness,
+    median_interval,
+    robustness_so_far,
+)
 
 __all__ = [
     "FGSM",

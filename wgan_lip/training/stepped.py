@@ -1,4 +1,4 @@
-"""The base of all modules: steps that the module counts itself, on any number of ranks."""
+"""The base of all modules: steps that the module counts itself, on any number of ranks; a plain training of them."""
 
 import math
 import time
@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 
 import torch
 import wandb
-from pytorch_lightning import LightningModule
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+from pytorch_lightning import LightningDataModule, LightningModule, Trainer
 from pytorch_lightning.core.optimizer import LightningOptimizer
 from pytorch_lightning.loggers import WandbLogger
 from torch import Tensor
@@ -252,3 +253,26 @@ class SteppedModule(LightningModule):
             raise ValueError(
                 f"the checkpoint's optimisers ({roles}) are {', '.join(theirs)}; the config's are {', '.join(kinds)}"
             )
+
+
+def plain_fit(module: SteppedModule, data: LightningDataModule | None = None) -> None:
+    """Train a module on the CPU in this process, without files or output.
+
+    Within a job of Slurm or torchrun, each process trains a module of its own.
+
+    Args:
+        module: trained in place.
+        data: its training data; None for modules that draw their own samples.
+    """
+    trainer = Trainer(
+        accelerator="cpu",
+        devices=1,
+        # Otherwise Lightning would take the processes of a Slurm job for ranks of one run, and handle its signals.
+        plugins=[LightningEnvironment()],
+        max_epochs=-1,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    trainer.fit(module, datamodule=data)

@@ -10,9 +10,16 @@ from torch import nn
 
 from wgan_lip.lipschitz.bounds import product_upper_bound
 from wgan_lip.lipschitz.certificate.rules import L_INFINITY_RULES, RULES, Rule
-from wgan_lip.lipschitz.certificate.stored import finite_number
 from wgan_lip.lipschitz.constraints.constraint import Constraint, Norm
-from wgan_lip.lipschitz.inspection import describe, evaluating, inherits_forward, is_hooked, kind_of, leaves
+from wgan_lip.lipschitz.inspection import (
+    describe,
+    evaluating,
+    finite_number,
+    inherits_forward,
+    is_hooked,
+    kind_of,
+    leaves,
+)
 from wgan_lip.lipschitz.layers.composition import ConvexResidual
 
 

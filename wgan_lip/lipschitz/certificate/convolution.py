@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from wgan_lip.lipschitz.bounds import gamma, largest_squared_norm, norm_up
-from wgan_lip.lipschitz.certificate.stored import check_bias, dense
+from wgan_lip.lipschitz.inspection import check_bias, dense
 from wgan_lip.lipschitz.layers.kernel_convolution import KernelConv2d
 
 # Frequencies on an axis, for each degree of the polynomial: overestimates the squared norm by 1 / cos(pi / 32)^2, 1 %.

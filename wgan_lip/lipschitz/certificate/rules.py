@@ -12,11 +12,9 @@ from wgan_lip.lipschitz.activations.alternatives import Abs, Householder, Maxout
 from wgan_lip.lipschitz.activations.groupsort import FullSort, GroupSort, MaxMin
 from wgan_lip.lipschitz.bounds import gamma, spectral_norm_upper_bound
 from wgan_lip.lipschitz.certificate.convolution import convolution_rule, kernel_convolution_rule, kernel_of
-from wgan_lip.lipschitz.certificate.stored import check_bias, dense, finite_number
-from wgan_lip.lipschitz.inspection import evaluating
-from wgan_lip.lipschitz.layers.composition import Scale
+from wgan_lip.lipschitz.inspection import check_bias, dense, evaluating, finite_number
+from wgan_lip.lipschitz.layers.composition import NormPool2d, Scale, ScaledAvgPool2d
 from wgan_lip.lipschitz.layers.kernel_convolution import KernelConv2d
-from wgan_lip.lipschitz.layers.pooling import NormPool2d, ScaledAvgPool2d
 
 # A rule returns the bound of a layer, or raises ValueError with the reason why there is none.
 Rule = Callable[[Any], float]

@@ -6,8 +6,7 @@ from torch import Generator, Tensor, nn
 
 from wgan_lip.lipschitz.diagnostics.activation_patterns import LayerUnits, activation_patterns
 from wgan_lip.lipschitz.diagnostics.gradient_profile import GradientProfile, gradient_profile
-from wgan_lip.lipschitz.diagnostics.jacobian_spectrum import JacobianSpectrum, jacobian_spectrum
-from wgan_lip.lipschitz.diagnostics.weight_spectrum import WeightSpectrum, weight_spectra
+from wgan_lip.lipschitz.diagnostics.spectra import JacobianSpectrum, WeightSpectrum, jacobian_spectrum, weight_spectra
 
 
 @dataclass(frozen=True)

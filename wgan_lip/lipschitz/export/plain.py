@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from wgan_lip.lipschitz.activations.alternatives import Abs, Householder, Maxout
 from wgan_lip.lipschitz.activations.groupsort import FullSort, GroupSort, MaxMin
-from wgan_lip.lipschitz.certificate.stored import dense
 from wgan_lip.lipschitz.export.plain_layers import PlainLayers, convolution, linear, options
 from wgan_lip.lipschitz.export.relu_form import Stage, absolute_stage, householder_stage, sorting_stages
 from wgan_lip.lipschitz.inspection import (
+    dense,
     describe,
     evaluating,
     inherits_forward,
@@ -21,9 +21,8 @@ from wgan_lip.lipschitz.inspection import (
     leaves,
     not_in_place,
 )
-from wgan_lip.lipschitz.layers.composition import ConvexResidual, Scale
+from wgan_lip.lipschitz.layers.composition import ConvexResidual, NormPool2d, Scale, ScaledAvgPool2d
 from wgan_lip.lipschitz.layers.kernel_convolution import KernelConv2d
-from wgan_lip.lipschitz.layers.pooling import NormPool2d, ScaledAvgPool2d
 
 # Converts a layer of one class to ordinary layers.
 Converter = Callable[[Any], list[nn.Module]]

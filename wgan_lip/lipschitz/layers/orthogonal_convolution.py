@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from wgan_lip.lipschitz.constraints.constraint import Constraint
 from wgan_lip.lipschitz.constraints.orthogonal import StiefelRetraction
 from wgan_lip.lipschitz.layers.kernel_convolution import KernelConv2d, PaddingMode, Size
-from wgan_lip.lipschitz.layers.matrix import ConstrainedMatrix
+from wgan_lip.lipschitz.layers.linear import ConstrainedMatrix
 from wgan_lip.stiefel import full_precision
 
 
