@@ -19,7 +19,7 @@ from wgan_lip.lipschitz.certificate.rounding import values_and_magnitudes
 from wgan_lip.lipschitz.inspection import not_in_place
 from wgan_lip.robustness import FGSM, PGD, measure_robustness
 from wgan_lip.robustness.certified import logits_of
-from wgan_lip.training.features import describe
+from wgan_lip.training.callbacks.feature_quality import describe
 
 STEEP = nn.LeakyReLU(-30.0, inplace=True)
 BRANCHES = {

@@ -11,12 +11,6 @@ from wgan_lip.lipschitz.certificate.certify import LayerBound, LipschitzCertific
 from wgan_lip.lipschitz.certificate.rounding import Magnitudes, rounding_of_values, values_and_magnitudes
 
 
-def test_magnitudes_are_joined_by_the_larger_of_each():
-    first, second = Magnitudes(3.0, 5), Magnitudes(2.0, 7)
-    assert first.joined(second) == second.joined(first) == Magnitudes(3.0, 7)
-    assert Magnitudes(4.0, 8).joined(first) == first.joined(Magnitudes(4.0, 8)) == Magnitudes(4.0, 8)
-
-
 @pytest.mark.parametrize(
     ("bounds", "units"),
     [([0.5], 1), ([1.0, 3.0, 0.25], (1 * 3 + 3) * 0.25 + 1), ([1.5, 2.0], 1.5 * 2 + 2), ([3, 0], 1)],

@@ -20,7 +20,7 @@ from wgan_lip.distributions.funnels import read_funnels
 from wgan_lip.files import load_samples
 from wgan_lip.runs.checkpoint import load_checkpoint
 from wgan_lip.saved import load_saved
-from wgan_lip.training.features import load_features
+from wgan_lip.training.callbacks.feature_quality import load_features
 
 WHAT = "a file of this test"
 REFUSED = f"is truncated, damaged, or not {WHAT}: "

@@ -34,8 +34,7 @@ from wgan_lip.training import (
     SteppedModule,
     WassersteinGAN,
 )
-from wgan_lip.training.lost_ranks import LostRankError
-from wgan_lip.training.ranks import Ranks
+from wgan_lip.training.ranks import LostRankError, Ranks
 
 STEPS = 50
 

@@ -19,7 +19,7 @@ from wgan_lip.training import (
     save_features,
     train_features,
 )
-from wgan_lip.training.features import turned
+from wgan_lip.training.callbacks.feature_quality import turned
 
 
 @pytest.fixture(scope="module")

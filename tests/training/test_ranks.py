@@ -16,8 +16,8 @@ from tests.support.metrics import assert_close, rows
 from tests.training.family import FAMILY
 from tests.training.ranked import STEPS, train
 from wgan_lip.parts import Part, share_of
-from wgan_lip.training.lost_ranks import LostRankError, is_lost_rank
-from wgan_lip.training.ranks import OtherRankError, Ranks, check_strategy
+from wgan_lip.training.checks import check_strategy
+from wgan_lip.training.ranks import LostRankError, OtherRankError, Ranks, is_lost_rank
 
 SAME_LOSSES = [
     "orthogonal",

@@ -3,8 +3,7 @@
 from wgan_lip.distributions.dirac_images import DiracImages
 from wgan_lip.distributions.funnels import Funnels
 from wgan_lip.distributions.homothety import Gaussians, UniformCubes
-from wgan_lip.distributions.pair import Pair, Truth
-from wgan_lip.distributions.sample_pair import SamplePair
+from wgan_lip.distributions.pair import Pair, SamplePair, Truth
 from wgan_lip.distributions.shells import AbsoluteValue, HighDimensionalCone, SphericalShells, ThreeCones
 
 __all__ = [

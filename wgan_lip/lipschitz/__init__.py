@@ -22,9 +22,15 @@ from wgan_lip.lipschitz.constraints.orthogonal import (
 )
 from wgan_lip.lipschitz.constraints.penalties import GradientPenalty, Penalty, critic_gradients, gradient_norms
 from wgan_lip.lipschitz.diagnostics.activation_patterns import LayerUnits, activation_patterns
-from wgan_lip.lipschitz.diagnostics.diagnose import Diagnosis, diagnose
+from wgan_lip.lipschitz.diagnostics.diagnose import (
+    Diagnosis,
+    JacobianSpectrum,
+    WeightSpectrum,
+    diagnose,
+    jacobian_spectrum,
+    weight_spectra,
+)
 from wgan_lip.lipschitz.diagnostics.gradient_profile import GradientProfile, LayerGradient, gradient_profile
-from wgan_lip.lipschitz.diagnostics.spectra import JacobianSpectrum, WeightSpectrum, jacobian_spectrum, weight_spectra
 from wgan_lip.lipschitz.export.plain import plain
 from wgan_lip.lipschitz.inspection import evaluating, float64_copy, inherits_forward, leaves
 from wgan_lip.lipschitz.layers.composition import ConvexResidual, NormPool2d, Scale, ScaledAvgPool2d

@@ -9,6 +9,7 @@ from wgan_lip.networks.layers import (
     ActivationFactory,
     ConvFactory,
     LinearFactory,
+    check_sizes,
     halving_layers,
     halvings,
     hidden_layers,
@@ -131,9 +132,7 @@ class DCGANGenerator(nn.Sequential):
     def __init__(self, output_shape: Sequence[int], noise_dim: int = 64, width: int = 64) -> None:
         outputs, height, columns = image_shape("output_shape", output_shape)
         doublings = halvings(output_shape)
-        for name, value in (("noise_dim", noise_dim), ("width", width)):
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1; got {name}={value}")
+        check_sizes(noise_dim=noise_dim, width=width)
         if doublings == 0:
             raise ValueError(f"output_shape needs even sides of at least 8 pixels; got {list(output_shape)}")
         small = (height >> doublings, columns >> doublings)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from wgan_lip.networks.layers import image_shape
+from wgan_lip.networks.layers import check_sizes, image_shape
 
 _ROTATIONS = 4
 # Of weights-inception-2015-12-05-6726825d.pth: with other weights the score is not FID.
@@ -45,8 +45,7 @@ class FeatureNetwork(nn.Module):
         channels, height, width = image_shape("input_shape", input_shape)
         if height != width:
             raise ValueError(f"input_shape must be square, so that images can be turned; got {list(input_shape)}")
-        if features < 1:
-            raise ValueError(f"features must be at least 1; got features={features}")
+        check_sizes(features=features)
         layers: list[nn.Module] = []
         size, outputs = height, 32
         while not layers or size > 7:

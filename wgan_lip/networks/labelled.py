@@ -42,9 +42,7 @@ class LabelledGenerator(nn.Module):
         label_distance: float | None = None,
     ) -> None:
         super().__init__()
-        for name, value in (("classes", classes), ("noise_dim", noise_dim)):
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1; got {name}={value}")
+        layers.check_sizes(classes=classes, noise_dim=noise_dim)
         channels, height, width = layers.image_shape("image_shape", image_shape)
         self.label_distance = (
             default_label_distance(channels, height, width) if label_distance is None else label_distance

@@ -113,6 +113,17 @@ def scaled(lipschitz_constant: float) -> list[nn.Module]:
     return [] if lipschitz_constant == 1 else [Scale(lipschitz_constant)]
 
 
+def check_sizes(**sizes: int) -> None:
+    """Raise ValueError unless all sizes are at least 1.
+
+    Args:
+        sizes: by the names of the arguments.
+    """
+    for name, value in sizes.items():
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1; got {name}={value}")
+
+
 def image_shape(name: str, shape: Sequence[int]) -> tuple[int, int, int]:
     """Return (channels, height, width), or raise ValueError if ``shape`` is not that of an image.
 

@@ -7,7 +7,7 @@ from functools import partial
 from torch import nn
 
 from wgan_lip.lipschitz import GroupSort, MaxMin, OrthogonalLinear
-from wgan_lip.networks.layers import ActivationFactory, LinearFactory, hidden_layers, scaled
+from wgan_lip.networks.layers import ActivationFactory, LinearFactory, check_sizes, hidden_layers, scaled
 
 # Builds a critic from the shape of one sample, without the batch axis.
 CriticFactory = Callable[[Sequence[int]], nn.Module]
@@ -90,8 +90,7 @@ class MLPGenerator(nn.Sequential):
         activation: ActivationFactory = nn.ReLU,
     ) -> None:
         coordinates = numel("output_shape", output_shape)
-        if noise_dim < 1:
-            raise ValueError(f"noise_dim must be at least 1; got noise_dim={noise_dim}")
+        check_sizes(noise_dim=noise_dim)
         layers, features = hidden_layers(noise_dim, _widths(width, depth), linear, activation)
         super().__init__(*layers, linear(features, coordinates), nn.Tanh(), nn.Unflatten(1, tuple(output_shape)))
         self.noise_dim = noise_dim

@@ -11,6 +11,7 @@ from wgan_lip.networks.layers import (
     ConvFactory,
     LinearFactory,
     activation_for,
+    check_sizes,
     halvings,
     image_shape,
     scaled,
@@ -51,8 +52,7 @@ class ResidualCritic(nn.Sequential):
         lipschitz_constant: float = 1.0,
     ) -> None:
         inputs, height, columns = image_shape("input_shape", input_shape)
-        if blocks < 1:
-            raise ValueError(f"blocks must be at least 1; got blocks={blocks}")
+        check_sizes(blocks=blocks)
 
         def act(channels: int) -> nn.Module:
             built, left = activation_for(activation, channels)
@@ -102,9 +102,7 @@ class ResidualGenerator(nn.Sequential):
 
     def __init__(self, output_shape: Sequence[int], noise_dim: int = 128, width: int = 64) -> None:
         outputs, height, columns = image_shape("output_shape", output_shape)
-        for name, value in (("noise_dim", noise_dim), ("width", width)):
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1; got {name}={value}")
+        check_sizes(noise_dim=noise_dim, width=width)
         doublings = halvings(output_shape)
         small = (height >> doublings, columns >> doublings)
         super().__init__(

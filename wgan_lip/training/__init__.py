@@ -19,14 +19,12 @@ from wgan_lip.training.callbacks import (
     network_and_points,
     pair_points,
 )
-from wgan_lip.training.checks import check_weights
-from wgan_lip.training.features import describe, load_features, save_features, train_features
-from wgan_lip.training.load_pair import load_pair
-from wgan_lip.training.lost_ranks import LostRankError, lost_ranks_named
-from wgan_lip.training.ranks import OtherRankError, check_strategy
+from wgan_lip.training.callbacks.feature_quality import describe, load_features, save_features, train_features
+from wgan_lip.training.checks import check_strategy, check_weights
+from wgan_lip.training.ranks import LostRankError, OtherRankError, lost_ranks_named
 from wgan_lip.training.robust_classifier import RandomShift, RobustClassifier, images_and_labels
 from wgan_lip.training.stepped import CHECKPOINT_KEY, SteppedModule, plain_fit
-from wgan_lip.training.w1_estimator import W1Estimator
+from wgan_lip.training.w1_estimator import W1Estimator, load_pair
 from wgan_lip.training.wgan import WassersteinGAN
 
 __all__ = [

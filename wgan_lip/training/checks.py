@@ -1,4 +1,4 @@
-"""Checks of what a training is given: networks, precision, optimisers, and the weights of a checkpoint."""
+"""Checks of what a training is given: networks, precision, strategy, optimisers, and the weights of a checkpoint."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +10,7 @@ from pytorch_lightning.plugins.precision import (
     Precision,
     TransformerEnginePrecision,
 )
+from pytorch_lightning.strategies import DDPStrategy, DeepSpeedStrategy, ParallelStrategy, Strategy
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -59,6 +60,31 @@ def check_precision(plugin: Precision, module: nn.Module) -> None:
         raise ValueError(
             f"trainer.precision {plugin.precision} is not supported by layers with Cayley, which solve linear "
             "systems in float32 or float64 only: use 32-true, 64-true, 16-mixed or bf16-mixed"
+        )
+
+
+def check_strategy(strategy: Strategy | str) -> None:
+    """Check that every process holds whole weights and was not forked from another.
+
+    Args:
+        strategy: Lightning's, or its name.
+
+    Raises:
+        ValueError: it splits or replaces weights, or copies a running process.
+    """
+    if isinstance(strategy, str):
+        keeps_whole, name = strategy.startswith(("auto", "ddp", "single_device")), strategy
+        if strategy.endswith(("_spawn", "_fork", "_notebook")):
+            raise ValueError(
+                f"trainer.strategy must be ddp; {strategy} copies a running process: use ddp, which starts new ones"
+            )
+    else:
+        splits = isinstance(strategy, ParallelStrategy) and not isinstance(strategy, DDPStrategy)
+        keeps_whole, name = not splits and not isinstance(strategy, DeepSpeedStrategy), type(strategy).__name__
+    if not keeps_whole:
+        raise ValueError(
+            f"trainer.strategy must be ddp; {name} splits or replaces weights, but the retraction of an orthogonal "
+            "matrix and its certificate need the whole of it"
         )
 
 

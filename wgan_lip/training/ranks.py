@@ -1,4 +1,4 @@
-"""The processes that train one model together."""
+"""The processes that train one model together, and errors of those whose other processes ended."""
 
 import datetime
 from collections.abc import Callable, Iterable, Iterator
@@ -8,12 +8,46 @@ from typing import Any, TypeVar, cast
 import torch
 import torch.distributed as dist
 from pytorch_lightning import Trainer
-from pytorch_lightning.strategies import DDPStrategy, DeepSpeedStrategy, ParallelStrategy, Strategy
+from pytorch_lightning.strategies import ParallelStrategy
 from torch import Tensor, nn
 
 from wgan_lip.parts import Part, share_of
+from wgan_lip.training.checks import check_strategy
 from wgan_lip.training.lightning_private import collective_timeout
-from wgan_lip.training.lost_ranks import lost_ranks_named
+
+# Parts of gloo's messages about a peer that ended or does not answer.
+_LOST = ("connection closed by peer", "connection reset by peer", "broken pipe", "gloo/transport")
+
+
+class LostRankError(RuntimeError):
+    """Another process of the training ended, or cannot be reached."""
+
+
+@contextmanager
+def lost_ranks_named() -> Iterator[None]:
+    """Turn errors of communication with a process that ended, including Lightning's, into a ``LostRankError``.
+
+    Raises:
+        LostRankError: another process ended, or cannot be reached.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not is_lost_rank(error) or isinstance(error, LostRankError):
+            raise
+        raise LostRankError(
+            "another process of this training ended, or cannot be reached; its own log says why; "
+            "the run can be resumed from its last checkpoint"
+        ) from error
+
+
+def is_lost_rank(error: BaseException) -> bool:
+    """Return whether an error reports that another process ended."""
+    if isinstance(error, LostRankError | dist.DistError):
+        return True
+    said = str(error).lower()
+    return type(error) is RuntimeError and any(words in said for words in _LOST)
+
 
 T = TypeVar("T")
 
@@ -241,31 +275,6 @@ class Ranks:
             dist.all_reduce(message)
         for tensor, summed in zip(tensors, message.split([t.numel() for t in tensors]), strict=True):
             tensor.copy_(summed.view_as(tensor))
-
-
-def check_strategy(strategy: Strategy | str) -> None:
-    """Check that every process holds whole weights and was not forked from another.
-
-    Args:
-        strategy: Lightning's, or its name.
-
-    Raises:
-        ValueError: it splits or replaces weights, or copies a running process.
-    """
-    if isinstance(strategy, str):
-        keeps_whole, name = strategy.startswith(("auto", "ddp", "single_device")), strategy
-        if strategy.endswith(("_spawn", "_fork", "_notebook")):
-            raise ValueError(
-                f"trainer.strategy must be ddp; {strategy} copies a running process: use ddp, which starts new ones"
-            )
-    else:
-        splits = isinstance(strategy, ParallelStrategy) and not isinstance(strategy, DDPStrategy)
-        keeps_whole, name = not splits and not isinstance(strategy, DeepSpeedStrategy), type(strategy).__name__
-    if not keeps_whole:
-        raise ValueError(
-            f"trainer.strategy must be ddp; {name} splits or replaces weights, but the retraction of an orthogonal "
-            "matrix and its certificate need the whole of it"
-        )
 
 
 def _attempt(function: Callable[[], T]) -> tuple[T | None, Exception | None]:

@@ -211,12 +211,6 @@ class RobustClassifier(SteppedModule):
         super().on_save_checkpoint(checkpoint)
         checkpoint[CHECKPOINT_KEY]["classes"] = list(self.class_names)
 
-    def validation_step(self, batch: Tensor, batch_idx: int) -> None:
-        """Do nothing: ``CertifiedAccuracy`` evaluates when the loop ends."""
-
-    def test_step(self, batch: Tensor, batch_idx: int) -> None:
-        """Do nothing: ``CertifiedAccuracy`` evaluates when the loop ends."""
-
     def configure_optimizers(self) -> Any:
         optimizer = self.optimizer(self.network.parameters())
         self.check_optimizers([optimizer], "classifier")

@@ -3,9 +3,9 @@
 import math
 import time
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 import wandb
@@ -19,6 +19,7 @@ from torch.optim import Optimizer
 from wgan_lip import __version__
 from wgan_lip.parts import Part
 from wgan_lip.saved import is_count, named_value
+from wgan_lip.training.averaging import unrounded
 from wgan_lip.training.checks import check_eps, check_precision, check_weights
 from wgan_lip.training.ranks import Ranks
 
@@ -64,7 +65,8 @@ class SteppedModule(LightningModule):
     class logs the counters with every record, keeps them in checkpoints, and refuses a checkpoint of another network.
 
     A subclass draws random numbers for the whole batch and takes ``part_of_batch`` of them, so that a step depends on
-    the seed and the step only, and not on the number of ranks; it updates weights by ``take_step``.
+    the seed and the step only, and not on the number of ranks; it updates weights by ``take_step``. Its network
+    ``averaged``, if it has one, is an average of weights, which no cast rounds to half precision.
 
     Attributes:
         counters: names of the counters; metrics are drawn over the first one, the *step*.
@@ -101,6 +103,10 @@ class SteppedModule(LightningModule):
             raise RuntimeError(f"{type(self).__name__} has ranks only within a Trainer, which calls its setup first")
         return self._ranks
 
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        with unrounded(getattr(self, "averaged", None)):
+            return super()._apply(fn, recurse)
+
     def setup(self, stage: str) -> None:
         check_precision(self.trainer.precision_plugin, self)
         self._ranks = Ranks(self.trainer)
@@ -112,6 +118,12 @@ class SteppedModule(LightningModule):
         if self._ranks is not None:
             self._ranks.close()
             self._ranks = None
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        """Do nothing: callbacks evaluate when the loop ends."""
+
+    def test_step(self, batch: Any, batch_idx: int) -> None:
+        """Do nothing: callbacks evaluate when the loop ends."""
 
     def part_of_batch(self, n: int) -> Part:
         """Return this rank's part of the step's batch.

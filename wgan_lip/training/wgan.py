@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable, Iterable
-from typing import Any, Self, cast
+from typing import Any, cast
 
 import torch
 from pytorch_lightning.core.optimizer import LightningOptimizer
@@ -14,7 +14,7 @@ from wgan_lip.dtypes import check_has_values, drawing_dtype
 from wgan_lip.lipschitz import Penalty, project_
 from wgan_lip.parts import Part
 from wgan_lip.randomness import keyed_generator
-from wgan_lip.training.averaging import ExponentialAverage, unrounded
+from wgan_lip.training.averaging import ExponentialAverage
 from wgan_lip.training.stepped import SteppedModule
 
 # Samples that are generated at once in evaluations.
@@ -130,10 +130,6 @@ class WassersteinGAN(SteppedModule):
     def total_steps(self) -> int:
         return self.generator_steps
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        with unrounded(self.averaged):
-            return super()._apply(fn, recurse)
-
     def forward(self, noise: Tensor) -> Tensor:
         """Generate: ``(N, noise_dim) -> (N, *shape)``."""
         return cast(Tensor, self.generator(noise))
@@ -235,12 +231,6 @@ class WassersteinGAN(SteppedModule):
         self.ranks.average_statistics_(self.critic, self.generator)
         if self.generator_average is not None and self.averaged is not None:
             self.generator_average.update_(self.averaged, self.generator, self.generator_step, average_buffers=True)
-
-    def validation_step(self, batch: Tensor, batch_idx: int) -> None:
-        """Do nothing: ``ExactW1`` evaluates when the loop ends."""
-
-    def test_step(self, batch: Tensor, batch_idx: int) -> None:
-        """Do nothing: ``ExactW1`` evaluates when the loop ends."""
 
     def configure_optimizers(self) -> Any:
         optimizers = [

@@ -25,10 +25,6 @@ class Magnitudes:
     norm: float
     width: int
 
-    def joined(self, other: "Magnitudes") -> "Magnitudes":
-        """Return the magnitudes of two evaluations taken together."""
-        return Magnitudes(max(self.norm, other.norm), max(self.width, other.width))
-
 
 def values_and_magnitudes(network64: nn.Module, x: Tensor, chunk: int) -> tuple[Tensor, Magnitudes]:
     """Evaluate a network, and record the magnitudes of all intermediate numbers.
