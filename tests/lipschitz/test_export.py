@@ -27,7 +27,7 @@ from wgan_lip.lipschitz import (
     plain,
 )
 from wgan_lip.lipschitz.certificate.rules import RULES
-from wgan_lip.lipschitz.export.relu_form import sorting_stages
+from wgan_lip.lipschitz.export.plain import sorting_stages
 from wgan_lip.networks import (
     ConvClassifier,
     ConvCritic,

@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 
 from wgan_lip.lipschitz import MaxMin, OrthogonalLinear, project_
 from wgan_lip.optim import StiefelAdam, StiefelMuon
-from wgan_lip.optim.direction import orthogonalized, orthogonalized_tangent, tangent
+from wgan_lip.optim.stiefel_optimizers import orthogonalized, orthogonalized_tangent, tangent
 from wgan_lip.stiefel import StiefelParameter, polar_factor
 
 SHAPES = [(40, 24), (24, 40), (32, 32), (1, 33), (33, 1), (1, 1), (300, 257)]

@@ -1,12 +1,12 @@
 """A list of ordinary layers under construction, with factors and maps of channels merged into its affine layers."""
 
+from dataclasses import dataclass
 from typing import Any, TypeGuard, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
-from wgan_lip.lipschitz.export.relu_form import Stage
 from wgan_lip.lipschitz.layers.composition import Scale
 
 Affine = nn.Linear | nn.Conv2d | nn.ConvTranspose2d
@@ -28,6 +28,19 @@ _CHANNELWISE = (
     nn.Tanh,
     nn.Upsample,
 )
+
+
+@dataclass(frozen=True)
+class Stage:
+    """``x -> after relu(before x)`` on channels.
+
+    Attributes:
+        before: shape (units, channels), float64.
+        after: shape (channels left, units), float64.
+    """
+
+    before: Tensor
+    after: Tensor
 
 
 class PlainLayers:
