@@ -10,14 +10,15 @@ import wandb
 from pytorch_lightning.loggers import Logger, WandbLogger
 from pytorch_lightning.utilities import rank_zero_only, rank_zero_warn
 
+from wgan_lip.metrics import CLASSIFIER, ESTIMATOR, GAN
 from wgan_lip.runs.wandb_mode import WandbMode, decide_mode
 from wgan_lip.runs.wandb_offline import missing_rows
 from wgan_lip.training import SteppedModule
 
 # Of metrics and pictures, all drawn over the module's own steps.
 _GROUPS = (
-    *("w1", "w1_averaged", "features", "inception", "lipschitz", "gradient", "gradient_norm", "accuracy"),
-    *("train", "samples", "critic", "report"),
+    *dict.fromkeys(name.partition("/")[0] for name in (*GAN, *ESTIMATOR, *CLASSIFIER)),
+    *("samples", "critic", "report"),
 )
 
 # Seconds to wait for a server: at the start; and at the end, when a job may be about to lose its node, and whatever was
