@@ -8,7 +8,7 @@ import pytest
 from matplotlib import get_backend
 
 from wgan_lip.cli.commands import overview
-from wgan_lip.cli.environment import prepare_environment
+from wgan_lip.cli.process import prepare_environment
 
 RANKS = ("RANK", "LOCAL_RANK", "GROUP_RANK", "NODE_RANK", "SLURM_PROCID", "SLURM_LOCALID", "SLURM_NODEID")
 SIZES = ("WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_WORLD_SIZE", "SLURM_NTASKS", "SLURM_NNODES", "MASTER_PORT")

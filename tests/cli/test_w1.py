@@ -13,7 +13,7 @@ from rich.console import Console
 
 from tests.files.folders import digit_pixels, write_images
 from tests.support.commands import run
-from wgan_lip.cli.w1.progress import Display
+from wgan_lip.cli.w1.comparison import Display
 from wgan_lip.randomness import keyed_generator
 from wgan_lip.transport import wasserstein1
 from wgan_lip.transport.result import Progress

@@ -41,7 +41,7 @@ EXPLAINED = {
     # Bytes of a request that was refused, which are thrown away.
     ("wgan_lip/page/server.py", ".recv"),
     # From processes that this one started.
-    ("wgan_lip/comparison/processes.py", ".recv"),
+    ("wgan_lip/comparison/run.py", ".recv"),
     ("scripts/transport_bench/processes.py", ".recv"),
     # submitit's, of this comparison's own folder.
     ("wgan_lip/comparison/slurm.py", ".result"),

@@ -5,9 +5,8 @@ import sys
 
 from wgan_lip import __version__
 from wgan_lip.cli.commands import COMMANDS, overview
-from wgan_lip.cli.environment import prepare_environment
 from wgan_lip.cli.errors import fail, in_one_line, interrupted
-from wgan_lip.cli.streams import steady_streams
+from wgan_lip.cli.process import prepare_environment, steady_streams
 
 __all__ = ["main"]
 

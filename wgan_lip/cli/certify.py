@@ -13,9 +13,8 @@ from rich.table import Table
 from wgan_lip.cli.command_parser import CommandParser, output, share, whole
 from wgan_lip.cli.errors import in_one_line, interrupted
 from wgan_lip.cli.rebuild import load_data, load_module, of_checkpoint
-from wgan_lip.console import Console
+from wgan_lip.console import Console, progress_bar
 from wgan_lip.data import ImageDataModule
-from wgan_lip.progress import progress_bar
 from wgan_lip.randomness import keyed_generator
 from wgan_lip.report import certified_curve, save_figure
 from wgan_lip.robustness import PGD, Accuracy, Robustness, robustness_so_far

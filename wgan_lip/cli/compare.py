@@ -1,32 +1,46 @@
-"""``wgan-lip compare``: critics × pairs × seeds, with a short training for each."""
+"""``wgan-lip compare``: critics × pairs × seeds, with a short training for each, here or as jobs of Slurm."""
 
 import csv
+import hashlib
 import os
 import secrets
 import signal
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import wandb
 import yaml
 from jsonargparse import ActionConfigFile  # type: ignore[attr-defined]
+from pytorch_lightning.cli import LightningArgumentParser
 from pytorch_lightning.loggers import WandbLogger
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-from wgan_lip.cli.compare_launcher import add_launcher_arguments, make_launcher
 from wgan_lip.cli.config import OneLineParser, add_wandb_arguments
 from wgan_lip.cli.errors import in_one_line
-from wgan_lip.comparison import Failure, Outcome, Store, parse_cells, run_cells, summarize
-from wgan_lip.console import Console
-from wgan_lip.progress import progress_bar
+from wgan_lip.cli.slurm_job import Resources, make_executor
+from wgan_lip.comparison import (
+    LARGEST_ARRAY,
+    Failure,
+    JobArray,
+    Launcher,
+    Outcome,
+    Processes,
+    Store,
+    parse_cells,
+    run_cells,
+    summarize,
+)
+from wgan_lip.console import Console, progress_bar
 from wgan_lip.replaced import own_folder, replace_text
 from wgan_lip.report import comparison_figure, comparison_tables, save_figure, write_outcomes, write_summaries
 from wgan_lip.runs import check_name, locked, wandb_logger
 
 _DESCRIPTION = "Train critics on pairs with known W1, seed by seed, and set their estimates against the truth."
 _EPILOG = "wgan-lip compare -c configs/compare/cones.yaml; run again, it goes on where it stopped."
+# A cell is one process that saves nothing: all that is done in these seconds is to requeue its job.
+_FIXED: dict[str, Any] = {"nodes": 1, "gpus": 0, "tasks_per_node": None, "signal_delay": 30}
 
 
 def run_comparison(args: list[str]) -> None:
@@ -44,10 +58,6 @@ def run_comparison(args: list[str]) -> None:
 
 def _run(options: Any, defaults: Any, held: ExitStack) -> None:
     console = Console()
-
-    def report(line: str) -> None:
-        console.print(line, highlight=False, soft_wrap=True, markup=False)
-
     with in_one_line():
         check_name(options.name)
         cells = parse_cells(
@@ -62,7 +72,7 @@ def _run(options: Any, defaults: Any, held: ExitStack) -> None:
         folder = Path(options.folder or Path("runs") / "compare" / options.name)
         store = Store(own_folder(folder / "cells"))
         held.enter_context(locked(folder, os.environ))
-        launcher = make_launcher(options, defaults, store, folder, report)
+        launcher = make_launcher(options, defaults, store, folder, console.print_plain)
     results: list[Outcome | Failure] = []
     stopped_by: signal.Signals | None = None
     with in_one_line():
@@ -72,7 +82,7 @@ def _run(options: Any, defaults: Any, held: ExitStack) -> None:
                 task = bar.add_task("cells", total=len(cells))
                 for result in run_cells(cells, store, launcher):
                     results.append(result)
-                    report(_line(result, len(results), len(cells)))
+                    console.print_plain(_line(result, len(results), len(cells)))
                     if isinstance(result, Outcome) and not result.is_new:
                         # The time left is that of those which are run.
                         bar.update(task, total=len(cells) - len(results))
@@ -86,10 +96,10 @@ def _run(options: Any, defaults: Any, held: ExitStack) -> None:
             # In the order of the config, whichever ended first.
             place = {cell: i for i, cell in enumerate(cells)}
             results.sort(key=lambda result: place[result.cell])
-            _write(results, folder, options, console, report)
+            _write(results, folder, options, console)
     if stopped_by:
         left = len(cells) - len(results)
-        report(f"interrupted: {left} of {len(cells)} cells are left; {launcher.if_interrupted}")
+        console.print_plain(f"interrupted: {left} of {len(cells)} cells are left; {launcher.if_interrupted}")
         raise SystemExit(128 + stopped_by)
     if any(isinstance(result, Failure) for result in results):
         raise SystemExit(1)
@@ -160,9 +170,7 @@ def _line(result: Outcome | Failure, done: int, total: int) -> str:
     return f"[{done}/{total}] {result.cell.label}: {said}"
 
 
-def _write(
-    results: list[Outcome | Failure], folder: Path, options: Any, console: Console, report: Callable[[str], None]
-) -> None:
+def _write(results: list[Outcome | Failure], folder: Path, options: Any, console: Console) -> None:
     """Write and print the table, the figure and the files, and log them to Weights & Biases."""
     summaries = summarize(results)
     write_outcomes([result for result in results if isinstance(result, Outcome)], folder / "results.csv")
@@ -173,15 +181,15 @@ def _write(
         # A trace may name files by bytes that are no text.
         replace_text(folder / "failures.txt", "\n".join(failures).encode(errors="backslashreplace").decode())
     logger = wandb_logger(
-        folder, options.name, secrets.token_hex(4), step_name="cells", say=report, **vars(options.wandb)
+        folder, options.name, secrets.token_hex(4), step_name="cells", say=console.print_plain, **vars(options.wandb)
     )
     if logger is not None:
         _log(logger, folder)
     for table in comparison_tables(summaries, options.name):
         console.print(table)
-    report("Written:")
-    for name in ("comparison.png", "results.csv", "summary.csv"):
-        report(f"  {folder / name}")
+    console.print_plain(
+        "Written:", *(f"  {folder / name}" for name in ("comparison.png", "results.csv", "summary.csv"))
+    )
 
 
 def _log(logger: WandbLogger, folder: Path) -> None:
@@ -192,3 +200,56 @@ def _log(logger: WandbLogger, folder: Path) -> None:
         content[name] = wandb.Table(columns=list(columns), data=rows)
     logger.experiment.log(content)
     wandb.finish()
+
+
+def add_launcher_arguments(parser: LightningArgumentParser) -> None:
+    """Add ``--launcher``, ``--jobs`` and ``--slurm.*``.
+
+    Args:
+        parser: of the command.
+    """
+    add = parser.add_argument
+    add(
+        "--launcher",
+        type=Literal["processes", "slurm"],
+        default="processes",
+        help="Cells in processes of this machine, or each as a job of Slurm, which goes on without this process.",
+    )
+    add("--jobs", type=int | None, default=None, help="Processes; as many as there are cores.")
+    parser.add_class_arguments(Resources, "slurm", skip=set(_FIXED))
+    add("--slurm.max_parallel", type=int, default=LARGEST_ARRAY, help="Jobs at once, of each 1,000 cells.")
+    retries = "How often a cell is run again whose job is lost (killed for its memory, cancelled) or runs out of time."
+    add("--slurm.retries", type=int, default=2, help=retries)
+    add("--slurm.grace", type=float, default=30.0, help="Seconds until files that other nodes write are seen here.")
+
+
+def make_launcher(options: Any, defaults: Any, store: Store, folder: Path, report: Callable[[str], None]) -> Launcher:
+    """Return the launcher that the options select.
+
+    Args:
+        options: with what ``add_launcher_arguments`` has added.
+        defaults: of these options.
+        store: of the finished cells.
+        folder: of the comparison.
+        report: called with a line about jobs.
+
+    Raises:
+        ValueError: an option of the other launcher, one out of range, or submitit or Slurm is not installed.
+    """
+    slurm = dict(vars(options.slurm))
+    if options.launcher == "processes":
+        for name, value in slurm.items():
+            if value != defaults.slurm[name]:
+                raise ValueError(f"slurm.{name} requires --launcher slurm; got slurm.{name}={value}")
+        return Processes((os.cpu_count() or 1) if options.jobs is None else options.jobs)
+    if options.jobs is not None:
+        raise ValueError(f"jobs requires --launcher processes; got jobs={options.jobs}: see --slurm.max_parallel")
+    retries, grace, parallel = slurm.pop("retries"), slurm.pop("grace"), slurm.pop("max_parallel")
+    if parallel < 1:
+        raise ValueError(f"slurm.max_parallel must be at least 1; got slurm.max_parallel={parallel}")
+    # The folder distinguishes comparisons of one name.
+    place = hashlib.blake2b(str(folder.resolve()).encode(), digest_size=4).hexdigest()
+    name = f"wgan-lip-compare-{options.name}-{place}"
+    parameters = Resources(**slurm, **_FIXED).parameters(name, parallel)
+    executor = make_executor("launcher slurm", parameters, folder / "slurm", retries)
+    return JobArray(store, executor, report, retries, grace)

@@ -8,9 +8,8 @@ from wgan_lip import __version__
 from wgan_lip.cli.command_parser import CommandParser, output, whole
 from wgan_lip.cli.errors import in_one_line, interrupted
 from wgan_lip.cli.rebuild import load_data, load_module, of_checkpoint
-from wgan_lip.console import Console
+from wgan_lip.console import Console, progress_bar
 from wgan_lip.kinds import kind_of
-from wgan_lip.progress import progress_bar
 from wgan_lip.randomness import keyed_generator
 from wgan_lip.report import (
     NetworkSummary,

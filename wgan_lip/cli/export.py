@@ -8,11 +8,10 @@ import torch
 from wgan_lip.cli.command_parser import CommandParser
 from wgan_lip.cli.errors import in_one_line
 from wgan_lip.cli.rebuild import load_module, of_checkpoint
-from wgan_lip.console import Console
+from wgan_lip.console import Console, progress_bar
 from wgan_lip.files import check_suffix, write_network
 from wgan_lip.kinds import Exportable, kind_of
 from wgan_lip.lipschitz import plain
-from wgan_lip.progress import progress_bar
 from wgan_lip.randomness import keyed_generator
 from wgan_lip.runs import checkpoint_at
 from wgan_lip.training import SteppedModule

@@ -1,5 +1,6 @@
-"""The end of a training: its figure and table, the files for Weights & Biases, and the removal of a failed start."""
+"""The end of a training: figure, table, files for W&B, removal of a failed start, requeueing of the job."""
 
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,11 +14,14 @@ from wgan_lip.kinds import Kind, kind_of
 from wgan_lip.page import write_page
 from wgan_lip.report import read_run, save_figure
 from wgan_lip.runs import (
+    PreemptedError,
     ignore_ended_wandb,
     ignore_unreachable_wandb,
+    is_preempted,
     log_table,
     online_runs,
     read_metrics_file,
+    requeue_job,
     upload,
 )
 from wgan_lip.training import SteppedModule
@@ -107,3 +111,36 @@ def finish_wandb(exit_code: int) -> None:
     if wandb.run is not None:
         with ignore_ended_wandb():
             wandb.finish(exit_code=exit_code)
+
+
+def requeue_with_checkpoint(preempted: PreemptedError, step: str, folder: Path, again: bool) -> Iterator[str]:
+    """Requeue the job of a training that saved a checkpoint, if that is due; yield lines that say how it goes on.
+
+    Args:
+        preempted: what stopped the training.
+        step: the step at which it was stopped, in words.
+        folder: of the run.
+        again: whether the same command finds that folder again.
+
+    Raises:
+        OSError: the job could not be requeued.
+    """
+    yield f"{preempted.signum.name}: saved at {step}."
+    # Last of all, for Slurm ends this process then.
+    job = requeue_job(os.environ) if again and (preempted.requeue or is_preempted(os.environ)) else None
+    if job is not None:
+        yield f"Job {job} is requeued, and goes on there."
+    elif again:
+        yield "The same command goes on there."
+    else:
+        yield f"The same command with --ckpt_path {folder} goes on there."
+
+
+def requeue_without_checkpoint() -> Iterator[str]:
+    """Requeue a job that was preempted before there was anything to save; yield a line that says so.
+
+    Raises:
+        OSError: the job could not be requeued.
+    """
+    if is_preempted(os.environ):
+        yield f"Job {requeue_job(os.environ)} is requeued, and begins there."

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from wgan_lip.cli.command_parser import CommandParser, output, whole
 from wgan_lip.cli.errors import in_one_line
 from wgan_lip.cli.rebuild import load_module, of_checkpoint
-from wgan_lip.console import Console
-from wgan_lip.progress import progress_bar
+from wgan_lip.console import Console, progress_bar
 from wgan_lip.replaced import replacing
 from wgan_lip.runs import checkpoint_at
 from wgan_lip.training import WassersteinGAN

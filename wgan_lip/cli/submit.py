@@ -4,7 +4,7 @@ import secrets
 import shlex
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 from wgan_lip.cli.command_parser import CommandParser, whole
 from wgan_lip.cli.errors import in_one_line, interrupted
 from wgan_lip.cli.slurm_job import FitJob, Resources, check_submitit, make_executor, minutes, sbatch_script
-from wgan_lip.console import Console
-from wgan_lip.progress import progress_bar
+from wgan_lip.console import Console, progress_bar
 from wgan_lip.replaced import replace_text
 
 if TYPE_CHECKING:
@@ -51,10 +50,6 @@ def run_submission(words: Sequence[str]) -> None:
     """
     options, fit_words = make_parser().parse_known_args(words)
     console = Console()
-
-    def report(line: str) -> None:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
-
     with in_one_line():
         check_submitit("submit")
         resources = Resources(**{field.name: getattr(options, field.name) for field in fields(Resources)})
@@ -64,9 +59,9 @@ def run_submission(words: Sequence[str]) -> None:
         parameters = resources.parameters(f"wgan-lip-{fit.name}", options.max_parallel or len(planned))
         logs = _logs(options.logs, fit, stamp)
         if options.dry_run:
-            report(sbatch_script(parameters, logs, len(planned)))
+            console.print_plain(sbatch_script(parameters, logs, len(planned)))
             for one in planned:
-                report(f"# {one.job.command}")
+                console.print_plain(f"# {one.job.command}")
             return
         executor = make_executor("submit without --dry-run", parameters, logs, _MAX_TIMEOUTS)
         logs.mkdir(parents=True, exist_ok=True)
@@ -78,12 +73,12 @@ def run_submission(words: Sequence[str]) -> None:
             # submitit's, with what sbatch printed.
             raise OSError(f"Slurm took no jobs: {error}") from error
         for job, one in zip(jobs, planned, strict=True):
-            report(f"Job {job}: {one.job.command}")
-        report(f"Logs: {logs}")
-        report(f"State: squeue --jobs={','.join(sorted({job.partition('_')[0] for job in jobs}))}")
-        report(f"Watch: tail -F {shlex.quote(str(logs / f'{jobs[0]}_0_log.out'))}")
+            console.print_plain(f"Job {job}: {one.job.command}")
+        console.print_plain(f"Logs: {logs}")
+        console.print_plain(f"State: squeue --jobs={','.join(sorted({job.partition('_')[0] for job in jobs}))}")
+        console.print_plain(f"Watch: tail -F {shlex.quote(str(logs / f'{jobs[0]}_0_log.out'))}")
         if options.wait:
-            _wait(jobs, console, report)
+            _wait(jobs, console)
 
 
 def make_parser() -> CommandParser:
@@ -203,7 +198,7 @@ def _logs(given: Path | None, fit: "FitArguments", stamp: str) -> Path:
     return (given or Path(fit.runs_dir) / "submitted" / stamp).absolute()
 
 
-def _wait(jobs: Sequence[str], console: Console, report: Callable[[str], None]) -> None:
+def _wait(jobs: Sequence[str], console: Console) -> None:
     from wgan_lip.comparison import wait_for_jobs
 
     try:
@@ -211,7 +206,7 @@ def _wait(jobs: Sequence[str], console: Console, report: Callable[[str], None]) 
             task = bar.add_task("jobs", total=len(jobs))
 
             def changed(job: str, state: "JobState") -> None:
-                report(f"Job {job}: {state}")
+                console.print_plain(f"Job {job}: {state}")
                 bar.advance(task, state.has_ended)
 
             all_completed = wait_for_jobs(jobs, changed)

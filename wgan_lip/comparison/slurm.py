@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wgan_lip.comparison.cell import Cell
-from wgan_lip.comparison.run import Failure, Task
+from wgan_lip.comparison.results import Failure, Outcome, Store
+from wgan_lip.comparison.run import Task
 from wgan_lip.comparison.squeue import PATIENCE, UNKNOWN, JobState, job_states
-from wgan_lip.comparison.store import Outcome, Store
 from wgan_lip.replaced import own_folder
 
 if TYPE_CHECKING:

@@ -29,9 +29,8 @@ from wgan_lip.report.gradient_summary import (
     shared_labels,
     summarize_gradients,
 )
-from wgan_lip.report.history import History, Row, read_history
 from wgan_lip.report.panel import BLUE, BROWN, CYCLE, DASHES, GREEN, GREY, ORANGE, PURPLE, Panel, interval
-from wgan_lip.report.run_record import Picture, RunRecord, read_run
+from wgan_lip.report.run_record import History, Picture, Row, RunRecord, read_history, read_run
 from wgan_lip.report.tables import (
     accuracy_table,
     estimate_table,

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from wgan_lip.metrics import GRADIENT, SECONDS, Metric, Metrics
-from wgan_lip.report.history import History, Row
 from wgan_lip.report.panel import BLUE, CYCLE, DASHES, GREY, ORANGE, TWO_ERRORS, Panel
+from wgan_lip.report.run_record import History, Row
 
 # Batches that are drawn at most.
 _MOST_BATCHES = 1000

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wgan_lip.metrics import Metric
-from wgan_lip.report.history import Row
 from wgan_lip.report.panel import Panel
+from wgan_lip.report.run_record import Row
 from wgan_lip.rounded import lipschitz_bound
 
 

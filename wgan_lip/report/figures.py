@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from wgan_lip.metrics import CLASSIFIER, DISTANCE, ESTIMATOR, GAN, Metric
 from wgan_lip.replaced import replacing
-from wgan_lip.report.history import Row
+from wgan_lip.report.run_record import Row
 from wgan_lip.robustness import Robustness
 
 _ACCURACY = "accuracy on held-out images, %"

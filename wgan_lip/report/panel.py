@@ -8,7 +8,7 @@ from typing import Any, Literal
 import plotly.graph_objects as go
 
 from wgan_lip.metrics import Metric
-from wgan_lip.report.history import Row
+from wgan_lip.report.run_record import Row
 from wgan_lip.rounded import at_least, at_most
 
 # They stand out from a white and from a dark page alike (contrast at least 3:1), and from each other for most

@@ -7,7 +7,7 @@ from rich.table import Table
 
 from wgan_lip.metrics import CLASSIFIER, ESTIMATOR, GAN, Metric
 from wgan_lip.report.figures import certified_accuracies
-from wgan_lip.report.history import Row
+from wgan_lip.report.run_record import Row
 
 _WIDTH = 80
 _SHOWN = 5

@@ -18,13 +18,17 @@ from pytorch_lightning import Trainer
 from pytorch_lightning.utilities import rank_zero_only
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-from wgan_lip.cli.cluster import requeue_with_checkpoint, requeue_without_checkpoint
 from wgan_lip.cli.config import OneLineParser
 from wgan_lip.cli.errors import in_one_line
-from wgan_lip.cli.run_end import finish_wandb, remove_failed_start, report_run
-from wgan_lip.cli.training.resume_guard import ResumeGuard
+from wgan_lip.cli.run_end import (
+    finish_wandb,
+    remove_failed_start,
+    report_run,
+    requeue_with_checkpoint,
+    requeue_without_checkpoint,
+)
 from wgan_lip.cli.training.saved_config import SaveConfig, changed_keys, config_text
-from wgan_lip.cli.training.trainer import Training, build, make_loggers, make_trainer
+from wgan_lip.cli.training.trainer import ResumeGuard, Training, build, make_loggers, make_trainer
 from wgan_lip.cli.training.training_parser import training_parser
 from wgan_lip.console import Console
 from wgan_lip.runs import (

@@ -1,24 +1,85 @@
-"""From a parsed config to its model, its data and Lightning's trainer."""
+"""From a parsed config to its model, its data and Lightning's trainer; errors of a resumed training."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from jsonargparse import Namespace
+from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
+from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning_fabric.utilities.exceptions import MisconfigurationException
-from pytorch_lightning import Callback, LightningDataModule, Trainer
+from pytorch_lightning import Callback, LightningDataModule, LightningModule, Trainer
 from pytorch_lightning.callbacks import ProgressBar
 from pytorch_lightning.cli import LightningArgumentParser
 from pytorch_lightning.loggers import Logger
 
-from wgan_lip.cli.cluster import with_slurm
-from wgan_lip.cli.training.resume_guard import ResumeGuard
 from wgan_lip.cli.training.saved_config import SaveConfig
 from wgan_lip.cli.training.trainer_settings import check_trainer_settings
 from wgan_lip.kinds import COMMON, KINDS, check_fits, in_order, kind_of
-from wgan_lip.runs import MetricsCSV, NoteSignals, Preemption, StepProgress, wandb_logger
-from wgan_lip.training import LastStep, MonitorEvaluations, SteppedModule, check_strategy
+from wgan_lip.runs import MetricsCSV, NoteSignals, PreemptedError, Preemption, StepProgress, wandb_logger
+from wgan_lip.training import LastStep, LostRankError, MonitorEvaluations, OtherRankError, SteppedModule, check_strategy
+from wgan_lip.transport import UnprovenError
+
+# Errors that are printed as one line anyway, and the exception of a preemption.
+_ONE_LINE = (
+    *(ValueError, OSError, MemoryError, MisconfigurationException),
+    *(UnprovenError, LostRankError, OtherRankError, PreemptedError),
+)
+
+
+class ResumeGuard(Callback):
+    """A callback that records when the state of a checkpoint has been used once, by a step or an evaluation.
+
+    Lightning, optimisers and schedules accept any state of a checkpoint, and raise errors of any kind when they use it.
+    It must come after all callbacks that evaluate.
+
+    Args:
+        path: the checkpoint; None if the training begins at step 0.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._first_step = -1
+        self._used = path is None
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if isinstance(pl_module, SteppedModule):
+            self._first_step = pl_module.step
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+        # A step of the module may take several batches.
+        if not isinstance(pl_module, SteppedModule) or pl_module.step > self._first_step:
+            self._used = True
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._used = True
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._used = True
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._used = True
+
+    @contextmanager
+    def checkpoint_named(self) -> Iterator[None]:
+        """Name the checkpoint in an error that is raised before its state has been used.
+
+        Raises:
+            ValueError: instead of any error that is not printed as one line anyway.
+        """
+        try:
+            yield
+        except _ONE_LINE as error:
+            if self._used or not isinstance(error, ValueError) or str(self._path) in str(error):
+                raise
+            raise ValueError(f"cannot resume from {self._path}: {error}") from error
+        except Exception as error:
+            if self._used:
+                raise
+            raise ValueError(f"cannot resume from {self._path}: {type(error).__name__}: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -103,6 +164,26 @@ def make_trainer(
         return Trainer(**settings)
     except (ValueError, TypeError, ImportError, RuntimeError, MisconfigurationException) as error:
         raise ValueError(f"trainer: {error}") from error
+
+
+def with_slurm(plugins: list[Any], strategy: Any) -> list[Any]:
+    """Return Lightning's plugins; where it would detect Slurm, with one that leaves requeueing to ``Preemption``.
+
+    Args:
+        plugins: those of the config.
+        strategy: that of the config.
+
+    Raises:
+        ValueError: Lightning rejects how the job's tasks were requested.
+    """
+    chosen = any(isinstance(plugin, ClusterEnvironment) for plugin in plugins)
+    chosen = chosen or getattr(strategy, "cluster_environment", None) is not None
+    if chosen or TorchElasticEnvironment.detect() or not SLURMEnvironment.detect():
+        return plugins
+    try:
+        return [*plugins, SLURMEnvironment(auto_requeue=False)]
+    except RuntimeError as error:
+        raise ValueError(str(error)) from error
 
 
 def make_loggers(

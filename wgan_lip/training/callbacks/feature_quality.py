@@ -10,10 +10,10 @@ from pytorch_lightning import LightningModule, Trainer
 from torch import Tensor
 from torch.nn import functional as F
 
+from wgan_lip.console import progress_bar
 from wgan_lip.data import SampleDataModule
 from wgan_lip.evaluation import InceptionQuality, compare_features
 from wgan_lip.networks import FeatureNetwork, InceptionFeatures
-from wgan_lip.progress import progress_bar
 from wgan_lip.randomness import keyed_generator
 from wgan_lip.replaced import replacing
 from wgan_lip.saved import load_saved
