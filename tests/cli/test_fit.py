@@ -312,8 +312,11 @@ def test_wandb_that_rejects_the_key_leaves_an_offline_run(monkeypatch, tmp_path)
     ("arguments", "message"),
     [
         (["--trainer.acelerator=cpu"], "--trainer.acelerator"),
-        (["--model.init_args.n_critics=3"], "'n_critics' is not accepted"),
-        (["--model.init_args.n_critic=five"], "\"n_critic\": Expected a <class 'int'>. Got value: five"),
+        (
+            ["--model.init_args.n_critics=3"],
+            "WassersteinGAN has no key 'n_critics'; its keys are critic, generator, n_critic, ",
+        ),
+        (["--model.init_args.n_critic=five"], "n_critic must be int; got five"),
         (["--model.init_args.n_critic=0"], "n_critic must be at least 1; got n_critic=0"),
         (
             ["--model.init_args.critic.init_args.activation.init_args.group_size=7"],
@@ -321,7 +324,7 @@ def test_wandb_that_rejects_the_key_leaves_an_offline_run(monkeypatch, tmp_path)
         ),
         (
             ["--data=mine.Missing"],
-            "error: Parser key \"data\": Problem with given class_path 'mine.Missing': No module",
+            "error: data: Problem with given class_path 'mine.Missing': No module",
         ),
         (["--exact_w1.n=598"], "ExactW1 requires n=598 samples of the heldout split; Digits has 597: lower n"),
         (["--data.init_args.batch_size=2000"], "batch_size must be between 1 and the 1200 training samples"),
@@ -344,12 +347,28 @@ def test_wandb_that_rejects_the_key_leaves_an_offline_run(monkeypatch, tmp_path)
         (["--ckpt_path={tmp}/foreign.ckpt"], "foreign.ckpt is not a checkpoint of wgan-lip"),
         (["--ckpt_path={tmp}/file"], "file is truncated, damaged, or not a checkpoint"),
         (["--ckpt_path={tmp}/code.ckpt"], "code.ckpt is truncated, damaged, or not a checkpoint"),
-        (["-c", "{tmp}/unknown.yaml"], "Option 'modle' is not accepted"),
-        (["-c", "{tmp}/missing.yaml"], "File does not exist"),
+        (
+            ["-c", "{tmp}/unknown.yaml"],
+            "a config has no key 'modle'; its keys are seed_everything, trainer, model, data, ",
+        ),
+        (
+            ["-c", "{tmp}/missing.yaml"],
+            "-c {tmp}/missing.yaml must name a config in YAML; there is no file {tmp}/missing.yaml",
+        ),
+        (["-c", "{tmp}/runs"], "-c {tmp}/runs must name a config in YAML; {tmp}/runs is a folder"),
+        (
+            ["-c", "{tmp}/open.yaml"],
+            "{tmp}/open.yaml must be a config in YAML, line 3: expected ',' or ']'",
+        ),
+        (["-c", "{tmp}/file"], "{tmp}/file must be a config in YAML, a mapping of keys; got 'not a folder, nor a"),
+        (["--exact_w1.norm=l3"], "error: exact_w1.norm must be one of l2, l1, linf; got l3"),
+        (["--trainer.precision=17"], "error: trainer.precision must be one of 64, 32, 16, transformer-engine, "),
     ],
 )
 def test_bad_input_is_one_line(arguments, message, monkeypatch, tmp_path, capsys):
     (tmp_path / "file").write_text("not a folder, nor a checkpoint")
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "open.yaml").write_text("name: a\nmodel: [1, 2\n")
     (tmp_path / "unknown.yaml").write_text("modle: 3")
     torch.save({"state_dict": {}}, tmp_path / "foreign.ckpt")
     torch.save({"wgan_lip": {}, "code": test_bad_input_is_one_line}, tmp_path / "code.ckpt")

@@ -122,7 +122,7 @@ def test_a_critic_without_constraints_has_an_uncertified_estimate(monkeypatch, t
     ("arguments", "message"),
     [
         (["--model.init_args.steps=0"], "steps must be at least 1; got steps=0"),
-        (["--model.init_args.stepps=3"], "'stepps' is not accepted"),
+        (["--model.init_args.stepps=3"], "W1Estimator has no key 'stepps'"),
         (["--model.init_args.decay=fast"], "decay"),
         (["--model.init_args.pair=wgan_lip.distributions.Nothing"], "Nothing"),
         (

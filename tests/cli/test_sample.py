@@ -96,6 +96,8 @@ def test_bad_checkpoints_are_named(monkeypatch, capsys, checkpoint, tmp_path):
     )
     cases = {
         tmp_path / "none.ckpt": f"CKPT {tmp_path / 'none.ckpt'}: there is no such file",
+        tmp_path
+        / "s.npy": f"CKPT must be a checkpoint of wgan-lip fit, or the folder of a run; got {tmp_path / 's.npy'}",
         tmp_path / "cut.ckpt": "is truncated, damaged, or not a checkpoint of wgan-lip",
         changed("bare.ckpt", lambda c: c["wgan_lip"].pop("config")): "contains no config with a model",
         changed("fewer.ckpt", lambda c: c["state_dict"].popitem()): "is of another network: its averaged",

@@ -120,7 +120,7 @@ def test_one_process_for_each_gpu():
         (["--trainer.devices=2"], "--trainer.devices follows from --nodes, --gpus and --tasks-per-node: leave it out"),
         (["--gpus=1"], "--gpus is 1, but trainer.accelerator is cpu: pass --trainer.accelerator=gpu"),
         (["--trainer.accelerator=gpu"], "trainer.accelerator is gpu, but --gpus is 0: pass --gpus N"),
-        (["--model.init_args.n_critik=3"], "Option 'n_critik' is not accepted"),
+        (["--model.init_args.n_critik=3"], "WassersteinGAN has no key 'n_critik'"),
         (["--trainer.acelerator=cpu"], "unrecognized arguments: --trainer.acelerator=cpu"),
         (["-c", "missing.yaml"], "missing.yaml"),
         (["--run=a/b"], "run must consist of letters"),

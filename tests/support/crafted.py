@@ -221,7 +221,7 @@ CASES = {
     ),
     "another noise": Case(config("noise_dim: 32", "noise_dim: 7"), "is of another network", BUILT),
     "a negative width": Case(config("width: 16", "width: -3"), "got width=-3", BUILT),
-    "text for a width": Case(config("width: 16", "width: [a]"), "Expected a <class 'int'>", BUILT),
+    "text for a width": Case(config("width: 16", "width: [a]"), "width must be int; got", BUILT),
     # What Lightning takes up.
     "no loops": Case(drop("loops"), "fit_loop must be a mapping; got None", ("fit",)),
     "a list of loops": Case(put("loops", value=[1]), "fit_loop must be a mapping; got None", ("fit",)),

@@ -5,6 +5,7 @@ import hashlib
 import os
 import secrets
 import signal
+from argparse import ArgumentTypeError
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -137,12 +138,15 @@ def make_parser() -> OneLineParser:
     return parser
 
 
-# The parser names these functions in its errors.
+class WrongTextError(ArgumentTypeError, ValueError):
+    """A wrong value: argparse, of the command line, and jsonargparse, of a config, print its message as it is."""
+
+
 def mapping(value: Any) -> dict[str, Any]:
     """Return a mapping as it is written: its classes' arguments are checked later, cell by cell."""
     read = yaml.safe_load(value) if isinstance(value, str) else value
     if not isinstance(read, dict):
-        raise ValueError(f"must be a mapping; got {value!r}")
+        raise WrongTextError(f"must be a mapping; got {value!r}")
     return read
 
 
@@ -158,7 +162,7 @@ def assignment(value: Any) -> tuple[str, Any]:
         return value[0], value[1]
     key, equals, text = value.partition("=")
     if not equals:
-        raise ValueError(f"must be KEY=VALUE; got {value!r}")
+        raise WrongTextError(f"must be KEY=VALUE; got {value!r}")
     return key, yaml.safe_load(text)
 
 

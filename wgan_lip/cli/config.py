@@ -1,6 +1,7 @@
 """The parser of configs, for the training commands, ``compare``, and the configs of checkpoints."""
 
 import os
+import re
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from pathlib import Path
 from typing import Any, NoReturn
@@ -28,11 +29,25 @@ class ConfigFile(ActionConfigFile):
             path = config_path(values)
         except ValueError as error:
             parser.error(str(error), error)
-        super().__call__(parser, cfg, path, option_string)
+        try:
+            super().__call__(parser, cfg, path, option_string)
+        except TypeError as error:
+            if Path(path).is_file():
+                raise
+            there = f"{path} is a folder" if Path(path).is_dir() else f"there is no file {path}"
+            parser.error(f"-c {values} must name a config in YAML; {there}", error)
 
 
 class OneLineParser(LightningArgumentParser):
     """A parser whose errors are one line, without the usage, and which finds the bundled configs."""
+
+    # What its arguments belong to: jsonargparse makes a parser of its own for a class that a config names.
+    _owner = "a config"
+
+    def add_class_arguments(self, theclass: Any, nested_key: str | None = None, *args: Any, **kwargs: Any) -> list[str]:
+        if nested_key is None:
+            self._owner = theclass.__name__
+        return super().add_class_arguments(theclass, nested_key, *args, **kwargs)
 
     def add_argument(self, *args: Any, **kwargs: Any) -> Any:
         if kwargs.get("action") is ActionConfigFile:
@@ -48,9 +63,16 @@ class OneLineParser(LightningArgumentParser):
         unicode = "utf-16" if text.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig"
         with Path_fr(str(path)).relative_path_context():
             try:
-                return self.parse_string(_of_this_version(text.decode(unicode)), given.name, *args, **kwargs)
+                config = _of_this_version(text.decode(unicode))
+                read = yaml.safe_load(config)
             except UnicodeDecodeError as error:
                 raise ValueError(f"{path} must be text in UTF-8: {error}") from error
+            except yaml.MarkedYAMLError as error:
+                line = "" if error.problem_mark is None else f", line {error.problem_mark.line + 1}"
+                raise ValueError(f"{path} must be a config in YAML{line}: {error.problem or error.context}") from error
+            if not isinstance(read, dict | None):
+                raise ValueError(f"{path} must be a config in YAML, a mapping of keys; got {str(read)[:100]!r}")
+            return self.parse_string(config, given.name, *args, **kwargs)
 
     def dump(self, *args: Any, **kwargs: Any) -> str:
         """Return YAML; in ASCII if standard output lacks some characters, for ``--print_config > FILE``."""
@@ -62,7 +84,14 @@ class OneLineParser(LightningArgumentParser):
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         if os.environ.get(TRACEBACK) and ex is not None:
             raise ex
-        fail(essence(message))
+        fail(self._essence(message))
+
+    def _essence(self, message: str) -> str:
+        unknown = re.fullmatch(r"Option '([^']+)' is not accepted", message)
+        if unknown is None:
+            return essence(message)
+        known = dict.fromkeys(key.split(".")[0] for key in vars(self.get_defaults()) if key != "config")
+        return f"{self._owner} has no key {unknown[1]!r}; its keys are {', '.join(known)}"
 
     def add_function_arguments(self, *args: Any, linked_targets: Any = None, **kwargs: Any) -> list[str]:
         # jsonargparse 4.53 passes the links that end above a function to it, but only classes accept them; without
@@ -74,7 +103,7 @@ class RaisingParser(OneLineParser):
     """A parser whose errors are raised, for a config that is one of several, or that a checkpoint holds."""
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        raise ValueError(essence(message)) from ex
+        raise ValueError(self._essence(message)) from ex
 
 
 def drop_former_arguments(config: Any, trained: bool = False) -> bool:

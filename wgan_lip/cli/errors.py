@@ -14,6 +14,11 @@ from wgan_lip.plain_text import printable
 TRACEBACK = "WGAN_LIP_TRACEBACK"
 # Characters of a message, which may contain text of a file.
 _LONGEST = 4000
+# The reason that jsonargparse gives for a value of another type.
+_WRONG_TYPE = re.compile(
+    r"Expected a (?:typing\.Literal\[(?P<choices>.+)\]|<class '(?P<type>.+?)'>)(?:\. Got value: (?P<given>.*))?",
+    re.DOTALL,
+)
 # Seconds that ranks other than 0 wait before they print an error: if rank 0 has the same, as is usual, the launcher
 # ends all processes in the meantime, and the line is printed once.
 _PATIENCE = 3.0
@@ -72,21 +77,31 @@ def in_one_line(*errors: type[Exception]) -> Iterator[None]:
 
 
 def essence(message: str) -> str:
-    """Return the reason out of jsonargparse's list of all the types that a value could have had.
+    """Return an error of jsonargparse in one sentence: the key, what is required, and what it got.
 
     Args:
-        message: of jsonargparse.
+        message: of jsonargparse, which lists all the types that a value could have had; others stay as they are.
     """
     if re.fullmatch(r"the following arguments are required: (\w+\.)?model", message.strip()):
         return "there is no model: name a config by -c; wgan-lip configs lists the bundled ones"
-    reasons = re.findall(r"^\s*- ((?:.+:\n\s+)*.+)$", message, re.MULTILINE)
+    # With what comes before the key, such as the cell of a comparison.
+    found = re.match(r'([^\n]*?)Parser key "([^"]+)":\s*', message)
+    key, rest = (found[1] + found[2], message[found.end() :]) if found else ("", message)
+    if not key and "Union subtypes" not in message:
+        return message
+    reasons = re.findall(r"^\s*- ((?:.+:\n\s+)*.+)$", rest, re.MULTILINE) if "Union subtypes" in rest else [rest]
     # Where a class path is required, these say only that it is neither null nor the path of a config.
     noise = ("Expected a <class 'NoneType'>", "Expected a path but", "Does not validate against any of")
-    reasons = [reason for reason in reasons if not reason.startswith(noise)]
-    if "Union subtypes" not in message or not reasons:
-        return message
-    # With what comes before it, such as the cell of a comparison.
-    key = re.match(r'.*?Parser key "[^"]+":', message)
-    said = (f"{key.group()} " if key else "") + "; ".join(reasons)
-    given = re.search(r"Expected a path but (\S+) either", message)
-    return f"{said}; got {given[1]}" if given and given[1] not in said else said
+    reasons = [reason.strip() for reason in reasons if not reason.startswith(noise)]
+    wrong = [one for reason in reasons if (one := _WRONG_TYPE.fullmatch(reason))]
+    if reasons and len(wrong) == len(reasons):
+        choices = dict.fromkeys(word.strip(" '") for one in wrong for word in (one["choices"] or "").split(",") if word)
+        accepted = [
+            *([f"one of {', '.join(choices)}"] if choices else []),
+            *(one["type"] for one in wrong if one["type"]),
+        ]
+        given = wrong[0]["given"] or rest.rpartition("Given value: ")[2]
+        return f"{key or 'a value'} must be {' or '.join(accepted)}; got {given}"
+    said = f"{key}{': ' if key else ''}{'; '.join(reasons) or rest}"
+    path = re.search(r"Expected a path but (\S+) either", rest)
+    return f"{said}; got {path[1]}" if path and path[1] not in said else said

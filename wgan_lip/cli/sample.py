@@ -69,7 +69,9 @@ def load_gan(path: Path, trust: bool = False) -> WassersteinGAN:
     """
     gan = load_module(path, trust)
     if not isinstance(gan, WassersteinGAN):
-        raise ValueError(f"{path} is of a {type(gan).__name__}, which has no generator")
+        raise ValueError(
+            f"CKPT must be a checkpoint of a WassersteinGAN, which has a generator; {path} holds a {type(gan).__name__}"
+        )
     return gan
 
 

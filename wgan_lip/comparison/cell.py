@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from inspect import signature
 from typing import Any
 
 import yaml
@@ -89,6 +90,10 @@ def parse_cells(
     if len(set(seeds)) != len(seeds):
         raise ValueError(f"seeds must differ; got seeds={list(seeds)}")
     check_sizes(n, exact_n)
+    _check_names("estimator", estimator)
+    _check_names("set", overrides or {})
+    for label, own in chosen_critics.items():
+        _check_names(f"critics.{label}", own)
     parser = _parser()
     cells: list[Cell] = []
     for pair_label, pair in pairs.items():
@@ -106,6 +111,13 @@ def parse_cells(
                 arguments = yaml.safe_dump({**resolved, "seed": seed}, sort_keys=True)
                 cells.append(Cell(critic_label, pair_label, seed, arguments, n, exact_n))
     return cells
+
+
+def _check_names(place: str, arguments: Arguments) -> None:
+    known = list(signature(W1Estimator).parameters)
+    for name in arguments:
+        if name not in known:
+            raise ValueError(f"{place} must name arguments of W1Estimator; got {name!r}; these are {', '.join(known)}")
 
 
 def _parser() -> ArgumentParser:

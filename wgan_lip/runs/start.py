@@ -142,9 +142,13 @@ def checkpoint_at(place: str, argument: str = "CKPT") -> Path:
         argument: the command-line argument that gave the path, for the error.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is none, or it is a file of arrays.
     """
     path = Path(place)
+    if path.suffix in (".npy", ".npz"):
+        raise ValueError(
+            f"{argument} must be a checkpoint of wgan-lip fit, or the folder of a run; got {place}, an array"
+        )
     if path.is_dir():
         path = path / CHECKPOINT
     if not path.is_file():
