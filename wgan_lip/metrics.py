@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 
 
 @dataclass(frozen=True)
@@ -52,18 +51,6 @@ def listed(metrics: Iterable[Metric]) -> dict[str, Metric]:
         metrics: with different names.
     """
     return {metric.name: metric for metric in metrics}
-
-
-def find_metric(metrics: Metrics, name: str) -> Metric | None:
-    """The metric that a name belongs to, as the number itself, its error or an end of its interval.
-
-    Args:
-        metrics: of one kind of training.
-        name: of a column of metrics.csv.
-    """
-    # The exact names come first.
-    ordered = sorted(metrics.values(), key=lambda metric: "*" in metric.name)
-    return next((m for m in ordered if any(fnmatchcase(name, one) for one in (m.name, m.error, *m.ends))), None)
 
 
 _TRAINING_STEP = Metric(

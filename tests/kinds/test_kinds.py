@@ -2,6 +2,7 @@
 
 import csv
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from pytorch_lightning import Callback
 from tests.support.commands import ABSOLUTE, CONFIGS, SMALL_ESTIMATOR, fit, run
 from wgan_lip import kinds
 from wgan_lip.kinds import COMMON, KINDS, in_order, kind_of_steps
-from wgan_lip.metrics import find_metric
+from wgan_lip.metrics import Metric, Metrics
 from wgan_lip.page import write_page
 from wgan_lip.report import read_run
 from wgan_lip.runs import SaveCheckpoint, StepProgress
@@ -39,6 +40,13 @@ def trained(kind: str, monkeypatch: pytest.MonkeyPatch, folder: Path) -> Path:
         config = CONFIGS / "robust" / "fashion_mnist_linf.yaml"
         run(monkeypatch, "fit", "-c", config, *CLASSIFIER, *WITH_GRADIENTS, f"--runs_dir={folder}")
     return next(folder.glob("*/small"))
+
+
+def find_metric(metrics: Metrics, name: str) -> Metric | None:
+    """The metric that a column of metrics.csv belongs to, as the number itself, its error or an end of its interval."""
+    # The exact names come first.
+    ordered = sorted(metrics.values(), key=lambda metric: "*" in metric.name)
+    return next((m for m in ordered if any(fnmatchcase(name, one) for one in (m.name, m.error, *m.ends))), None)
 
 
 @pytest.mark.parametrize("step_name", [kind.step_name for kind in KINDS])

@@ -1,7 +1,5 @@
 """``wgan-lip certify``: what is proven of a trained classifier, and attacks that try to break it."""
 
-import json
-import math
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -10,7 +8,7 @@ from typing import Any
 
 from rich.table import Table
 
-from wgan_lip.cli.command_parser import CommandParser, output, share, whole
+from wgan_lip.cli.command_parser import CommandParser, json_text, output, share, whole
 from wgan_lip.cli.errors import in_one_line, interrupted
 from wgan_lip.cli.rebuild import load_data, load_module, of_checkpoint
 from wgan_lip.console import Console, progress_bar
@@ -80,7 +78,7 @@ def run_certification(words: Sequence[str]) -> None:
         if found is None:
             interrupted()
         if options.json:
-            sys.stdout.write(json.dumps(_as_json(found, path), indent=2, allow_nan=False) + "\n")
+            sys.stdout.write(json_text(_as_record(found, path)))
         else:
             _print(found, path, classifier)
         if out is not None:
@@ -112,7 +110,7 @@ def _data(path: Path, folder: str | None, trust: bool) -> ImageDataModule:
     return data
 
 
-def _as_json(found: Robustness, path: Path) -> dict[str, Any]:
+def _as_record(found: Robustness, path: Path) -> dict[str, Any]:
     certificate = found.certificate
     return {
         "checkpoint": str(path),
@@ -121,26 +119,21 @@ def _as_json(found: Robustness, path: Path) -> dict[str, Any]:
         "unproven": found.unproven,
         "images": found.clean.n,
         "confidence": found.clean.confidence,
-        "lipschitz_bound": None if certificate is None else _finite(certificate.lipschitz.bound),
+        "lipschitz_bound": None if certificate is None else certificate.lipschitz.bound,
         "layers": [
-            {"name": layer.name, "kind": layer.kind, "bound": _finite(layer.bound)}
+            {"name": layer.name, "kind": layer.kind, "bound": layer.bound}
             for layer in (certificate.lipschitz.layers if certificate else ())
         ],
-        "largest_pair_constant": None if certificate is None else _finite(float(certificate.constants.max())),
+        "largest_pair_constant": None if certificate is None else float(certificate.constants.max()),
         "clean": _share(found.clean),
         "radii": [
             {"eps": row.eps, **{name: _share(getattr(row, name)) for name in ("certified", "pgd", "fgsm")}}
             for row in found.at
         ],
-        "median_certified_radius": None if certificate is None else _finite(float(found.radii.median())),
+        "median_certified_radius": None if certificate is None else float(found.radii.median()),
         "attacks": found.attacked,
         "attacks_within_certified_radius": found.within,
     }
-
-
-def _finite(value: float) -> float | None:
-    """None for infinity, which JSON does not have."""
-    return value if math.isfinite(value) else None
 
 
 def _share(accuracy: Accuracy | None) -> dict[str, float] | None:

@@ -1,6 +1,7 @@
 """The parser of the commands without a config, and the options that several of them have."""
 
 import argparse
+import json
 import math
 import os
 from collections.abc import Callable, Sequence
@@ -145,3 +146,20 @@ def output(*suffixes: str) -> Callable[[str], Path]:
         return path
 
     return convert
+
+
+def json_text(content: Any) -> str:
+    """Return what ``--json`` prints: one object in full precision, with null for NaN and infinity, which JSON lacks.
+
+    Args:
+        content: plain values.
+    """
+    return json.dumps(_finite(content), indent=2, allow_nan=False) + "\n"
+
+
+def _finite(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {name: _finite(value) for name, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_finite(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content

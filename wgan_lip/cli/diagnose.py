@@ -1,11 +1,10 @@
 """``wgan-lip diagnose``: the gradient norm of a trained network, layer by layer."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from wgan_lip import __version__
-from wgan_lip.cli.command_parser import CommandParser, output, whole
+from wgan_lip.cli.command_parser import CommandParser, json_text, output, whole
 from wgan_lip.cli.errors import in_one_line, interrupted
 from wgan_lip.cli.rebuild import load_data, load_module, of_checkpoint
 from wgan_lip.console import Console, progress_bar
@@ -66,7 +65,7 @@ def run_diagnosis(words: Sequence[str]) -> None:
         if options.json:
             content = {"version": __version__, "networks": [network.record() for network in networks]}
             # Rich would break long lines.
-            console.file.write(json.dumps(content, indent=2) + "\n")
+            console.file.write(json_text(content))
         else:
             for network in networks:
                 for table in gradient_tables(network):

@@ -3,10 +3,11 @@
 import sys
 from collections.abc import Sequence
 
+from wgan_lip.cli.command_parser import json_text
 from wgan_lip.cli.errors import in_one_line, interrupted
 from wgan_lip.cli.w1.arguments import make_parser, parse
 from wgan_lip.cli.w1.comparison import Display, compare
-from wgan_lip.cli.w1.output import as_json, as_text
+from wgan_lip.cli.w1.output import as_record, as_text
 from wgan_lip.console import Console
 from wgan_lip.files import load_samples, split_key
 from wgan_lip.transport import UnprovenError
@@ -36,6 +37,6 @@ def run(args: Sequence[str]) -> None:
         if comparison.warning:
             sys.stderr.write(f"wgan-lip: warning: {comparison.warning}\n")
         if options.json:
-            sys.stdout.write(as_json(comparison) + "\n")
+            sys.stdout.write(json_text(as_record(comparison)))
         else:
             Console().print(as_text(comparison), markup=False, highlight=False, emoji=False, soft_wrap=True)

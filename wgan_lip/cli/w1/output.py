@@ -1,6 +1,5 @@
 """The output of ``wgan-lip w1``: text or JSON."""
 
-import json
 import math
 from typing import Any
 
@@ -24,14 +23,14 @@ def as_text(comparison: Comparison) -> str:
     return "\n".join(f"{label:<{_INDENT}}{text}".rstrip() for label, text in rows[1:])
 
 
-def as_json(comparison: Comparison) -> str:
-    """Return one JSON object in full precision, with null for missing and infinite numbers.
+def as_record(comparison: Comparison) -> dict[str, Any]:
+    """Return the numbers in full precision, for JSON; None for missing ones.
 
     Args:
         comparison: of two sample sets.
     """
     c, result = comparison, comparison.result
-    content = {
+    return {
         "version": __version__,
         "a": _side_record(c.a),
         "b": _side_record(c.b),
@@ -66,7 +65,6 @@ def as_json(comparison: Comparison) -> str:
         "seconds": {"solve": result.seconds, "total": c.seconds},
         "peak_memory_mib": c.peak_memory and c.peak_memory / _MIB,
     }
-    return json.dumps(_finite(content), indent=2, allow_nan=False)
 
 
 def _side_record(side: Side) -> dict[str, Any]:
@@ -91,15 +89,6 @@ def _side_record(side: Side) -> dict[str, Any]:
             "points": side.floor.size,
         },
     }
-
-
-def _finite(content: Any) -> Any:
-    """Replace NaN and infinity, which JSON lacks, by None."""
-    if isinstance(content, dict):
-        return {name: _finite(value) for name, value in content.items()}
-    if isinstance(content, list):
-        return [_finite(value) for value in content]
-    return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
 _Rows = list[tuple[str, str]]
