@@ -184,15 +184,10 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     kept = checkpoint.get(CHECKPOINT_KEY) if isinstance(checkpoint, dict) else None
     if not isinstance(kept, dict):
         raise ValueError(f"{path} is not a checkpoint of wgan-lip")
-    for key, value in kept.items():
-        is_good, required = _ENTRIES.get(key, (_is_anything, ""))
-        if not is_good(value):
+    for key, (is_good, required) in _ENTRIES.items():
+        if key in kept and not is_good(value := kept[key]):
             raise ValueError(f"{path} is damaged: its {key} must be {required}; got {named_value(value)}")
     return checkpoint
-
-
-def _is_anything(value: Any) -> bool:
-    return True
 
 
 def _is_text(value: Any) -> bool:
@@ -201,14 +196,6 @@ def _is_text(value: Any) -> bool:
 
 def _are_texts(value: Any) -> bool:
     return isinstance(value, list) and all(map(_is_text, value))
-
-
-def _is_name(value: Any) -> bool:
-    return isinstance(value, str) and value.isidentifier()
-
-
-def _are_rows(value: Any) -> bool:
-    return value is None or is_count(value)
 
 
 def _are_random_states(value: Any) -> bool:
@@ -234,9 +221,9 @@ def _is_random_state(state: Any) -> bool:
 _ENTRIES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "version": (_is_text, "text"),
     "config": (_is_text, "text"),
-    "step_name": (_is_name, "the name of a counter"),
+    "step_name": (lambda value: _is_text(value) and value.isidentifier(), "the name of a counter"),
     "optimizers": (_are_texts, "a list of names"),
     "classes": (_are_texts, "a list of names"),
-    "metrics_rows": (_are_rows, "a number of rows"),
+    "metrics_rows": (lambda value: value is None or is_count(value), "a number of rows"),
     "random_states": (_are_random_states, "the states of random generators"),
 }
