@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 from wgan_lip.replaced import replace_text
-from wgan_lip.runs.wandb_offline import offline_runs, read_offline_run
+from wgan_lip.runs.wandb_tracking import offline_runs, read_offline_run
 
 # What ``wandb sync`` notes in its log, and tells the terminal, of a part whose end was never written. Either may be
 # missing: it may be done before it asks itself for its messages, or gone before its log is on the disk.

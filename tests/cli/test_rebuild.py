@@ -117,7 +117,7 @@ def argument(name: str, value: object):
 ATTACKS = {
     # By another module's import of it.
     "re-exported": argument("critic", "torch.os.system"),
-    "re-exported by ours": argument("critic", "wgan_lip.comparison.squeue.subprocess.getoutput"),
+    "re-exported by ours": argument("critic", "wgan_lip.comparison.slurm.subprocess.getoutput"),
     "in a package of ours": argument("critic", "wgan_lip.runs.run_folder.os.system"),
     # As the value of a parameter that takes anything.
     "untyped": critic("torch.nn.Linear", out_features=1, device=harm()),

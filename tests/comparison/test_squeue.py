@@ -9,9 +9,9 @@ import submitit
 from submitit.core.utils import cloudpickle_dump
 
 from tests.comparison.test_comparison import cells
-from wgan_lip.comparison import Failure, JobArray, JobState, Outcome, Store, run_cells, squeue, wait_for_jobs
+from wgan_lip.comparison import Failure, JobArray, JobState, Outcome, Store, run_cells, slurm, wait_for_jobs
 from wgan_lip.comparison.run import TrainAndKeep
-from wgan_lip.comparison.squeue import job_states
+from wgan_lip.comparison.slurm import job_states
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_a_job_that_is_forgotten_is_no_error_but_a_scheduler_that_is_away_is(
     program(programs, "squeue", "echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1")
     assert job_states("--jobs=7") == {}
     program(programs, "squeue", "echo 'slurm_load_jobs error: Socket timed out' >&2; exit 1")
-    monkeypatch.setattr(squeue, "PATIENCE", 0.1)
+    monkeypatch.setattr(slurm, "PATIENCE", 0.1)
     with pytest.raises(OSError, match="squeue failed: slurm_load_jobs error: Socket timed out"):
         wait_for_jobs(["7"], lambda job, state: None, every=0.01)
 

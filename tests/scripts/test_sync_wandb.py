@@ -16,7 +16,7 @@ from scripts import sync_wandb
 from tests.cli.test_fit import wait_for_step
 from tests.support.commands import DIGITS, SMALL, fit
 from tests.support.wandb_server import HISTORY, wandb_server
-from wgan_lip.runs.wandb_offline import missing_rows, offline_runs, read_offline_run
+from wgan_lip.runs.wandb_tracking import missing_rows, offline_runs, read_offline_run
 
 # Whole trainings, killed or without a server: minutes together.
 pytestmark = pytest.mark.slow

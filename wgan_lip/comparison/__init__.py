@@ -3,8 +3,7 @@
 from wgan_lip.comparison.cell import Cell, parse_cells
 from wgan_lip.comparison.results import Failure, Outcome, Store, Summary, summarize
 from wgan_lip.comparison.run import Launcher, Processes, run_cells
-from wgan_lip.comparison.slurm import LARGEST_ARRAY, JobArray
-from wgan_lip.comparison.squeue import JobState, wait_for_jobs
+from wgan_lip.comparison.slurm import LARGEST_ARRAY, JobArray, JobState, wait_for_jobs
 
 __all__ = [
     "LARGEST_ARRAY",
