@@ -144,7 +144,16 @@ GAN = listed(
         Metric("w1/gap", "gap", "`w1/exact - w1/critic`, never negative beyond rounding", DISTANCE, "gap"),
         Metric("w1/gap_relative", "relative gap", "`w1/gap / w1/exact`", RATIO),
         _distance(
-            "w1/population_lower", "W1 of the distributions, at least", "lower end of the bracket of W1(P, Q)", ""
+            "w1/population_lower",
+            "W1 of the distributions, at least",
+            "lower end of the bracket of W1(P, Q); the confidence is that of each single evaluation",
+            "",
+        ),
+        _distance(
+            "w1/population_lower_all",
+            "the same, at all evaluations",
+            "lower bound of W1(P, Q); all evaluations of the run hold together with the confidence of that end",
+            "",
         ),
         _distance(
             "w1/population_upper", "W1 of the distributions, at most", "upper end of the bracket of W1(P, Q)", ""
@@ -197,6 +206,7 @@ ESTIMATOR = listed(
         _distance("w1/noise_floor", "noise floor: P against P", "exact W1 of as many samples of P against others of P"),
         Metric("w1/gap", "gap", "`w1/exact` less the proven estimate on the same samples", DISTANCE, "gap"),
         GAN["w1/population_lower"],
+        GAN["w1/population_lower_all"],
         GAN["w1/population_upper"],
         Metric("w1/seconds", "an evaluation", "wall time of scoring the critic", SECONDS, "times"),
         Metric("gradient/norm", "norm", "norm of the critic's gradient on P; a mean", GRADIENT),

@@ -39,7 +39,10 @@ class Estimate:
         gap: ``exact`` minus the proven estimate on the same samples; never negative beyond rounding.
         noise_floor: exact W1 of as many samples of P and other samples of P.
         noise_floor_standard_error: its standard error.
-        population_lower: lower confidence bound of W1(P, Q), by the critic.
+        population_lower: lower confidence bound of W1(P, Q), by the critic; it holds with its confidence for this
+            evaluation, but not for all evaluations of a run together.
+        population_lower_all: a smaller one: those of all evaluations of a run hold together with that confidence. None
+            unless ``look`` says which evaluation this is.
         population_upper: upper confidence bound, by the exact W1; None if the supports' diameter is not known.
         gradient_norm: mean norm of the critic's gradient on P.
         gradient_cosine: mean cosine between it and the gradient of an optimal potential.
@@ -70,6 +73,7 @@ class Estimate:
     # Older files of comparisons lack these.
     exact_standard_error: float | None = None
     noise_floor_standard_error: float | None = None
+    population_lower_all: float | None = None
 
     def metrics(self) -> dict[str, float]:
         """Return the known values by the names under which they are logged."""
@@ -114,6 +118,7 @@ _KEYS = {
     "noise_floor": "w1/noise_floor",
     "noise_floor_standard_error": "w1/noise_floor_standard_error",
     "population_lower": "w1/population_lower",
+    "population_lower_all": "w1/population_lower_all",
     "population_upper": "w1/population_upper",
     "seconds": "w1/seconds",
     "certified": "lipschitz/certified",
@@ -142,7 +147,7 @@ def evaluate_estimator(
     return score_heldout(critic, draw_heldout(pair, n, exact_n, seed), confidence)
 
 
-def score_heldout(critic: nn.Module, heldout: HeldOut, confidence: float = 0.95) -> Estimate:
+def score_heldout(critic: nn.Module, heldout: HeldOut, confidence: float = 0.95, look: int | None = None) -> Estimate:
     """Score a critic on samples that were drawn before, which is cheaper for many critics of one pair.
 
     The critic is certified and scored in float64 (``ScoredCritic``).
@@ -152,10 +157,12 @@ def score_heldout(critic: nn.Module, heldout: HeldOut, confidence: float = 0.95)
             ``certify`` cannot bound has an uncertified estimate only.
         heldout: the samples; the critic must not have been trained on them.
         confidence: of the population bracket.
+        look: k, if this is the k-th of a run's evaluations, counted from 1; None if it is the only one.
 
     Raises:
         BrokenBoundError: the estimate exceeds the exact W1 of the same samples by more than rounding.
-        ValueError: values with NaN or infinity, not one value per sample, or a critic certified in another norm.
+        ValueError: values with NaN or infinity, not one value per sample, a critic certified in another norm, or a look
+            below 1.
     """
     start = time.perf_counter()
     pair, truth, exact, floor = heldout.pair, heldout.truth, heldout.exact, heldout.noise_floor
@@ -169,6 +176,7 @@ def score_heldout(critic: nn.Module, heldout: HeldOut, confidence: float = 0.95)
         known_diameter(heldout.x, pair.bounds, pair.norm, "real"),
         known_diameter(heldout.y, pair.bounds, pair.norm, "fake"),
     )
+    lower, lower_all = scored.population_lower(delta, diameters, look)
     upper = math.inf
     if exact is not None:
         upper = population_upper(exact.upper, heldout.exact_n, heldout.exact_n, delta=delta, diameter=diameters).value
@@ -190,7 +198,8 @@ def score_heldout(critic: nn.Module, heldout: HeldOut, confidence: float = 0.95)
         gap=gap,
         noise_floor=floor.value if floor else None,
         noise_floor_standard_error=floor.standard_error if floor else None,
-        population_lower=scored.population_lower(delta, diameters),
+        population_lower=lower,
+        population_lower_all=lower_all,
         population_upper=upper if math.isfinite(upper) else None,
         gradient_norm=figures.norm,
         gradient_cosine=figures.cosine,

@@ -26,7 +26,10 @@ class Evaluation(Distances):
         uncertified: ``mean f(real) - mean f(fake)`` of a critic whose L is not about 1.
         gap: ``exact - critic``, never negative beyond rounding.
         gap_relative: ``gap / exact``.
-        population_lower: lower confidence bound of the W1 of the *distributions*, by the critic.
+        population_lower: lower confidence bound of the W1 of the *distributions*, by the critic; it holds with its
+            confidence for this evaluation, but not for all evaluations of a run together.
+        population_lower_all: a smaller one: those of all evaluations of a run hold together with that confidence. None
+            unless ``look`` says which evaluation this is.
         population_upper: upper confidence bound of that W1; None if the diameter of the supports is not known.
         certified: L, the critic's certified Lipschitz constant.
         features: the distances of the samples behind 1-Lipschitz maps, by the names of the maps. Each exact W1 there
@@ -41,6 +44,7 @@ class Evaluation(Distances):
     gap: float | None
     gap_relative: float | None
     population_lower: float | None
+    population_lower_all: float | None
     population_upper: float | None
     certified: float | None
     features: Mapping[str, Distances] = field(default_factory=dict)
@@ -56,8 +60,8 @@ class Evaluation(Distances):
             group: prefix of the names, except that of ``lipschitz/certified``.
         """
         names = (
-            *("critic", "uncertified", "gap", "gap_relative", "population_lower", "population_upper"),
-            "seconds",
+            *("critic", "uncertified", "gap", "gap_relative"),
+            *("population_lower", "population_lower_all", "population_upper", "seconds"),
         )
         values = {f"{group}/{name}": getattr(self, name) for name in names} | {"lipschitz/certified": self.certified}
         found = super().metrics(group) | {name: value for name, value in values.items() if value is not None}
@@ -111,6 +115,7 @@ def evaluate(
     bounds: tuple[float, float] | None = None,
     fake_bounds: tuple[float, float] | None = None,
     confidence: float = 0.95,
+    look: int | None = None,
     in_critic_features: bool | None = None,
     maps: Sequence[FeatureMap] = (),
     same_real: Evaluation | None = None,
@@ -132,6 +137,7 @@ def evaluate(
         bounds: of every coordinate of every possible real sample, not only of these; for the population bracket.
         fake_bounds: of every coordinate of every possible generated sample, whatever the generator's weights.
         confidence: of the population bracket.
+        look: k, if this is the k-th of a run's evaluations, counted from 1; None if it is the only one.
         in_critic_features: also compare the samples in the critic's last hidden features, see :func:`critic_features`.
             None does so if the critic is certified, not constant, and has a hidden layer.
         maps: 1-Lipschitz maps behind which the samples are compared, too.
@@ -144,7 +150,7 @@ def evaluate(
     Raises:
         BrokenBoundError: the estimate exceeds the exact value, or a W1 of features is not between the two, by more than
             rounding.
-        ValueError: samples or values with NaN or infinity, or a critic that is certified in another norm.
+        ValueError: samples or values with NaN or infinity, a critic certified in another norm, or a look below 1.
     """
     start = time.perf_counter()
     scored = score(critic, real, fake, norm)
@@ -164,6 +170,7 @@ def evaluate(
         features[phi.name] = _behind(phi, samples, exact, scored, solver, known)
     estimate, delta = scored.estimate(), (1 - confidence) / 2
     gap = None if distances.exact is None or estimate is None else distances.exact - estimate
+    lower, lower_all = scored.population_lower(delta, diameters, look)
     upper = population_upper(exact.upper, len(real), len(fake), delta=delta, diameter=diameters).value
     return Evaluation(
         **vars(distances),
@@ -171,7 +178,8 @@ def evaluate(
         uncertified=scored.uncertified(),
         gap=gap,
         gap_relative=None if gap is None else gap / exact.value if exact.value > 0 else 0.0,
-        population_lower=scored.population_lower(delta, diameters),
+        population_lower=lower,
+        population_lower_all=lower_all,
         population_upper=upper if math.isfinite(upper) else None,
         certified=scored.constant,
         features=features,

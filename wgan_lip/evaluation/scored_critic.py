@@ -16,7 +16,7 @@ from wgan_lip.lipschitz import (
     rounding_of_values,
     values_and_magnitudes,
 )
-from wgan_lip.transport import Norm, box_diameter, population_lower
+from wgan_lip.transport import Norm, box_diameter, delta_of_look, population_lower
 
 # A critic with a certified constant up to this is 1-Lipschitz up to the rounding of its weights.
 _ONE = 1.01
@@ -107,17 +107,28 @@ class ScoredCritic:
                 f"Lipschitz constant is certified as {self.constant!r}: this is a bug, please report it"
             )
 
-    def population_lower(self, delta: float, diameters: tuple[float | None, float | None]) -> float | None:
-        """A lower confidence bound of the W1 of the distributions, at least 0; None without L.
+    def population_lower(
+        self, delta: float, diameters: tuple[float | None, float | None], look: int | None = None
+    ) -> tuple[float | None, float | None]:
+        """Two lower confidence bounds of the W1 of the distributions, at least 0: of this look, and of all looks.
+
+        The first holds with probability 1 - delta. The second belongs to the bounds of all looks, which hold together
+        with probability 1 - delta (``delta_of_look``).
 
         Args:
             delta: the probability of error.
             diameters: of the supports of both distributions, where known.
+            look: k, if this is the k-th of many evaluations; None if it is the only one.
+
+        Returns:
+            Both; None instead of the second without ``look``, and of both without L.
         """
         if self.normalized is None:
-            return None
-        bound = population_lower(*self.normalized, delta=delta, diameter=diameters)
-        return max(0.0, bound.value - self.rounding)
+            return None, None
+        deltas = [delta] if look is None else [delta, delta_of_look(delta, look)]
+        bounds = [population_lower(*self.normalized, delta=one, diameter=diameters).value for one in deltas]
+        values = [max(0.0, bound - self.rounding) for bound in bounds]
+        return values[0], None if look is None else values[1]
 
     @property
     def _factor(self) -> float | None:

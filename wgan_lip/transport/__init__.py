@@ -6,7 +6,7 @@ from wgan_lip.transport.mcshane import McShaneExtension, c_transform, mcshane_ex
 from wgan_lip.transport.norm import Norm, box_diameter, check_norm
 from wgan_lip.transport.result import Progress, UnprovenError, W1Result
 from wgan_lip.transport.samples import FloatArray
-from wgan_lip.transport.statistics.assumptions import Spread, spreads
+from wgan_lip.transport.statistics.assumptions import Spread, delta_of_look, spreads
 from wgan_lip.transport.statistics.noise_floor import NoiseFloor, noise_floor
 from wgan_lip.transport.statistics.population import FEWEST_SAMPLES, PopulationBracket, population_bracket, split_lower
 from wgan_lip.transport.statistics.population_lower import LowerBound, population_lower
@@ -31,6 +31,7 @@ __all__ = [
     "box_diameter",
     "c_transform",
     "check_norm",
+    "delta_of_look",
     "mcshane_extension",
     "noise_floor",
     "population_bracket",

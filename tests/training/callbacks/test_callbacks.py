@@ -10,6 +10,7 @@ from matplotlib.image import imread
 from tests.training.builders import fit, tiny_gan
 from wgan_lip.runs import SaveCheckpoint
 from wgan_lip.training import ExponentialAverage, SampleGrid
+from wgan_lip.training.callbacks.every_steps import EverySteps
 from wgan_lip.training.callbacks.sample_grid import _paths
 
 
@@ -49,6 +50,21 @@ def test_interpolations_lead_from_one_noise_to_another_and_keep_the_label():
     units = torch.nn.functional.normalize(path[:, :, :8], dim=2)
     cosines = (units[:, 1:] * units[:, :-1]).sum(2)
     torch.testing.assert_close(cosines, cosines[:, :1].expand(-1, 7), rtol=1e-4, atol=1e-5)
+
+
+def test_looks_are_counted_from_the_steps(tmp_path):
+    class Noting(EverySteps):
+        def __init__(self) -> None:
+            super().__init__(2)
+            self.looks: list[tuple[int, int]] = []
+
+        def act(self, trainer, module) -> None:
+            self.looks.append((module.step, self.look(module)))
+
+    noting = Noting()
+    fit(tmp_path, gan=tiny_gan(generator_steps=5), callbacks=[noting], logger=False)
+    # At the end too, which is not at a multiple of 2.
+    assert noting.looks == [(0, 1), (2, 2), (4, 3), (5, 4)]
 
 
 def test_bad_counts_are_named():

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from wgan_lip.transport.statistics.assumptions import Spread, check_probability, spreads
+from wgan_lip.transport.statistics.assumptions import Spread, check_probability, delta_of_look, spreads
 
 
 def test_the_smaller_of_sigma_and_half_the_diameter_counts():
@@ -73,3 +73,14 @@ def test_probabilities_lie_strictly_between_zero_and_one(value):
     check_probability(1 - 1e-16, "p")
     with pytest.raises(ValueError, match=f"^p must lie strictly between 0 and 1; got p={value}$"):
         check_probability(value, "p")
+
+
+def test_the_errors_of_all_looks_sum_to_the_whole():
+    assert [delta_of_look(0.6, look) for look in (1, 2, 3)] == pytest.approx([0.3, 0.1, 0.05])
+    # Of the first n looks, all but 1 / (n + 1) of it.
+    assert sum(delta_of_look(0.025, look) for look in range(1, 1001)) == pytest.approx(0.025 * (1 - 1 / 1001))
+    for look in (0, -3):
+        with pytest.raises(ValueError, match=f"^look must be at least 1; got look={look}$"):
+            delta_of_look(0.025, look)
+    with pytest.raises(ValueError, match=r"^delta must lie strictly between 0 and 1; got delta=1$"):
+        delta_of_look(1, 1)

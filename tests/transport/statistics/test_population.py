@@ -7,13 +7,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.optimize import brentq
 
 from wgan_lip.transport import wasserstein1
 from wgan_lip.transport.mcshane import mcshane_extension
 from wgan_lip.transport.statistics import population
+from wgan_lip.transport.statistics.betting import betting_lower
 from wgan_lip.transport.statistics.population import PopulationBracket, population_bracket, split_lower
-from wgan_lip.transport.statistics.population_lower import LowerBound, betting_lower, population_lower
+from wgan_lip.transport.statistics.population_lower import LowerBound, population_lower
 from wgan_lip.transport.statistics.population_upper import UpperBound, population_upper
 
 RNG = np.random.default_rng(0)
@@ -27,23 +27,23 @@ def generator(seed=0):
 # The lower bound.
 
 
-def test_empirical_bernstein_is_that_of_maurer_and_pontil():
-    bound = population_lower(X_SCORES, Y_SCORES, delta=0.1, diameter=(2.0, 3.0))
-    log = math.log(2 / 0.05)
-    x_margin = math.sqrt(2 * np.var(X_SCORES, ddof=1) * log / 60) + 7 * 2 * log / (3 * 59)
-    y_margin = math.sqrt(2 * np.var(Y_SCORES, ddof=1) * log / 40) + 7 * 3 * log / (3 * 39)
-    assert bound.margin == pytest.approx(x_margin + y_margin)
+@pytest.mark.parametrize("known", [{}, {"diameter": (2.0, 3.0)}, {"diameter": (2.0, 3.0), "sigma": 0.5}])
+def test_betting_is_the_interval_unless_only_sigmas_are_known(known):
+    bound = population_lower(X_SCORES, Y_SCORES, delta=0.1, **known)
+    assert bound.value == pytest.approx(betting_lower(X_SCORES, Y_SCORES, 0.1), rel=1e-9)
     assert bound.estimate == pytest.approx(X_SCORES.mean() - Y_SCORES.mean())
     assert bound.value == pytest.approx(bound.estimate - bound.margin)
-    assert (bound.guarantee, bound.interval, bound.delta) == ("finite-sample", "empirical-bernstein", 0.1)
+    assert (bound.guarantee, bound.interval, bound.delta) == ("finite-sample", "betting", 0.1)
 
 
-def test_a_dirac_costs_no_margin_and_leaves_its_error_to_the_other_side():
-    log = math.log(2 / 0.1)
-    expected = math.sqrt(2 * np.var(X_SCORES, ddof=1) * log / 60) + 7 * 2 * log / (3 * 59)
-    for y_scores in (np.zeros(1), np.zeros(7)):
+def test_a_dirac_costs_no_margin():
+    expected = betting_lower(X_SCORES, np.full(1, 0.5), 0.1, (False, True))
+    for y_scores in (np.full(1, 0.5), np.full(7, 0.5)):
         bound = population_lower(X_SCORES, y_scores, delta=0.1, diameter=(2, 0))
-        assert bound.margin == pytest.approx(expected)
+        assert bound.value == pytest.approx(expected, rel=1e-9)
+        assert bound.estimate == pytest.approx(X_SCORES.mean() - 0.5)
+    # Samples of a Dirac that is not known to be one leave more possible.
+    assert expected > betting_lower(X_SCORES, np.full(60, 0.5), 0.1)
     both = population_lower(np.full(1, 2.0), np.full(1, 0.5), diameter=0)
     assert both.margin == 0
     assert both.value == pytest.approx(1.5, rel=1e-14)
@@ -57,60 +57,6 @@ def test_sub_gaussian_sides_share_one_margin_and_a_diameter_is_half_a_sigma():
     assert (bound.guarantee, bound.interval) == ("finite-sample", "sub-gaussian")
     mixed = population_lower(X_SCORES, Y_SCORES, delta=0.1, sigma=(None, 2), diameter=(1, None))
     assert mixed.margin == bound.margin
-
-
-def by_hand(values: np.ndarray, delta: float) -> float:
-    """The betting bound, one bet after another: the least mean that is not lost that much on."""
-
-    def capital(m: float) -> float:
-        capital = largest = 1.0
-        total, squares, variance = 0.5, 0.25, 0.25
-        for i, value in enumerate(values, 1):
-            stake = min(math.sqrt(2 * math.log(1 / delta) / (len(values) * variance)), 0.75 / m)
-            capital *= 1 + stake * (value - m)
-            largest = max(largest, capital)
-            total += value
-            squares += (value - total / (i + 1)) ** 2
-            variance = squares / (i + 1)
-        return largest
-
-    return brentq(lambda m: math.log(capital(m) * delta), 1e-6, 1.0)
-
-
-def test_betting_is_that_of_the_capital():
-    rng = np.random.default_rng(3)
-    for values in (rng.uniform(size=200), rng.beta(9, 1, size=30), np.ones(20), (rng.random(50) < 0.9).astype(float)):
-        for delta in (0.5, 0.05, 0.001):
-            assert betting_lower(values, delta) == pytest.approx(by_hand(values, delta), abs=1e-9)
-    # So little is known of few values that only 0 is safe, or nearly so.
-    assert betting_lower(np.array([0.0]), 0.05) == 0
-    assert betting_lower(np.ones(3), 0.05) < 0.5
-
-
-def test_without_knowledge_clipped_scores_are_bet_on():
-    x, y = np.clip(X_SCORES, 0.1, 3.4), np.clip(Y_SCORES, 0.1, 3.4)
-    bound = population_lower(X_SCORES, Y_SCORES, delta=0.1, scores_range=(0.1, 3.4))
-    low = 0.1 + 3.3 * betting_lower((x - 0.1) / 3.3, 0.05)
-    high = 3.4 - 3.3 * betting_lower((3.4 - y) / 3.3, 0.05)
-    assert bound.value == pytest.approx(low - high, rel=1e-9)
-    assert bound.estimate == pytest.approx(x.mean() - y.mean())
-    assert (bound.guarantee, bound.interval) == ("finite-sample", "betting")
-    # A Dirac leaves its error to the other side.
-    alone = population_lower(X_SCORES, np.zeros(1), delta=0.1, diameter=(None, 0), scores_range=(0.1, 3.4))
-    assert alone.value == pytest.approx(0.1 + 3.3 * betting_lower((x - 0.1) / 3.3, 0.1) - 0.1, rel=1e-9)
-
-
-def test_a_quarter_of_the_scores_gives_the_range_of_the_others():
-    rng = np.random.default_rng(0)
-    x, y = rng.normal(size=80) + 3, rng.normal(size=44)
-    bound = population_lower(x, y)
-    orders = np.random.default_rng(0).permutation(80), np.random.default_rng(0).permutation(44)
-    first = np.concatenate((x[orders[0][:20]], y[orders[1][:11]]))
-    rest = x[orders[0][20:]], y[orders[1][11:]]
-    expected = population_lower(*rest, scores_range=(first.min(), first.max()))
-    # Of scores in another order: those of the range differ, and so do the bets.
-    assert bound.estimate == pytest.approx(expected.estimate, rel=1e-12)
-    assert bound.margin == pytest.approx(expected.margin, rel=0.05)
 
 
 @pytest.mark.parametrize("n", [2, 5, 8, 50, 1000])
@@ -197,11 +143,11 @@ def test_diracs_are_bracketed_to_rounding():
 def test_dirac_against_a_sphere():
     sphere = torch.nn.functional.normalize(torch.randn(1000, 128), dim=1)
     bracket = population_bracket(torch.zeros(1, 128), sphere, diameter=(0, 2), generator=generator())
-    log = math.log(1 / 0.025)
-    # All scores are 1: only the range costs something.
+    # All scores are 1, and their bets win: only that some might not have been is left.
     assert bracket.lower_bound.estimate == pytest.approx(1, rel=1e-6)
-    assert bracket.lower == pytest.approx(1 - 7 * 2 * (log + math.log(2)) / (3 * 499), rel=1e-5)
-    assert bracket.upper == pytest.approx(1 + 2 * math.sqrt(log / 2000), rel=1e-6)
+    assert bracket.lower == pytest.approx(betting_lower(np.ones(500), np.zeros(1), 0.025, (False, True)), rel=1e-5)
+    assert 0.98 < bracket.lower < 0.025 ** (1 / 500)
+    assert bracket.upper == pytest.approx(1 + 2 * math.sqrt(math.log(1 / 0.025) / 2000), rel=1e-6)
     assert (bracket.lower_bound.guarantee, bracket.upper_bound.guarantee) == ("finite-sample", "finite-sample")
 
 

@@ -35,6 +35,10 @@ class EverySteps(Callback):
     def act(self, trainer: Trainer, module: SteppedModule) -> None:
         """Act at the current step."""
 
+    def look(self, module: SteppedModule) -> int:
+        """Count the actions up to this step's, from 1 at step 0; also after a resume, if ``every`` is the same."""
+        return 1 - (-module.step // self.every)
+
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not isinstance(pl_module, SteppedModule):
             raise ValueError(f"{type(self).__name__} requires a SteppedModule; got {type(pl_module).__name__}")

@@ -59,8 +59,9 @@ class ExactW1(EvaluateEverySteps):
     ``w1/exact``.
 
     The population bracket holds with probability ``confidence`` for each single evaluation, not for all of them
-    together. Its upper end is finite, and the confidence of its lower end proven, if data module and generator have
-    ``bounds`` of their samples' coordinates.
+    together. Its upper end is finite if data module and generator have ``bounds`` of their samples' coordinates. The
+    lower bounds ``w1/population_lower_all`` of all evaluations hold together with probability ``(1 + confidence) / 2``,
+    as long as ``every`` stays the same; so do those of the averaged generator.
 
     Args:
         every: number of generator steps between two evaluations.
@@ -189,6 +190,7 @@ class ExactW1(EvaluateEverySteps):
                 bounds=data.bounds,
                 fake_bounds=getattr(gan.generator, "bounds", None),
                 confidence=self.confidence,
+                look=self.look(gan),
                 in_critic_features=in_critic,
                 maps=maps,
                 same_real=self._same_real,

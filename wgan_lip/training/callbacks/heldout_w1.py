@@ -15,6 +15,9 @@ class HeldOutW1(EvaluateEverySteps):
     At the start, every ``every`` critic steps, and at the end, it scores the critic (``W1Estimator.final_critic``) on
     the same held-out samples and logs the values of an :class:`Estimate`. In ``validate`` and ``test`` it does so once.
 
+    The population bracket holds with probability ``confidence`` for each single evaluation. The lower bounds
+    ``w1/population_lower_all`` of all evaluations hold together with probability ``(1 + confidence) / 2``.
+
     Args:
         every: number of critic steps between two evaluations.
         n: held-out samples of each distribution.
@@ -53,7 +56,7 @@ class HeldOutW1(EvaluateEverySteps):
             raise ValueError("HeldOutW1 evaluates within a Trainer, which calls its setup first")
         # Trainer.validate disables gradients, which an estimate includes.
         with torch.inference_mode(False):
-            return score_heldout(estimator.final_critic(), self._heldout, self.confidence)
+            return score_heldout(estimator.final_critic(), self._heldout, self.confidence, self.look(estimator))
 
 
 def _module(pl_module: LightningModule) -> W1Estimator:

@@ -143,6 +143,25 @@ def sub_gaussian_margin(sides: tuple[Spread, Spread], sizes: tuple[int, int], de
     return largest * math.sqrt(2 * variance * math.log(1 / delta))
 
 
+def delta_of_look(delta: float, look: int) -> float:
+    """Compute the probability of error of one of many bounds that shall all hold together but with probability delta.
+
+    ``delta / (k (k + 1))`` for the k-th: these sum to delta over all k >= 1, and together the bounds fail with at most
+    the sum of their probabilities (a union bound). It requires nothing of how the bounds depend on each other.
+
+    Args:
+        delta: of all bounds together.
+        look: k, counted from 1.
+
+    Raises:
+        ValueError: delta outside (0, 1), look below 1.
+    """
+    check_probability(delta, "delta")
+    if look < 1:
+        raise ValueError(f"look must be at least 1; got look={look}")
+    return delta / (look * (look + 1))
+
+
 def check_probability(value: float, name: str) -> None:
     """Check that a probability lies strictly between 0 and 1.
 

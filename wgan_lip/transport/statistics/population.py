@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 from typing import TypeAlias, get_args
 
-import numpy as np
 import torch
 
 from wgan_lip.transport.exact import wasserstein1
@@ -190,13 +189,10 @@ def _critic(fitted: Pair, envelope: Envelope, norm: Norm) -> McShaneExtension:
 
 
 def _score(critic: McShaneExtension, scored: Pair, sides: tuple[Spread, Spread], delta: float) -> LowerBound:
-    # The range of f on the fitted samples, which are independent of the scored ones.
-    fitted = np.concatenate((critic.x_potential, -critic.y_potential))
     return population_lower(
         critic(scored[0]),
         critic(scored[1]),
         delta=delta,
-        scores_range=(float(fitted.min()), float(fitted.max())),
         diameter=(sides[0].diameter, sides[1].diameter),
         sigma=(sides[0].sigma, sides[1].sigma),
     )
