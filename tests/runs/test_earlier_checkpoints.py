@@ -90,4 +90,4 @@ def test_arguments_of_an_earlier_training_do_not_matter_to_its_network(monkeypat
     # A new run would be another training.
     (tmp_path / "other.yaml").write_text(yaml.safe_dump(config))
     line = failure(capsys, monkeypatch, "fit", "-c", tmp_path / "other.yaml", f"--runs_dir={tmp_path}")
-    assert "'batch_growth' is not accepted" in line or "'project' is not accepted" in line
+    assert "W1Estimator has no key 'batch_growth'" in line or "W1Estimator has no key 'project'" in line

@@ -98,11 +98,11 @@ def missing_rows(run_folder: Path, rows: int, step_name: str) -> list[dict[str, 
     ]
 
 
-# Of metrics and pictures, all drawn over the module's own steps.
-_GROUPS = (
-    *dict.fromkeys(name.partition("/")[0] for name in (*GAN, *ESTIMATOR, *CLASSIFIER)),
-    *("samples", "critic", "report"),
+# Of metrics and pictures, all drawn over the module's own steps. W&B accepts a ``*`` only at the end of a pattern.
+_GROUPS = dict.fromkeys(
+    [*(name.partition("/")[0] for name in (*GAN, *ESTIMATOR, *CLASSIFIER)), "samples", "critic", "report"]
 )
+_PATTERNS = tuple(group if group.endswith("*") else f"{group}/*" for group in _GROUPS)
 
 # Seconds to wait for a server: at the start; and at the end, when a job may be about to lose its node, and whatever was
 # not sent is on the disk.
@@ -141,8 +141,8 @@ class StepWandbLogger(WandbLogger):
             # Metrics of other callbacks are drawn over Lightning's steps, as its own logger does.
             self._run.define_metric("trainer/global_step")
             self._run.define_metric("*", step_metric="trainer/global_step", step_sync=True)
-            for group in _GROUPS:
-                self._run.define_metric(f"{group}/*", step_metric=self._step_name)
+            for pattern in _PATTERNS:
+                self._run.define_metric(pattern, step_metric=self._step_name)
             for row in self._missing:
                 self._run.log(row)
         return self._run
