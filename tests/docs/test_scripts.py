@@ -1,16 +1,19 @@
 """Every script that the documentation names runs, from its command line on, if in a small way."""
 
 import json
+import math
 import re
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from scripts import (
     bench_gradient_norm,
     bench_image_critics,
+    bench_intervals,
     bench_robustness,
     bench_scaling,
     mutation_table,
@@ -154,3 +157,20 @@ def test_the_figures_of_a_run_are_copied_into_their_page(monkeypatch, tmp_path, 
     assert [line.split(" | ")[0] for line in lines[4:-2]] == ["| 0", "| 1", "| 2"]
     assert lines[-1] == "after"
     assert {path.name for path in (tmp_path / "docs" / "demo").iterdir()} == {"w1.png", "metrics.csv", "samples.png"}
+
+
+def test_margins_on_the_scores_of_a_critic(monkeypatch, tmp_path, capsys):
+    small = ["--model.init_args.generator_steps=2", "--exact_w1.n=20", "--wandb.mode=disabled"]
+    run(monkeypatch, "fit", "-c", DIGITS, *small, "--runs_dir", tmp_path, "--run", "mine")
+    capsys.readouterr()
+    command(monkeypatch, bench_intervals, tmp_path / "digits" / "mine", "--n", 20, 400, "--draws", 2, "--looks", 3)
+    rows = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.strip().splitlines()[2:]]
+    assert [row[0] for row in rows] == ["20", "400"]
+    for row in rows:
+        bernstein, single, together = map(float, row[2:5])
+        assert 0 < single < together < bernstein
+    # Computed by hand: equal scores leave 7 D ln(2/d) / (3 (n - 1)) for each side.
+    equal = bench_intervals.bernstein_margin(np.ones(8), np.zeros(15), 3.0, 0.04)
+    assert equal == pytest.approx(7 * 3 * math.log(100) / 3 * (1 / 7 + 1 / 14))
+    varied = bench_intervals.bernstein_margin(np.array([0.0, 2.0]), np.zeros(2), 0.0, 0.04)
+    assert varied == pytest.approx(math.sqrt(2 * 2 * math.log(100) / 2))

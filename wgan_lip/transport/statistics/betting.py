@@ -134,7 +134,9 @@ def _differences(
     means = []
     for values, start in zip(sides, starts, strict=True):
         clipped = np.clip(values[start[first] : start[last]], *limits) - limits[0]
-        means.append(np.add.reduceat(clipped, start[first:last] - start[first]) / np.diff(start[first : last + 1]))
+        if len(clipped) > last - first:
+            clipped = np.add.reduceat(clipped, start[first:last] - start[first]) / np.diff(start[first : last + 1])
+        means.append(clipped)
     difference: FloatArray = means[0] - means[1]
     return difference
 
