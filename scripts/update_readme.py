@@ -26,11 +26,13 @@ def markdown_table(rows: list[Row]) -> str:
     errors = {"exact W1": "w1/exact", "averaged generator": "w1_averaged/exact", "noise floor": "w1/noise_floor"}
     if any(row["w1_averaged/exact"] is None for row in rows):
         del errors["averaged generator"]
-    headings = ["generator step", *errors, "exact / floor", "critic ≥", "L ≤"]
+    headings = ["generator step", *errors, "exact / floor", "in critic's features", "diversity", "critic ≥", "L ≤"]
     lines = [f"| {' | '.join(headings)} |", f"|{'--:|' * len(headings)}"]
     for row in shown_rows(rows):
         cells = [f"{row.step}", *(with_error(row, GAN[name], 3) for name in errors.values())]
-        cells += [f"{ratio_to_floor(row):.3f}", f"{row['w1/critic']:.4f}", f"{row['lipschitz/certified']:.7f}"]
+        cells += map(str, (ratio_to_floor(row), ratio_to_floor(row, "w1_critic_features")))
+        cells += [f"{ratio_to_floor(row, of='generated_floor')}", f"{row['w1/critic']:.4f}"]
+        cells.append(f"{row['lipschitz/certified']:.7f}")
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 

@@ -1,12 +1,14 @@
 """The training of a Wasserstein GAN, and its page: estimated against exact W1."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from wgan_lip.kinds.kind import Exportable, Kind, stated_shape
 from wgan_lip.metrics import DISTANCE, GAN, RATIO
 from wgan_lip.report import (
     BLUE,
     BROWN,
+    CYCLE,
     GREEN,
     GREY,
     ORANGE,
@@ -17,11 +19,13 @@ from wgan_lip.report import (
     RunContent,
     RunRecord,
     certificate_panel,
+    diversity_sentence,
     draw_if_logged,
     gap_panel,
     gradient_panels,
     interval,
     lipschitz_card,
+    map_groups,
     number,
     ratio_to_floor,
     times_panel,
@@ -50,6 +54,7 @@ def _content(run: RunRecord, rows: Sequence[Row]) -> RunContent:
         panels=[
             gap_panel(run.history, rows, GAN),
             _ratio_panel(rows),
+            _diversity_panel(rows),
             certificate_panel(run.history, GAN),
             *gradient_panels(run.history, GAN, run.setting("gradient_norms", "n")),
             *_feature_panels(run),
@@ -60,8 +65,12 @@ def _content(run: RunRecord, rows: Sequence[Row]) -> RunContent:
             "exact W1": [row["w1/exact"] for row in rows],
             "critic's proven bound": [row["w1/critic"] for row in rows],
             "noise floor": [row["w1/noise_floor"] for row in rows],
+            "generated against generated": [row["w1/generated_floor"] for row in rows],
         },
-        remarks=() if rows[-1]["w1/population_upper"] is not None else (_NO_BRACKET,),
+        remarks=[
+            *filter(None, [diversity_sentence(rows[-1])]),
+            *([] if rows[-1]["w1/population_upper"] is not None else [_NO_BRACKET]),
+        ],
     )
 
 
@@ -72,7 +81,9 @@ def _main_panel(rows: Sequence[Row], confidence: float) -> Panel:
         "Estimated against exact Wasserstein-1 distance",
         "The critic's proven bound is never above the exact W1 of the same samples. The noise floor is the exact W1 of "
         "real images against other real ones at the same n: an exact W1 near it does not show what is wrong with the "
-        "generator, and pictures or more samples may. Shaded beside a line: two standard errors for the draw of the "
+        "generator, but the figures below, pictures or more samples may. Generated against generated is the same of "
+        "generated images: below the noise floor, they vary less than real ones. Shaded beside a line: two standard "
+        "errors for the draw of the "
         f"samples. The wide band holds the W1 of the distributions with {confidence:.0%} confidence at each step, not "
         "at all steps at once.",
         "generator step",
@@ -91,6 +102,7 @@ def _main_panel(rows: Sequence[Row], confidence: float) -> Panel:
         [row["w1/exact_upper"] for row in rows],
     )
     panel.draw(rows, GAN["w1/noise_floor"], GREY, "dash", markers=False)
+    panel.draw(rows, GAN["w1/generated_floor"], BROWN, "dash", markers=False)
     panel.draw(rows, GAN["w1/exact"], BLUE)
     panel.draw(rows, GAN["w1_averaged/exact"], GREEN, "dashdot")
     panel.draw(rows, GAN["w1/critic"], ORANGE)
@@ -102,12 +114,41 @@ def _ratio_panel(rows: Sequence[Row]) -> Panel:
     panel = Panel(
         "ratio",
         "Exact W1 over the noise floor",
-        "A perfect generator has 1, up to the draw of the samples.",
+        "A perfect generator has 1, up to the draw of the samples. Behind a 1-Lipschitz map, such as the critic's "
+        "hidden layers or principal axes, W1 is a lower bound of that of the samples, and further above its floor: it "
+        "shows differences that the samples themselves are too few for. Shaded: two standard errors.",
         "generator step",
         RATIO,
     )
-    panel.line("exact W1 / noise floor", [row.step for row in rows], [ratio_to_floor(row) for row in rows], BROWN)
+    _draw_ratios(panel, rows, "exact", "exact W1 / noise floor")
     return panel
+
+
+def _diversity_panel(rows: Sequence[Row]) -> Panel:
+    panel = Panel(
+        "diversity",
+        "Diversity: generated against generated over real against real",
+        "How far generated samples are from others of their kind, as a multiple of how far real ones are. Below 1 they "
+        "vary less than real samples: they repeat each other, or leave kinds of samples out. Above 1 they vary more. "
+        "Shaded: two standard errors.",
+        "generator step",
+        RATIO,
+        from_zero=True,
+    )
+    _draw_ratios(panel, rows, "generated_floor", "diversity")
+    return panel
+
+
+def _draw_ratios(panel: Panel, rows: Sequence[Row], of: Literal["exact", "generated_floor"], name: str) -> None:
+    for (group, place), color in zip({"w1": "", **map_groups(rows)}.items(), CYCLE, strict=False):
+        found = [ratio_to_floor(row, group, of) for row in rows]
+        panel.line(
+            f"{name}, {place}" if place else name,
+            [row.step for row in rows],
+            [None if one is None else one.value for one in found],
+            color,
+            spread=[None if one is None else one.spread for one in found],
+        )
 
 
 def _feature_panels(run: RunRecord) -> list[Panel]:
@@ -141,7 +182,7 @@ def _cards(row: Row, n: int | None, confidence: float) -> list[Card]:
             Card(
                 GAN["w1/exact"].label,
                 with_error(row, GAN["w1/exact"]),
-                "no noise floor known" if ratio is None else f"{ratio:.3f} times the noise floor",
+                "no noise floor known" if ratio is None else f"{ratio} times the noise floor",
                 f"the mean distance by which the cheapest transport plan moves {samples} onto each other; the plan "
                 "bounds it from above, feasible potentials bound it from below, and the two bounds agree to rounding. "
                 "The number after ± is the standard error for the draw of the samples, not an error of this value",
@@ -171,6 +212,7 @@ def _cards(row: Row, n: int | None, confidence: float) -> list[Card]:
                 "show no more than that of the generator",
             )
         )
+    cards += _ratio_cards(row)
     if critic is not None and bound is not None:
         cards.append(
             Card(
@@ -192,6 +234,34 @@ def _cards(row: Row, n: int | None, confidence: float) -> list[Card]:
             )
         )
     return cards + lipschitz_card(row, "critic")
+
+
+def _ratio_cards(row: Row) -> list[Card]:
+    """The cards of the W1 behind the critic's hidden layers, and of the diversity; none where they are not known."""
+    cards = []
+    behind = ratio_to_floor(row, "w1_critic_features")
+    if behind is not None:
+        cards.append(
+            Card(
+                "W1 of the critic's features",
+                with_error(row, GAN["w1_*/exact"].of("critic_features")),
+                f"{behind} times its noise floor",
+                "the exact W1 of the same samples behind the critic's hidden layers, which stretch no distance, so "
+                "that it is a lower bound of the exact W1 above; its own noise floor is that of real samples there",
+            )
+        )
+    diversity = ratio_to_floor(row, of="generated_floor")
+    if diversity is not None:
+        cards.append(
+            Card(
+                "diversity",
+                str(diversity),
+                "generated against generated, over real against real",
+                "how far generated samples are from others of their kind, as a multiple of how far real ones are; "
+                "below 1 they vary less than real samples",
+            )
+        )
+    return cards
 
 
 def _exportables(gan: WassersteinGAN, raw: bool) -> list[Exportable]:

@@ -30,12 +30,12 @@ from wgan_lip.report.gradient_summary import (
     summarize_gradients,
 )
 from wgan_lip.report.panel import BLUE, BROWN, CYCLE, DASHES, GREEN, GREY, ORANGE, PURPLE, Panel, interval
+from wgan_lip.report.ratios import Ratio, diversity_sentence, map_groups, ratio_to_floor
 from wgan_lip.report.run_record import History, Picture, Row, RunRecord, read_history, read_run
 from wgan_lip.report.tables import (
     accuracy_table,
     estimate_table,
     plus_minus,
-    ratio_to_floor,
     shown_rows,
     w1_table,
 )
@@ -57,6 +57,7 @@ __all__ = [
     "Panel",
     "Picture",
     "PointsSummary",
+    "Ratio",
     "Row",
     "RunContent",
     "RunRecord",
@@ -69,6 +70,7 @@ __all__ = [
     "comparison_figure",
     "comparison_tables",
     "critic_figure",
+    "diversity_sentence",
     "draw_curve",
     "draw_if_logged",
     "estimate_figure",
@@ -79,6 +81,7 @@ __all__ = [
     "gradient_tables",
     "interval",
     "lipschitz_card",
+    "map_groups",
     "new_axes",
     "number",
     "panels_of",

@@ -11,26 +11,56 @@ from matplotlib.figure import Figure
 
 from wgan_lip.metrics import CLASSIFIER, DISTANCE, ESTIMATOR, GAN, Metric
 from wgan_lip.replaced import replacing
+from wgan_lip.report.ratios import Distance, Ratio, map_groups, ratio_to_floor
 from wgan_lip.report.run_record import Row
 from wgan_lip.robustness import Robustness
 
 _ACCURACY = "accuracy on held-out images, %"
+# Of the samples themselves, the critic's features, and further maps.
+_PLACE_COLORS = ("tab:blue", "tab:purple", "tab:brown", "tab:olive", "tab:cyan")
 _RADIUS_COLORS = ("tab:orange", "tab:red", "tab:purple", "tab:brown")
 
 
 def w1_figure(rows: Sequence[Row], title: str = "") -> Figure:
-    """Estimated against exact W1 over a GAN's training, with the noise floor and the population bracket.
+    """A GAN's training in two parts: distances, and their ratios to the distance of real samples from real ones.
 
-    The band between critic and exact value is the gap. The noise floor is the exact W1 of real samples against real
-    ones at the same n: what a perfect generator would have. The grey band is where the W1 of the distributions lies, at
-    the confidence of each evaluation; it is drawn where its upper end is known. An estimate that proves nothing is
-    drawn as far as it stays near the exact values.
+    Above: the exact W1, with the critic's bound, the distances of real samples and of generated ones from others of
+    their kind, and the population bracket. The band between critic and exact value is the gap; the grey band, where the
+    W1 of the distributions lies, at the confidence of each evaluation; it is drawn where its upper end is known. An
+    estimate that proves nothing is drawn as far as it stays near the exact values.
+
+    Below: the exact W1 over its noise floor, of the samples and behind each map (1: not told from real samples), and
+    generated against generated over real against real (below 1: they vary less).
 
     Args:
         rows: at least one evaluation.
         title: above the axes.
     """
-    figure, axes = new_axes("generator step", DISTANCE, title)
+    places = {"w1": "samples", **map_groups(rows)}
+    kinds: list[tuple[Distance, str, str]] = [("exact", "exact W1", "-"), ("generated_floor", "diversity", "--")]
+    ratios = [
+        (f"{what}, {place}", [ratio_to_floor(row, group, of) for row in rows], color, style)
+        for of, what, style in kinds
+        for (group, place), color in zip(places.items(), _PLACE_COLORS * len(places), strict=False)
+    ]
+    ratios = [one for one in ratios if any(one[1])]
+    figure = Figure(figsize=(8, 7 if ratios else 4.5), layout="constrained")
+    above = figure.add_subplot(2, 1, 1) if ratios else figure.add_subplot()
+    _prepare(above, "generator step", DISTANCE, title)
+    _draw_distances(above, rows)
+    if ratios:
+        below = figure.add_subplot(2, 1, 2)
+        _prepare(below, "generator step", "ratio to real against real")
+        below.axhline(1, color="0.35", lw=0.8)
+        for label, found, color, style in ratios:
+            _draw_ratios(below, [row.step for row in rows], found, label, color=color, ls=style)
+        below.set_ylim(bottom=0)
+        below.legend(loc="upper right", ncols=2, frameon=False, fontsize="small")
+    above.legend(loc="upper right", ncols=2, frameon=False, fontsize="small")
+    return figure
+
+
+def _draw_distances(axes: Axes, rows: Sequence[Row]) -> None:
     steps = [row.step for row in rows]
     lower, upper, critic, exact = (
         _with_holes(row[f"w1/{name}"] for row in rows)
@@ -52,13 +82,21 @@ def w1_figure(rows: Sequence[Row], title: str = "") -> Figure:
     draw_curve(axes, rows, GAN["w1/critic"], color="tab:orange", marker="o", ms=3)
     draw_curve(axes, rows, GAN["w1/uncertified"], color="tab:red", ls=":")
     draw_curve(axes, rows, GAN["w1/noise_floor"], color="0.35", ls="--")
+    draw_curve(axes, rows, GAN["w1/generated_floor"], color="tab:brown", ls="--")
     known = [row[f"w1/{name}"] for row in rows for name in ("exact", "exact_upper", "noise_floor")]
     axes.set_ylim(
         bottom=1.05 * min([0.0, *(value for value in critic if not math.isnan(value))]),
         top=1.05 * max(value for value in known if value is not None),
     )
-    add_legend(figure, axes)
-    return figure
+
+
+def _draw_ratios(
+    axes: Axes, steps: Sequence[int], ratios: Sequence[Ratio | None], label: str, *, color: str, ls: str
+) -> None:
+    ends = [(one and one.spread) or (math.nan, math.nan) for one in ratios]
+    axes.fill_between(steps, [low for low, _ in ends], [high for _, high in ends], color=color, alpha=0.2, lw=0)
+    values = [math.nan if one is None else one.value for one in ratios]
+    axes.plot(steps, values, color=color, ls=ls, label=label)
 
 
 def estimate_figure(rows: Sequence[Row], title: str = "") -> Figure:
@@ -183,6 +221,11 @@ def new_axes(xlabel: str, ylabel: str, title: str) -> tuple[Figure, Axes]:
     """
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.add_subplot()
+    _prepare(axes, xlabel, ylabel, title)
+    return figure, axes
+
+
+def _prepare(axes: Axes, xlabel: str, ylabel: str, title: str = "") -> None:
     axes.axhline(0, color="0.7", lw=0.8, zorder=0)
     axes.set_xlabel(xlabel)
     axes.set_ylabel(ylabel)
@@ -190,7 +233,6 @@ def new_axes(xlabel: str, ylabel: str, title: str) -> tuple[Figure, Axes]:
     strip_axes(axes)
     if title:
         axes.set_title(title, loc="left")
-    return figure, axes
 
 
 def strip_axes(axes: Axes, grid: str = "both") -> None:

@@ -7,6 +7,7 @@ from rich.table import Table
 
 from wgan_lip.metrics import CLASSIFIER, ESTIMATOR, GAN, Metric
 from wgan_lip.report.figures import certified_accuracies
+from wgan_lip.report.ratios import Ratio, ratio_to_floor
 from wgan_lip.report.run_record import Row
 
 _WIDTH = 80
@@ -37,7 +38,9 @@ def w1_table(rows: Sequence[Row], name: str = "") -> Table:
         ],
         "averaged": [with_error(row, GAN["w1_averaged/exact"], 3) for row in shown_rows(rows)],
         "floor": [with_error(row, GAN["w1/noise_floor"], 3) for row in shown_rows(rows)],
-        "exact/floor": [_number(ratio_to_floor(row), ".3f") for row in shown_rows(rows)],
+        "exact/floor": [_ratio(ratio_to_floor(row)) for row in shown_rows(rows)],
+        "in features": [_ratio(ratio_to_floor(row, "w1_critic_features")) for row in shown_rows(rows)],
+        "diversity": [_ratio(ratio_to_floor(row, of="generated_floor")) for row in shown_rows(rows)],
         "critic ≥": [_number(row["w1/critic"], ".4f") for row in shown_rows(rows)],
         "uncertified": [_number(row["w1/uncertified"], ".4g") for row in shown_rows(rows)],
         "population": [_bracket(row["w1/population_lower"], row["w1/population_upper"]) for row in shown_rows(rows)],
@@ -46,7 +49,7 @@ def w1_table(rows: Sequence[Row], name: str = "") -> Table:
     table = _filled(
         "W1 of generated against held-out real samples, by generator step",
         columns,
-        ("population", "averaged", "exact/floor"),
+        ("population", "L ≤", "averaged", "floor", "in features", "diversity"),
     )
     table.caption = _left_out(len(rows))
     return table
@@ -102,16 +105,6 @@ def accuracy_table(rows: Sequence[Row], name: str) -> Table:
     return table
 
 
-def ratio_to_floor(row: Row) -> float | None:
-    """A GAN's exact W1 as a multiple of its noise floor, None where either is not known.
-
-    Args:
-        row: an evaluation.
-    """
-    exact, floor = row["w1/exact"], row["w1/noise_floor"]
-    return exact / floor if exact is not None and floor else None
-
-
 def with_error(row: Row, metric: Metric, digits: int = 4) -> str:
     """A metric with its standard error; nothing where it is not known.
 
@@ -158,6 +151,10 @@ def widen_for_caption(table: Table) -> None:
 def _percent(row: Row, metric: Metric) -> str:
     value, ends = row[metric.name], row.spread(metric)
     return "" if value is None or ends is None else f"{100 * value:.2f} ± {50 * (ends[1] - ends[0]):.2f}"
+
+
+def _ratio(ratio: Ratio | None) -> str:
+    return "" if ratio is None else f"{ratio.value:.3f}"
 
 
 def _bracket(lower: float | None, upper: float | None) -> str:
