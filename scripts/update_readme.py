@@ -22,18 +22,23 @@ PAGES = {"digits": ROOT / "README.md", "fashion_mnist": ROOT / "docs" / "numbers
 
 
 def markdown_table(rows: list[Row]) -> str:
-    """The table that the run printed, in Markdown."""
+    """The table that the run printed, in Markdown, with more columns."""
+    rows = shown_rows(rows)
     errors = {"exact W1": "w1/exact", "averaged generator": "w1_averaged/exact", "noise floor": "w1/noise_floor"}
-    if any(row["w1_averaged/exact"] is None for row in rows):
-        del errors["averaged generator"]
-    headings = ["generator step", *errors, "exact / floor", "in critic's features", "diversity", "critic ≥", "L ≤"]
-    lines = [f"| {' | '.join(headings)} |", f"|{'--:|' * len(headings)}"]
-    for row in shown_rows(rows):
-        cells = [f"{row.step}", *(with_error(row, GAN[name], 3) for name in errors.values())]
-        cells += map(str, (ratio_to_floor(row), ratio_to_floor(row, "w1_critic_features")))
-        cells += [f"{ratio_to_floor(row, of='generated_floor')}", f"{row['w1/critic']:.4f}"]
-        cells.append(f"{row['lipschitz/certified']:.7f}")
-        lines.append(f"| {' | '.join(cells)} |")
+    columns: dict[str, list[str]] = {"generator step": [f"{row.step}" for row in rows]}
+    columns |= {heading: [with_error(row, GAN[name], 3) for row in rows] for heading, name in errors.items()}
+    ratios = {
+        "exact / floor": [ratio_to_floor(row) for row in rows],
+        "in critic's features": [ratio_to_floor(row, "w1_critic_features") for row in rows],
+        "diversity": [ratio_to_floor(row, of="generated_floor") for row in rows],
+    }
+    columns |= {heading: ["" if one is None else f"{one.value:.3f}" for one in ratios[heading]] for heading in ratios}
+    columns["critic ≥"] = [f"{row['w1/critic']:.4f}" for row in rows]
+    columns["L ≤"] = [f"{row['lipschitz/certified']:.7f}" for row in rows]
+    # Older runs, and those without an average, lack some.
+    columns = {heading: cells for heading, cells in columns.items() if all(cells)}
+    lines = [f"| {' | '.join(columns)} |", f"|{'--:|' * len(columns)}"]
+    lines += [f"| {' | '.join(cells)} |" for cells in zip(*columns.values(), strict=True)]
     return "\n".join(lines) + "\n"
 
 

@@ -41,7 +41,7 @@ def test_a_run_writes_its_folder_and_prints_its_table(monkeypatch, tmp_path, cap
     ]
     # 8 x 8 grids of digits enlarged eight times, with two pixels between them.
     assert imread(folder / "samples" / "0000020.png").shape[:2] == (530, 530)
-    assert imread(folder / "w1.png").shape[:2] == (675, 1200)
+    assert imread(folder / "w1.png").shape[:2] == (1050, 1200)
     config = yaml.safe_load((folder / "config.yaml").read_text())
     assert config["model"]["init_args"]["generator_steps"] == 20
     assert len([row for row in rows(folder) if row["w1/exact"]]) == 5
@@ -69,6 +69,8 @@ def test_print_config_is_complete_yaml(monkeypatch, capsys):
         "confidence": 0.95,
         "redraw": False,
         "time_budget": None,
+        "n_generated": None,
+        "features": None,
     }
     assert config["exact_w1"] == expected
     assert config["model"]["class_path"] == "wgan_lip.training.WassersteinGAN"

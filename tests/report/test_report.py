@@ -8,7 +8,17 @@ import pytest
 from matplotlib.image import imread
 from rich.console import Console
 
-from wgan_lip.report import Row, read_history, save_figure, w1_figure, w1_table
+from wgan_lip.report import (
+    Ratio,
+    Row,
+    diversity_sentence,
+    map_groups,
+    ratio_to_floor,
+    read_history,
+    save_figure,
+    w1_figure,
+    w1_table,
+)
 
 
 def row(step: int, exact: float = 3.0, floor: float = 2.0, **changes: float | None) -> Row:
@@ -80,7 +90,9 @@ def test_history_without_an_evaluation_is_named(tmp_path):
 
 def test_figure_draws_exact_critic_and_floor(tmp_path: Path):
     figure = w1_figure([row(0, exact=6.0), row(10)], title="a run")
-    (axes,) = figure.axes
+    axes, below = figure.axes
+    (ratios,) = [line for line in below.lines if line.get_label()[0] != "_"]
+    assert (ratios.get_label(), list(ratios.get_ydata())) == ("exact W1, samples", [3.0, 1.5])
     drawn = {line.get_label(): list(line.get_ydata()) for line in axes.lines if line.get_label()[0] != "_"}
     assert list(drawn.values()) == [[6.0, 3.0], [1.5, 1.5], [2.0, 2.0]]
     assert "noise floor" in list(drawn)[2]
@@ -162,7 +174,7 @@ def test_a_table_with_all_there_is_still_fits():
     Console(file=out, width=80).print(w1_table(rows))
     assert "…" not in out.getvalue()
     assert [str(column.header) for column in w1_table(rows).columns] == [
-        "step", "exact W1", "floor", "critic ≥", "uncertified", "L ≤"
+        "step", "exact W1", "exact/floor", "critic ≥", "uncertified"
     ]  # fmt: skip
 
 
@@ -189,3 +201,40 @@ def test_rows_of_callbacks_that_do_not_count_the_steps_are_left_out(tmp_path):
     history = read_history(path)
     assert history.step_name == "generator_step"
     assert [(row.step, row.values) for row in history.rows] == [(0, {"w1/exact": 3.5}), (10, {"w1/exact": 2.5})]
+
+
+def test_ratios_are_those_of_the_floor_with_the_errors_of_both():
+    values = {"w1/exact_standard_error": 0.3, "w1/noise_floor_standard_error": 0.1, "w1/generated_floor": 1.0}
+    behind = {"w1_pca_2/exact": 4.0, "w1_pca_2/noise_floor": 1.0, "w1_averaged_pca_2/exact": 4.0}
+    found = Row(10, {**row(10).values, **values, **behind})
+    assert ratio_to_floor(found) == Ratio(1.5, pytest.approx(1.5 * math.hypot(0.3 / 3, 0.1 / 2)))
+    assert ratio_to_floor(found).spread == pytest.approx((1.5 - 2 * 0.1677, 1.5 + 2 * 0.1677), abs=1e-4)
+    assert str(ratio_to_floor(found)) == "1.500 ± 0.168"
+    # Its own error was not logged.
+    assert ratio_to_floor(found, of="generated_floor") == Ratio(0.5, None)
+    assert str(ratio_to_floor(found, "w1_pca_2")) == "4.000"
+    assert ratio_to_floor(found, "w1_pca_3") is None
+    assert map_groups([row(0), found]) == {"w1_pca_2": "pca 2"}
+
+
+@pytest.mark.parametrize(("generated", "error", "said"), [(1.0, 0.01, True), (1.95, 0.01, False), (1.0, 0.3, False)])
+def test_a_generator_without_diversity_is_named_where_errors_allow_it(generated, error, said):
+    found = row(10, generated_floor=generated, generated_floor_standard_error=error, noise_floor_standard_error=0.01)
+    sentence = diversity_sentence(found)
+    assert sentence.startswith("The generator lacks diversity: its samples are 0.500 ± 0.006 times" if said else "")
+    assert bool(sentence) == said
+    assert diversity_sentence(row(10)) == ""
+
+
+def test_the_table_and_the_figure_show_ratios_behind_maps_where_they_are_known(tmp_path):
+    behind = {f"w1_critic_features__{name}": value for name, value in (("exact", 3.0), ("noise_floor", 1.2))}
+    rows = [row(0, generated_floor=1.0, **behind), row(10, generated_floor=1.5, **behind)]
+    out = io.StringIO()
+    Console(file=out, width=100).print(w1_table(rows))
+    assert "2.500" in out.getvalue()
+    assert "0.750" in out.getvalue()
+    sizes = {}
+    for name, some in (("with", rows), ("without", [row(0, floor=None), row(10, floor=None)])):
+        save_figure(w1_figure(some), tmp_path / f"{name}.png")
+        sizes[name] = imread(tmp_path / f"{name}.png").shape
+    assert sizes["with"][0] > sizes["without"][0]
