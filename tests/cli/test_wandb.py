@@ -42,7 +42,7 @@ def test_the_same_series_as_in_metrics_csv(recorded):
     with (folder / "metrics.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     names = [name for name in rows[0] if name.startswith(("w1/", "lipschitz/", "train/"))]
-    assert len(names) == 13
+    assert len(names) == 16
     for name in names:
         ours = [(int(row["generator_step"]), float(row[name])) for row in rows if row[name]]
         theirs = [(item["generator_step"], item[name]) for item in history if name in item]
