@@ -127,6 +127,23 @@ def test_laws_of_betting(seed, delta, factor, shift, n):
     assert bound <= x.mean() - y.mean() + 1e-9
 
 
+def test_scores_of_one_index_may_depend_on_each_other():
+    x = np.random.default_rng(0).uniform(size=1000)
+    # Pairs keep the differences, which are all 0.5; with other partners they vary as much as the scores.
+    together, apart = betting_lower(x, x - 0.5, 0.05), betting_lower(x, x[::-1] - 0.5, 0.05)
+    assert 0.485 < together < 0.5
+    assert apart < 0.48
+
+
+def test_clipping_may_raise_the_bound_above_the_estimate():
+    # P is 1, but for a share of 0.002 at -999, so W1 to 0 is 2.996 by |x|, and clipping brings f(x) = x nearer to that.
+    x = 1 - 1e3 * (np.random.default_rng(2).random(2000) < 0.002)
+    bound = population_lower(x, np.zeros(1), diameter=(None, 0))
+    assert bound.estimate < 0.5
+    assert 0.9 < bound.value < 0.998 + 0.002 * 999
+    assert bound.margin < 0
+
+
 def test_scores_far_from_zero_lose_nothing_but_rounding():
     rng = np.random.default_rng(0)
     x, y = rng.uniform(size=(2, 200))

@@ -28,7 +28,8 @@ class LowerBound:
     Attributes:
         value: ``estimate - margin``, but not below 0, in the units of the samples.
         estimate: ``mean f(x) - mean f(y)``, an unbiased estimate of ``E f(x) - E f(y) <= W1(P, Q)``.
-        margin: bound of the sampling error of the estimate.
+        margin: bound of the sampling error of the estimate. For betting, it includes the effect of clipping, which may
+            make it negative if scores of P far below the others, or of Q far above, were clipped.
         delta: the probability of error over the samples.
         guarantee: "finite-sample": the probability holds at any size.
         interval: the inequality that gave the margin.
