@@ -14,6 +14,7 @@ from wgan_lip.evaluation.feature_map import (
     name_of,
     principal_axes,
 )
+from wgan_lip.evaluation.fitted import FittedCritic, fit_critic
 from wgan_lip.evaluation.heldout import HeldOut, check_sizes, draw_heldout
 from wgan_lip.evaluation.image_quality import (
     FeatureScores,
@@ -33,6 +34,7 @@ __all__ = [
     "FeatureMap",
     "FeatureScores",
     "Features",
+    "FittedCritic",
     "HeldOut",
     "InceptionQuality",
     "InceptionScores",
@@ -47,6 +49,7 @@ __all__ = [
     "draw_heldout",
     "evaluate",
     "evaluate_estimator",
+    "fit_critic",
     "name_of",
     "principal_axes",
     "score",
