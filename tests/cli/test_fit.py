@@ -328,7 +328,7 @@ def test_wandb_that_rejects_the_key_leaves_an_offline_run(monkeypatch, tmp_path)
             ["--data=mine.Missing"],
             "error: data: Problem with given class_path 'mine.Missing': No module",
         ),
-        (["--exact_w1.n=598"], "ExactW1 requires n=598 samples of the heldout split; Digits has 597: lower n"),
+        (["--exact_w1.n=598"], "exact_w1.n must be at most 597, the samples of Digits's heldout split; got 598"),
         (["--data.init_args.batch_size=2000"], "batch_size must be between 1 and the 1200 training samples"),
         (
             ["--model.init_args.critic.init_args.input_shape=[3, 8, 8]"],

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from tests.files.folders import digit_pixels, write_images
 from tests.support.commands import run
-from wgan_lip.cli.w1.comparison import Display
+from wgan_lip.cli.w1.progress import Display
 from wgan_lip.randomness import keyed_generator
 from wgan_lip.transport import wasserstein1
 from wgan_lip.transport.result import Progress
@@ -357,3 +357,33 @@ def test_channels_that_come_last_are_moved_and_that_is_said(tmp_path, say):
     )
     assert text.count("channels moved") == 1
     assert "W1            0 (l2" in text
+
+
+def test_principal_axes_are_a_lower_bound_with_floors_of_their_own(files, say, ask):
+    found = ask("x.npy", "y.npy", "--features", "pca-1", "pca-3")
+    one, three = found["features"]
+    assert [one["name"], three["name"]] == ["pca-1", "pca-3"]
+    # All axes together are a rotation.
+    assert three["value"] == pytest.approx(found["value"], rel=1e-9)
+    assert one["lower"] <= one["value"] <= one["upper"] <= found["value"]
+    assert three["noise_floor_a"] == pytest.approx(found["a"]["noise_floor"]["mean"], rel=1e-9)
+    assert three["noise_floor_b"] == pytest.approx(found["b"]["noise_floor"]["mean"], rel=1e-9)
+    text = say("x.npy", "y.npy", "--features", "pca-1")
+    ratio = one["value"] / one["noise_floor_a"]
+    assert f"pca-1         W1 {one['value']:.4g} ± {one['standard_error']:.2g}; noise floors A" in text
+    assert f"W1 is {ratio:.3g} times that of A" in text
+    assert "noise floors" not in say("x.npy", "y.npy", "--features", "pca-1", "--splits", "0")
+
+
+@pytest.mark.parametrize(
+    ("features", "message"),
+    [
+        ("critic", "argument --features: must be pca-K, with K a number of axes; got 'critic'"),
+        ("pca-4", "features='pca-4' requires more than 4 samples of at least 4 coordinates; got 120 samples of 3"),
+    ],
+)
+def test_axes_that_there_are_not_are_one_line(features, message, files, monkeypatch, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        run(monkeypatch, "w1", "x.npy", "y.npy", "--features", features)
+    assert exit_.value.code == 2
+    assert message in capsys.readouterr().err

@@ -127,7 +127,7 @@ def test_a_bad_search_is_one_line(sweep, tmp_path, capsys):
 @pytest.mark.slow
 def test_a_search_of_runs_that_cannot_begin_stops_at_the_first(sweep, tmp_path, capfd):
     assert random_search.main([str(sweep), "-n", "3", f"--runs_dir={tmp_path / 'runs'}", "--exact_w1.n=598"]) == 2
-    assert capfd.readouterr().err.count("wgan-lip: error: ExactW1 requires n=598") == 1
+    assert capfd.readouterr().err.count("wgan-lip: error: exact_w1.n must be at most 597") == 1
 
 
 @pytest.mark.slow

@@ -167,7 +167,7 @@ def test_bad_input_is_named(make, message):
 
 
 def test_too_few_samples_and_features_of_other_images_are_named(tmp_path):
-    with pytest.raises(ValueError, match="n=598 samples of the heldout split; Digits has 597: lower n"):
+    with pytest.raises(ValueError, match=r"feature_quality\.n must be at most 597, the samples of Digits's held"):
         fit(tmp_path, FeatureQuality(n=598))
     save_features(FeatureNetwork((3, 8, 8)), tmp_path / "f.pt")
     with pytest.raises(ValueError, match=r"are for images of shape \(3, 8, 8\); Digits's are \(1, 8, 8\)"):

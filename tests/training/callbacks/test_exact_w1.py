@@ -172,7 +172,9 @@ def test_validate_and_test_evaluate_once(run, tmp_path):
 
 def test_n_larger_than_a_split_is_named(tmp_path):
     trainer = tiny_trainer(tmp_path, callbacks=[ExactW1(n=598)])
-    with pytest.raises(ValueError, match="n=598 samples of the heldout split; Digits has 597: lower n"):
+    with pytest.raises(
+        ValueError, match=r"exact_w1\.n must be at most 597, the samples of Digits's heldout split; got"
+    ):
         trainer.fit(tiny_gan(), datamodule=Digits())
 
 
@@ -346,7 +348,10 @@ def test_the_maps_are_by_default_those_that_apply(tmp_path):
             "the map softplus must have a certified Lipschitz constant; it has none: cannot",
         ),
         ({"features": ["critic"], "norm": "linf"}, "the critic is certified in the l2 norm, so it bounds no W1"),
-        ({"n": 50, "n_generated": 5000}, "ExactW1 requires n_generated=5000 samples of the train split; Digits has"),
+        (
+            {"n": 50, "n_generated": 5000},
+            r"exact_w1\.n_generated must be at most 1200, the samples of Digits's",
+        ),
     ],
 )
 def test_maps_that_do_not_apply_end_the_training_with_one_line(options, message, tmp_path):

@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import sys
+import time
 import warnings
 from contextlib import ExitStack
 from pathlib import Path
@@ -174,6 +175,7 @@ class _Run:
         self._folder = folder
         self._console = console
         self._rank_0 = rank_0
+        self._begun = time.perf_counter()
 
     def train(self, guard: ResumeGuard) -> None:
         """Train; an interrupted training reports what there is, and exits with the status of the interruption."""
@@ -207,8 +209,14 @@ class _Run:
     def report(self) -> None:
         """Print and draw what was evaluated; nothing without metrics.csv, as in fast_dev_run."""
         if self._rank_0 and (self._folder / "metrics.csv").is_file():
-            settings, loggers = self._training.settings, self._trainer.loggers
+            settings, loggers, share = self._training.settings, self._trainer.loggers, self._share_of_evaluations()
             report_run(self._folder, settings.name, self._model, loggers, settings.wandb.artifacts, self._console)
+            self._console.print_plain(share)
+
+    def _share_of_evaluations(self) -> str:
+        evaluating = sum(one.seconds for one in self._training.callbacks if isinstance(one, EvaluateEverySteps))
+        whole = time.perf_counter() - self._begun
+        return f"Evaluations took {evaluating:.1f} s, {evaluating / whole:.0%} of the {whole:.1f} s of this training."
 
     def ended_early(self) -> str:
         """Return the line for a training that ended before its last step."""

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from wgan_lip.cli.command_parser import json_text
 from wgan_lip.cli.errors import in_one_line, interrupted
 from wgan_lip.cli.w1.arguments import make_parser, parse
-from wgan_lip.cli.w1.comparison import Display, compare
+from wgan_lip.cli.w1.comparison import compare
 from wgan_lip.cli.w1.output import as_record, as_text
+from wgan_lip.cli.w1.progress import Display
 from wgan_lip.console import Console
 from wgan_lip.files import load_samples, split_key
 from wgan_lip.transport import UnprovenError

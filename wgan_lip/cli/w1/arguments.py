@@ -1,6 +1,8 @@
 """The arguments of ``wgan-lip w1``."""
 
+import argparse
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -28,11 +30,14 @@ what is printed:
   noise floor   exact W1 between two disjoint parts of the same set: what sampling alone produces. A W1 at its floor
                 is no evidence of any difference. Floors shrink as n grows: for a ratio, both must be of one size,
                 such as by --max-points, at most half of either set.
+                That of B, if it is below that of A, says that B varies less.
+  pca-K         the same on the first K principal axes of A (--features): a lower bound of W1
   population    a confidence bracket of the distance between the two distributions, if the points of A and B are
                 independent samples of them. Its upper side needs to know how far they spread: --diameter or --sigma.
 
 examples:
   wgan-lip w1 real.npy fake.npy
+  wgan-lip w1 real.npy fake.npy --features pca-8 pca-32
   wgan-lip w1 photos/ samples.pt:images --max-points 5000 --time-budget 60
   wgan-lip w1 a.npz:x b.npz:x --norm l1 --diameter 2 --json > w1.json
 """
@@ -44,6 +49,7 @@ class Options:
 
     Attributes:
         memory_budget: MiB.
+        features: numbers of principal axes.
     """
 
     a: str
@@ -61,6 +67,7 @@ class Options:
     sigma: float | None
     time_budget: float | None
     memory_budget: float | None
+    features: tuple[int, ...]
     json: bool
 
 
@@ -71,6 +78,13 @@ def parse(args: Sequence[str]) -> Options:
         args: the arguments after ``wgan-lip w1``.
     """
     return Options(**vars(make_parser().parse_args(args)))
+
+
+def _axes(text: str) -> int:
+    found = re.fullmatch(r"pca-([1-9][0-9]*)", text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"must be pca-K, with K a number of axes; got {text!r}")
+    return int(found[1])
 
 
 def make_parser() -> CommandParser:
@@ -126,6 +140,15 @@ def make_parser() -> CommandParser:
         metavar="N",
         help="points on either side of a split, at most: each split is an exact solve of that size (default: 2,000, or "
         "the size of the comparison, or half the set, whichever is least)",
+    )
+    parser.add_argument(
+        "--features",
+        type=_axes,
+        nargs="+",
+        default=(),
+        metavar="pca-K",
+        help="also compare the sets on the first K principal axes of A, a lower bound of the distance that is further "
+        "above its noise floors (default: none)",
     )
     parser.add_argument(
         "--confidence",

@@ -4,15 +4,13 @@ import math
 import sys
 import time
 from dataclasses import dataclass
-from types import TracebackType
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from wgan_lip.cli.w1.arguments import Options
-from wgan_lip.console import Console
+from wgan_lip.cli.w1.progress import Display
 from wgan_lip.files import FileSamples, different_scales
 from wgan_lip.randomness import keyed_generator
 from wgan_lip.transport import (
@@ -30,75 +28,13 @@ from wgan_lip.transport import (
     spreads,
     wasserstein1,
 )
-from wgan_lip.transport import Progress as SolverProgress
 
 # Points of either side that fit a critic for the population's lower bound; the others are its scores. Of 20,000 in
 # R^64, 2,000 certified no less than 4,000, in less than half the time.
 _MOST_FITTED = 2000
+# Points of A that give principal axes, at most.
+_MOST_AXES_FROM = 10_000
 _MIB = 2**20
-
-
-class Display:
-    """A line of progress, which disappears at the end; nothing without a terminal.
-
-    Args:
-        console: where it is shown.
-        quiet: never show anything.
-    """
-
-    def __init__(self, console: Console, quiet: bool = False) -> None:
-        self._progress: Progress | None = None
-        self._stage = ""
-        self._proven = ""
-        if console.is_terminal and not quiet:
-            self._progress = Progress(
-                SpinnerColumn(),
-                TimeElapsedColumn(),
-                TextColumn("{task.description}", markup=False),
-                console=console,
-                transient=True,
-                refresh_per_second=4,
-            )
-            self._task = self._progress.add_task("", total=None)
-
-    def __enter__(self) -> "Display":
-        if self._progress is not None:
-            self._progress.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._progress is not None:
-            self._progress.stop()
-
-    def stage(self, name: str) -> None:
-        """Show the current stage.
-
-        Args:
-            name: of the stage.
-        """
-        self._stage = name
-        self._show(name)
-
-    def solver(self, state: SolverProgress) -> None:
-        """Show the state of a solver; for its ``progress`` argument.
-
-        Args:
-            state: bounds, round and size of the problem.
-        """
-        self._proven = f"{state.lower:.5g} ≤ W1 ≤ {state.upper:.5g}"
-        n, m = state.points
-        # Short enough for a terminal of eighty columns.
-        self._show(f"{self._stage} ({n}x{m}): round {state.round}, {state.arcs:,} arcs, {self._proven}")
-
-    def proven(self) -> str:
-        """Return in words what the solver has proven so far; empty if nothing."""
-        return self._proven and f"{self._proven} between the samples is proven"
-
-    def _show(self, text: str) -> None:
-        if self._progress is not None:
-            self._progress.update(self._task, description=text)
 
 
 @dataclass(frozen=True)
@@ -119,6 +55,21 @@ class Side:
 
 
 @dataclass(frozen=True)
+class Behind:
+    """The two sets on principal axes of A.
+
+    Attributes:
+        name: "pca-K".
+        result: of the exact solve; a lower bound of the distance between the sets.
+        floors: noise floors of A and of B there.
+    """
+
+    name: str
+    result: W1Result
+    floors: tuple[NoiseFloor | None, NoiseFloor | None]
+
+
+@dataclass(frozen=True)
 class Comparison:
     """The result of the command.
 
@@ -130,6 +81,7 @@ class Comparison:
         sliced: lower bounds by projection.
         lower: lower confidence bound of the population's W1; None if there are too few points.
         upper: upper confidence bound; infinite if nothing is known of the supports.
+        features: the two sets on principal axes.
         seconds: wall time without reading the files.
         peak_memory: of the process in bytes, with libraries and samples; None on systems that do not report it.
     """
@@ -142,6 +94,7 @@ class Comparison:
     sliced: SlicedW1
     lower: LowerBound | None
     upper: UpperBound
+    features: tuple[Behind, ...]
     seconds: float
     peak_memory: int | None
 
@@ -199,7 +152,11 @@ def compare(a: FileSamples, b: FileSamples, options: Options, display: Display) 
     floors = []
     for samples, name in ((a, "a"), (b, "b")):
         display.stage(f"noise floor of {name.upper()}")
-        floors.append(_floor(samples, name, min(len(x), len(y)), options))
+        floors.append(_floor(samples.values, name, min(len(x), len(y)), options))
+    features = []
+    for count in options.features:
+        display.stage(f"pca-{count}")
+        features.append(_behind(count, a, b, x, y, options))
     return Comparison(
         options=options,
         warning=scales,
@@ -209,6 +166,7 @@ def compare(a: FileSamples, b: FileSamples, options: Options, display: Display) 
         sliced=sliced,
         lower=lower,
         upper=upper,
+        features=tuple(features),
         seconds=time.perf_counter() - start,
         peak_memory=_peak_memory(),
     )
@@ -241,12 +199,31 @@ def _drawn(samples: FileSamples, name: str, options: Options) -> NDArray[np.floa
     return points[order[: options.max_points]]
 
 
-def _floor(samples: FileSamples, name: str, compared: int, options: Options) -> NoiseFloor | None:
-    half = len(samples.values) // 2
+def _behind(
+    count: int, a: FileSamples, b: FileSamples, x: NDArray[np.floating], y: NDArray[np.floating], options: Options
+) -> Behind:
+    """Compare the sets on the first principal axes of A; each floor is drawn from all points, as without axes."""
+    # Imported where it is used, because it takes seconds.
+    from wgan_lip.evaluation import principal_axes
+
+    drawn = torch.from_numpy(a.values[: min(len(a.values), _MOST_AXES_FROM)])
+    phi = principal_axes(drawn, count, options.norm)
+
+    def mapped(points: NDArray[np.floating]) -> NDArray[np.floating]:
+        return phi(torch.from_numpy(points.reshape(len(points), -1))).values.numpy()
+
+    result = wasserstein1(mapped(x), mapped(y), norm=phi.norm, time_budget=options.time_budget)
+    compared = min(len(x), len(y))
+    floors = _floor(mapped(a.values), "a", compared, options), _floor(mapped(b.values), "b", compared, options)
+    return Behind(f"pca-{count}", result, floors)
+
+
+def _floor(values: NDArray[np.floating], name: str, compared: int, options: Options) -> NoiseFloor | None:
+    half = len(values) // 2
     if half < 1 or options.splits < 1:
         return None
     return noise_floor(
-        samples.values,
+        values,
         size=min(compared, half, options.floor_points),
         splits=options.splits,
         norm=options.norm,

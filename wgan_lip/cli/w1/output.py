@@ -18,7 +18,7 @@ def as_text(comparison: Comparison) -> str:
     Args:
         comparison: of two sample sets.
     """
-    parts = (_sets, _distance, _sliced, _floors, _population, _cost)
+    parts = (_sets, _distance, _sliced, _floors, _features, _population, _cost)
     rows = [("", ""), *(row for part in parts for row in part(comparison))]
     return "\n".join(f"{label:<{_INDENT}}{text}".rstrip() for label, text in rows[1:])
 
@@ -62,6 +62,18 @@ def as_record(comparison: Comparison) -> dict[str, Any]:
             "upper_guarantee": c.upper.guarantee,
             "sigma": c.options.sigma,
         },
+        "features": [
+            {
+                "name": one.name,
+                "value": one.result.value if one.result.exact else None,
+                "standard_error": one.result.standard_error if one.result.exact else None,
+                "lower": one.result.lower,
+                "upper": one.result.upper,
+                "noise_floor_a": one.floors[0] and one.floors[0].mean,
+                "noise_floor_b": one.floors[1] and one.floors[1].mean,
+            }
+            for one in c.features
+        ],
         "seconds": {"solve": result.seconds, "total": c.seconds},
         "peak_memory_mib": c.peak_memory and c.peak_memory / _MIB,
     }
@@ -156,6 +168,22 @@ def _floor(side: Side, compared: int, c: Comparison) -> str:
     if floor.size < compared:
         return f"{text}; lower, in the mean, at the size of the comparison"
     return f"{text}; W1 is {c.result.value / floor.mean:.3g} times that" if c.result.exact and floor.mean > 0 else text
+
+
+def _features(c: Comparison) -> _Rows:
+    rows = []
+    for one in c.features:
+        result = one.result
+        if result.exact:
+            error = "" if math.isnan(result.standard_error) else f" ± {result.standard_error:.2g}"
+            value = f"{result.value:.4g}{error}"
+        else:
+            value = f"NOT EXACT: {at_least(result.lower)} ≤ W1 ≤ {at_most(result.upper)}"
+        floors = [f"{label} {floor.mean:.4g}" for label, floor in zip("AB", one.floors, strict=True) if floor]
+        if one.floors[0] and result.exact and one.floors[0].mean > 0:
+            floors.append(f"W1 is {result.value / one.floors[0].mean:.3g} times that of A")
+        rows.append((one.name, f"W1 {value}" + (f"; noise floors {', '.join(floors)}" if floors else "")))
+    return rows
 
 
 def _splits(floor: NoiseFloor) -> str:

@@ -1,5 +1,6 @@
 """Callbacks every so many of the module's own steps; ``max_steps`` and Lightning's callbacks by these steps."""
 
+import time
 from abc import abstractmethod
 from collections.abc import Iterable
 from typing import Any, Protocol, cast
@@ -91,18 +92,22 @@ class EvaluateEverySteps(EverySteps):
 
     Attributes:
         last: result of the last evaluation; None before the first.
+        seconds: wall time of all evaluations since this object was made.
     """
 
     def __init__(self, every: int) -> None:
         super().__init__(every)
         self.last: Result | None = None
+        self.seconds = 0.0
 
     @abstractmethod
     def evaluate(self, trainer: Trainer, module: SteppedModule) -> Result:
         """Evaluate the module."""
 
     def act(self, trainer: Trainer, module: SteppedModule) -> None:
+        start = time.perf_counter()
         self.last = self.evaluate(trainer, module)
+        self.seconds += time.perf_counter() - start
         module.log_metrics(self.last.metrics())
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

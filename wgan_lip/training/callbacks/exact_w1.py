@@ -131,8 +131,8 @@ class ExactW1(EvaluateEverySteps):
             needed = getattr(self, name)
             if data.size(split) < needed:
                 raise ValueError(
-                    f"ExactW1 requires {name}={needed} samples of the {split} split; "
-                    f"{type(data).__name__} has {data.size(split)}: lower {name} (in a config, exact_w1.{name})"
+                    f"exact_w1.{name} must be at most {data.size(split)}, the samples of {type(data).__name__}'s "
+                    f"{split} split; got {needed}"
                 )
         self._same_real = self._maps = None
         # Shapes are checked before the first step.

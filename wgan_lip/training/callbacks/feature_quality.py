@@ -196,8 +196,8 @@ class FeatureQuality(EverySteps):
             for split in ("heldout", "train"):
                 if data.size(split) < self.n:
                     raise ValueError(
-                        f"FeatureQuality requires n={self.n} samples of the {split} split; "
-                        f"{type(data).__name__} has {data.size(split)}: lower n"
+                        f"feature_quality.n must be at most {data.size(split)}, the samples of {type(data).__name__}'s "
+                        f"{split} split; got {self.n}"
                     )
             if self.inception is not None:
                 if image_shape_of(data)[0] not in (1, 3):
