@@ -126,6 +126,12 @@ GAN = listed(
             "w1/critic", "critic's proven bound", "`(mean f(real) - mean f(fake)) / L` on the samples of `w1/exact`", ""
         ),
         _distance(
+            "w1/critic_fitted",
+            "copies of the critic, fitted to the samples",
+            "as `w1/critic`, of copies of the critic that were fitted to these samples; at most `w1/exact`",
+            "",
+        ),
+        _distance(
             "w1/uncertified",
             "critic's estimate, which proves nothing",
             "`mean f(real) - mean f(fake)` of a critic whose L is not about 1",
@@ -142,6 +148,20 @@ GAN = listed(
             "exact W1 of generated samples and as many others; below `w1/noise_floor` if they vary less than real ones",
         ),
         Metric("w1/gap", "gap", "`w1/exact - w1/critic`, never negative beyond rounding", DISTANCE, "gap"),
+        Metric(
+            "w1/gap_unseen",
+            "of the gap: not seen",
+            "`w1/critic_fitted - w1/critic`: what the critic has not seen of these samples",
+            DISTANCE,
+            "gap",
+        ),
+        Metric(
+            "w1/gap_beyond",
+            "of the gap: beyond such critics",
+            "`w1/exact - w1/critic_fitted`: what critics of its kind, so fitted, do not express",
+            DISTANCE,
+            "gap",
+        ),
         Metric("w1/gap_relative", "relative gap", "`w1/gap / w1/exact`", RATIO),
         _distance(
             "w1/population_lower",

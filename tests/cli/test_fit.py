@@ -71,6 +71,7 @@ def test_print_config_is_complete_yaml(monkeypatch, capsys):
         "time_budget": None,
         "n_generated": None,
         "features": None,
+        "fit": "end",
     }
     assert config["exact_w1"] == expected
     assert config["model"]["class_path"] == "wgan_lip.training.WassersteinGAN"

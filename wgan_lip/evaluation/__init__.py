@@ -2,7 +2,7 @@
 
 from wgan_lip.evaluation.distances import Distances
 from wgan_lip.evaluation.estimate import Estimate, evaluate_estimator, score_heldout
-from wgan_lip.evaluation.evaluation import Evaluation, evaluate
+from wgan_lip.evaluation.evaluation import Evaluation, Evaluations, evaluate
 from wgan_lip.evaluation.feature_map import (
     Feature,
     FeatureMap,
@@ -30,6 +30,7 @@ __all__ = [
     "Distances",
     "Estimate",
     "Evaluation",
+    "Evaluations",
     "Feature",
     "FeatureMap",
     "FeatureScores",

@@ -90,6 +90,11 @@ class Solver:
     def __init__(self, time_budget: float | None = None) -> None:
         self._end = None if time_budget is None else time.perf_counter() + time_budget
 
+    @property
+    def left(self) -> float | None:
+        """Seconds that are left, at least 0; None for no limit."""
+        return None if self._end is None else max(0.0, self._end - time.perf_counter())
+
     def solve(
         self, x: Tensor, y: Tensor, norm: Norm, potentials: tuple[FloatArray, FloatArray] | None = None
     ) -> W1Result:
@@ -101,8 +106,7 @@ class Solver:
             norm: the ground norm.
             potentials: to start from.
         """
-        left = None if self._end is None else max(0.0, self._end - time.perf_counter())
-        return wasserstein1(x, y, norm=norm, initial_potentials=potentials, time_budget=left)
+        return wasserstein1(x, y, norm=norm, initial_potentials=potentials, time_budget=self.left)
 
     def distances(self, exact: W1Result, samples: SampleSets, known: Distances | None = None) -> Distances:
         """Solve for the floors beside an exact W1.

@@ -9,8 +9,13 @@ from torch import Tensor, nn
 
 from wgan_lip.evaluation.distances import Distances, SampleSets, Solver
 from wgan_lip.evaluation.feature_map import CRITIC_FEATURES, FeatureMap, critic_features, has_hidden_layer
+from wgan_lip.evaluation.fitted import fit_critic
 from wgan_lip.evaluation.scored_critic import BrokenBoundError, ScoredCritic, known_diameter, score
+from wgan_lip.lipschitz import norm_of
 from wgan_lip.transport import FloatArray, Norm, W1Result, c_transform, population_upper
+
+# So many of 2,048 pairs of images suit a copy of a critic of three layers of 256.
+_PAIRS_OF_A_COPY = 128
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +29,8 @@ class Evaluation(Distances):
     Attributes:
         critic: ``(mean f(real) - mean f(fake)) / L`` on the same samples: a proven lower bound of ``exact``.
         uncertified: ``mean f(real) - mean f(fake)`` of a critic whose L is not about 1.
+        critic_fitted: the same of copies of the critic that were fitted to these samples: a proven lower bound of
+            ``exact`` that is at least ``critic``; see :func:`fit_critic`. None if there was no fit.
         gap: ``exact - critic``, never negative beyond rounding.
         gap_relative: ``gap / exact``.
         population_lower: lower confidence bound of the W1 of the *distributions*, by the critic; it holds with its
@@ -40,6 +47,7 @@ class Evaluation(Distances):
     """
 
     critic: float | None
+    critic_fitted: float | None
     uncertified: float | None
     gap: float | None
     gap_relative: float | None
@@ -51,6 +59,16 @@ class Evaluation(Distances):
     seconds: float
     real_potential: FloatArray = field(repr=False, compare=False)
 
+    @property
+    def gap_unseen(self) -> float | None:
+        """``critic_fitted - critic``: the part of the gap that is due to what the critic has not seen."""
+        return None if self.critic is None or self.critic_fitted is None else self.critic_fitted - self.critic
+
+    @property
+    def gap_beyond(self) -> float | None:
+        """``exact - critic_fitted``: the part of the gap that critics of its kind, so fitted, do not express."""
+        return None if self.exact is None or self.critic_fitted is None else self.exact - self.critic_fitted
+
     def metrics(self, group: str = "w1") -> dict[str, float]:
         """Return the known values by the names under which they are logged.
 
@@ -60,7 +78,7 @@ class Evaluation(Distances):
             group: prefix of the names, except that of ``lipschitz/certified``.
         """
         names = (
-            *("critic", "uncertified", "gap", "gap_relative"),
+            *("critic", "critic_fitted", "uncertified", "gap", "gap_relative", "gap_unseen", "gap_beyond"),
             *("population_lower", "population_lower_all", "population_upper", "seconds"),
         )
         values = {f"{group}/{name}": getattr(self, name) for name in names} | {"lipschitz/certified": self.certified}
@@ -79,6 +97,8 @@ class Evaluation(Distances):
         parts = [f"W1 {exact} ({', '.join(floors)})"]
         if self.critic is not None:
             parts.append(f"critic ≥ {self.critic:.3f}")
+        if self.critic_fitted is not None:
+            parts.append(f"fitted ≥ {self.critic_fitted:.3f}")
         if self.gap_relative is not None:
             parts.append(f"gap {self.gap_relative:.0%} of it")
         if self.uncertified is not None:
@@ -98,6 +118,33 @@ class Evaluation(Distances):
         if self.exact is not None:
             return f"{self.exact:.3f}"
         return f"{self.exact_lower:.3f} to {self.exact_upper:.3f}"
+
+
+@dataclass(frozen=True)
+class Evaluations:
+    """Evaluations of the generator and of its average.
+
+    Attributes:
+        raw: of the generator itself.
+        averaged: of its average; None if no average is kept.
+    """
+
+    raw: Evaluation
+    averaged: Evaluation | None = None
+
+    def metrics(self) -> dict[str, float]:
+        """Return the known values by the names under which they are logged."""
+        return {**(self.averaged.metrics("w1_averaged") if self.averaged else {}), **self.raw.metrics()}
+
+    def describe(self) -> str:
+        """Return one line: the generator's evaluation, and the exact W1 of its average."""
+        if self.averaged is None or self.averaged.exact is None:
+            return self.raw.describe()
+        return f"{self.raw.describe()}, averaged generator {self.averaged.exact:.3f}"
+
+    def brief(self) -> str:
+        """Return the generator's evaluation, for a progress bar."""
+        return self.raw.brief()
 
 
 def _with_error(value: float | None, error: float | None) -> str:
@@ -121,6 +168,7 @@ def evaluate(
     same_real: Evaluation | None = None,
     same_critic: bool = False,
     real_potential: FloatArray | None = None,
+    fit: bool = False,
     time_budget: float | None = None,
 ) -> Evaluation:
     """Compare a critic's estimate with the exact W1 of the same samples.
@@ -145,7 +193,8 @@ def evaluate(
             floors are reused.
         same_critic: whether that was of the same critic, so that the noise floor of its features is reused, too.
         real_potential: of an earlier evaluation of the same ``real``: the solver may start from it.
-        time_budget: seconds that the solver may take, for all distances together.
+        fit: also fit copies of the critic to these samples, if it is certified and has constraints (``fit_critic``).
+        time_budget: seconds that the solver may take, for all distances and the fit together.
 
     Raises:
         BrokenBoundError: the estimate exceeds the exact value, or a W1 of features is not between the two, by more than
@@ -168,6 +217,10 @@ def evaluate(
         is_same = same_real is not None and (same_critic or phi.name != CRITIC_FEATURES)
         known = same_real.features.get(phi.name) if same_real is not None and is_same else None
         features[phi.name] = _behind(phi, samples, exact, scored, solver, known)
+    fitted = None
+    if fit and scored.constant and norm_of(critic) is not None and solver.left != 0:
+        copies = -(-len(real) // _PAIRS_OF_A_COPY)
+        fitted = fit_critic(critic, real, fake, exact, copies=copies, time_budget=solver.left).fitted
     estimate, delta = scored.estimate(), (1 - confidence) / 2
     gap = None if distances.exact is None or estimate is None else distances.exact - estimate
     lower, lower_all = scored.population_lower(delta, diameters, look)
@@ -175,6 +228,7 @@ def evaluate(
     return Evaluation(
         **vars(distances),
         critic=estimate,
+        critic_fitted=fitted,
         uncertified=scored.uncertified(),
         gap=gap,
         gap_relative=None if gap is None else gap / exact.value if exact.value > 0 else 0.0,

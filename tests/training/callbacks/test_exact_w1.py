@@ -364,3 +364,29 @@ def test_a_wrong_map_or_count_is_an_error_at_once():
         ExactW1(features=["pixels"])
     with pytest.raises(ValueError, match="n_generated must be at least n; got n_generated=40, n=500"):
         ExactW1(n_generated=40)
+
+
+@pytest.mark.parametrize(("fit_when", "times"), [("always", 7), ("end", 1), ("never", 0)])
+def test_the_gap_is_divided_into_what_was_not_seen_and_what_is_beyond_such_critics(fit_when, times, tmp_path):
+    fit(tmp_path, callbacks=[ExactW1(every=5, n=50, fit=fit_when)])
+    with (tmp_path / "metrics.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row.get("w1/critic_fitted")]
+    assert len(rows) == times
+    for row in rows:
+        critic, fitted, exact = (float(row[f"w1/{name}"]) for name in ("critic", "critic_fitted", "exact"))
+        assert critic < fitted <= exact
+        unseen, beyond = float(row["w1/gap_unseen"]), float(row["w1/gap_beyond"])
+        assert unseen + beyond == pytest.approx(float(row["w1/gap"]), abs=1e-9)
+    if fit_when == "end":
+        assert rows[0]["generator_step"] == "30"
+
+
+def test_a_critic_without_constraints_is_not_fitted(tmp_path):
+    gan = tiny_gan()
+    gan.critic = nn.Sequential(nn.Flatten(), nn.Linear(64, 1))
+    callback = ExactW1(every=100, n=40, fit="always")
+    fit(tmp_path, callbacks=[callback], gan=gan)
+    assert callback.last.raw.critic is not None
+    assert callback.last.raw.critic_fitted is None
+    with pytest.raises(ValueError, match="fit must be one of end, always, never; got fit='often'"):
+        ExactW1(fit="often")
