@@ -73,6 +73,9 @@ def gap_panel(history: History, rows: Sequence[Row], metrics: Metrics) -> Panel:
         from_zero=True,
     )
     panel.draw(rows, metrics["w1/gap"], BLUE)
+    for name, color in (("w1/gap_unseen", ORANGE), ("w1/gap_beyond", GREY)):
+        if name in metrics:
+            draw_if_logged(panel, history, metrics[name], color)
     return panel
 
 

@@ -80,6 +80,7 @@ def _draw_distances(axes: Axes, rows: Sequence[Row]) -> None:
         axes.vlines(steps, low, high, color="tab:blue", lw=3, label=label)
     draw_curve(axes, rows, GAN["w1_averaged/exact"], color="tab:green")
     draw_curve(axes, rows, GAN["w1/critic"], color="tab:orange", marker="o", ms=3)
+    draw_curve(axes, rows, GAN["w1/critic_fitted"], color="tab:red", marker="^", ms=6)
     draw_curve(axes, rows, GAN["w1/uncertified"], color="tab:red", ls=":")
     draw_curve(axes, rows, GAN["w1/noise_floor"], color="0.35", ls="--")
     draw_curve(axes, rows, GAN["w1/generated_floor"], color="tab:brown", ls="--")
