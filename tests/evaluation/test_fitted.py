@@ -60,7 +60,13 @@ def test_its_value_is_that_of_the_maximum_of_its_members():
     found = fitted(critic_of(), x, y, copies=3)
     with torch.no_grad():
         fx, fy = (
-            torch.cat([one.network(side) / certify(one.network).bound for one in found.members], 1).numpy()
+            torch.cat(
+                [
+                    one.network(side) / certify(one.network).bound + offset
+                    for one, offset in zip(found.members, found.offsets, strict=True)
+                ],
+                1,
+            ).numpy()
             for side in (x, y)
         )
     assert found.fitted == pytest.approx(fx.max(1).mean() - fy.max(1).mean(), rel=1e-12)

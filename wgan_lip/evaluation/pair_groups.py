@@ -19,6 +19,7 @@ class PairGroup:
         x: real samples of the pairs, shape ``(k, *shape)``.
         y: fake samples of the pairs, likewise.
         x_value: f(x), shape (k,).
+        y_value: f(y), shape (k,).
         weight: mass of the pairs, shape (k,), of sum 1.
         other_y: the other fake samples, shape ``(l, *shape)``.
         other_value: f of these, shape (l,).
@@ -27,6 +28,7 @@ class PairGroup:
     x: Tensor
     y: Tensor
     x_value: Tensor
+    y_value: Tensor
     weight: Tensor
     other_y: Tensor
     other_value: Tensor
@@ -35,30 +37,33 @@ class PairGroup:
         """Return the group on a device."""
         return replace(self, **{one.name: getattr(self, one.name).to(device) for one in fields(self)})
 
-    def scaled(self, constant: float) -> Self:
-        """Return the group with the values of an optimal critic of another constant.
+    def mapped(self, factor: float, offset: float) -> Self:
+        """Return the group with ``factor f + offset`` in place of f.
 
         Args:
-            constant: the critic's Lipschitz constant.
+            factor: of the values.
+            offset: added to them.
         """
-        return replace(self, x_value=constant * self.x_value, other_value=constant * self.other_value)
+        names = ("x_value", "y_value", "other_value")
+        return replace(self, **{name: factor * getattr(self, name) + offset for name in names})
 
-    def draw(self, size: int, generator: torch.Generator) -> Self:
-        """Draw at most ``size`` pairs and other samples, without replacement.
+    def draw(self, size: int, pool: Tensor, generator: torch.Generator) -> Self:
+        """Draw at most ``size`` pairs and twice as many other samples, without replacement.
 
         Args:
-            size: number of pairs, and of other samples.
+            size: number of pairs.
+            pool: indices of the other samples to draw from.
             generator: on the CPU.
         """
-        here, there = (
-            torch.randperm(len(side), generator=generator)[:size].to(side.device) for side in (self.x, self.other_y)
-        )
+        here = torch.randperm(len(self.x), generator=generator)[:size].to(self.x.device)
+        there = pool[torch.randperm(len(pool), generator=generator)[: 2 * size].to(pool.device)]
         weight = self.weight[here]
         return replace(
             self,
             x=self.x[here],
             y=self.y[here],
             x_value=self.x_value[here],
+            y_value=self.y_value[here],
             weight=weight / weight.sum(),
             other_y=self.other_y[there],
             other_value=self.other_value[there],
@@ -90,7 +95,7 @@ def pair_groups(real: Tensor, fake: Tensor, exact: W1Result, groups: int) -> lis
         i, j, weight = rows[pairs], columns[pairs], mass[pairs]
         others = torch.ones(len(y), dtype=torch.bool)
         others[j] = False
-        found.append(PairGroup(x[i], y[j], x_value[i], weight / weight.sum(), y[others], y_value[others]))
+        found.append(PairGroup(x[i], y[j], x_value[i], y_value[j], weight / weight.sum(), y[others], y_value[others]))
     return found
 
 
