@@ -143,6 +143,13 @@ def _evaluation(printed: str) -> None:
     assert float(gap) > 0
 
 
+def _behind_maps(printed: str) -> None:
+    floors, *behind = printed.splitlines()
+    real, generated = map(float, floors.split())
+    assert 0.9 < real / generated < 1.1
+    assert [line.split()[0] for line in behind] == ["critic_features", "pca_3", "my_map"]
+
+
 def _exact_of_set(printed: str) -> None:
     assert (json.loads(printed)["exact"] if printed.startswith("{") else "exact for these points" in printed) is True
 
@@ -160,7 +167,8 @@ CHECKS: dict[str, Callable[[str], None]] = {
     "--print_config": lambda printed: _contains(printed, "n_critic"),
     "-m wgan_lip fit": lambda printed: _contains(printed, "exact"),
     "--run first": lambda printed: _contains(printed, "runs/digits/first"),
-    "evaluate(MLPCritic([8]), real": _evaluation,
+    "real, fake, other_real)": _evaluation,
+    "other_fake, maps=maps)": _behind_maps,
     "evaluate_estimator(": lambda printed: _contains(printed, "truth 0.5000"),
     "archive.extractall(": lambda printed: _labelled_images(),
     "read_history(": lambda printed: _contains(printed, "noise floor"),
