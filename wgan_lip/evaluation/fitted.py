@@ -115,8 +115,8 @@ def fit_critic(
     # function that fits n points of dimension d needs about n d parameters (Bubeck, Sellke, "A universal law of
     # robustness via isoperimetry", 2021). One new network 1,024 wide reaches 0.77 in 240 steps, each of which takes ten
     # times as long. The potentials as targets (squared or absolute error), squared slacks, other rates, batches and
-    # group sizes gave the same or less for one copy. The maximum of 32 copies, 100 steps each, reaches 0.899 in 71
-    # seconds of one core (and 16 copies, of other weights of the loss, 0.86 in 42).
+    # group sizes gave the same or less for one copy. The maximum of 32 copies reaches 0.899 in 100 steps each (71
+    # seconds of one core) and 0.907 in 125 (87 seconds); 16 copies, of other weights of the loss, 0.86 in 42 seconds.
     start = time.perf_counter()
     _check(real, fake, exact, copies, steps, batch_size, lr, time_budget)
     before = score(critic, real, fake, exact.norm)
