@@ -32,7 +32,7 @@ CLASSIFIER = [
 def trained(kind: str, monkeypatch: pytest.MonkeyPatch, folder: Path) -> Path:
     """The folder of a run that logs everything that its kind can log without Inception."""
     if kind == "generator_step":
-        features = ["--feature_quality.n=20", "--feature_quality.training_steps=2", AVERAGE]
+        features = ["--feature_quality.n=20", "--feature_quality.training_steps=2", "--exact_w1.fit=end", AVERAGE]
         return fit(monkeypatch, folder, *features, *WITH_GRADIENTS)
     if kind == "critic_step":
         run(monkeypatch, "fit", "-c", ABSOLUTE, *SMALL_ESTIMATOR, *WITH_GRADIENTS, f"--runs_dir={folder}")

@@ -16,6 +16,7 @@ SMALL = [
     "--model.init_args.log_every=10",
     "--exact_w1.every=5",
     "--exact_w1.n=50",
+    "--exact_w1.fit=never",
     "--sample_grid.every=10",
     "--checkpoint.every=5",
 ]
