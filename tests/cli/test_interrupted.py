@@ -135,7 +135,7 @@ def test_waiting_for_jobs_says_how_to_end_them(monkeypatch, capsys):
 
     monkeypatch.setattr("wgan_lip.comparison.wait_for_jobs", stop)
     with pytest.raises(SystemExit) as exit_:
-        submit._wait(["7_1", "7_2"], submit.Console(), print)
+        submit._wait(["7_1", "7_2"], submit.Console())
     assert exit_.value.code == 130
     assert capsys.readouterr().err == "wgan-lip: interrupted: the jobs go on; scancel 7_1 7_2 ends them\n"
 

@@ -4,6 +4,7 @@ import csv
 import importlib.util
 import json
 import shlex
+import typing
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,13 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*treespec, LeafSpec.*is depreca
 def _words(callback: str) -> list[str]:
     name, *arguments = shlex.split(callback)
     return [f"--trainer.callbacks+={name}", *(word.replace("--", "--trainer.callbacks.") for word in arguments)]
+
+
+@pytest.fixture(autouse=True)
+def fresh_unions():
+    """Forget unions of other tests: typing takes Union[int, float] for an earlier Union[float, int]; then 1 is 1.0."""
+    for clear in typing._cleanups:
+        clear()
 
 
 @pytest.fixture

@@ -145,5 +145,5 @@ def test_nothing_else_in_the_package_opens_a_file_for_writing():
                 found.add((path.name, ast.unparse(node)))
     appended = ("metrics_csv.py", "os.fdopen(os.open(self.path, flags), 'ab')")
     # Where outputs go that were closed before the command began.
-    nowhere = {("streams.py", f"open(os.devnull, {mode})") for mode in ("'wb'", "'w', encoding='utf-8'")}
+    nowhere = {("process.py", f"open(os.devnull, {mode})") for mode in ("'wb'", "'w', encoding='utf-8'")}
     assert found == {("replaced.py", "temporary.open('x+b')"), appended, *nowhere}

@@ -175,7 +175,8 @@ def principal_axes(samples: Tensor, count: int, norm: Norm) -> FeatureMap:
             f"features='pca-{count}' requires more than {count} samples of at least {count} coordinates; got "
             f"{len(points)} samples of {points.shape[1]}"
         )
-    linear = nn.Linear(points.shape[1], count, bias=False, dtype=torch.float64)
+    # Initial weights would be drawn from the global generator, on which a resumed training depends.
+    linear = nn.utils.skip_init(nn.Linear, points.shape[1], count, bias=False, dtype=torch.float64)
     with torch.no_grad():
         linear.weight.copy_(_leading_directions(points - points.mean(0), count).mT)
     return certified_map(f"pca_{count}", nn.Sequential(nn.Flatten(), linear), norm)
