@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_the_demo_learns_and_every_estimate_is_a_lower_bound(monkeypatch, tmp_path):
     recipe = re.search(r"^demo: .*\n\t(.*)\n\n", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert recipe

@@ -33,9 +33,13 @@ SMALL_ESTIMATOR = [
     "--draw_critic.every=10",
     "--checkpoint.every=5",
 ]
+_GAN = [
+    *("fit", "--model.init_args.generator_steps=2", "--exact_w1.n=20", "--exact_w1.fit=never"),
+    "--trainer.accelerator=cpu",
+]
 # Two steps of whatever lies in a folder of configs.
 TWO_STEPS = {
-    "gan": (_GAN := ["fit", "--model.init_args.generator_steps=2", "--exact_w1.n=20", "--trainer.accelerator=cpu"]),
+    "gan": _GAN,
     "family": _GAN,
     "w1": ["fit", "--model.init_args.steps=2", "--heldout_w1.n=64", "--heldout_w1.exact_n=20"],
     "robust": ["fit", "--model.init_args.steps=2", "--certified_accuracy.n=20", "--trainer.accelerator=cpu"],

@@ -16,6 +16,8 @@ from wgan_lip.transport import FloatArray, Norm, W1Result, c_transform, populati
 
 # For 2,048 pairs of images and a critic of three layers of 256, 32 copies reach most in a given time.
 _PAIRS_OF_A_COPY = 64
+# Seconds after which a fit has fewer steps, because its critic is large or the machine slow.
+_LONGEST_FIT = 120.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,7 +222,8 @@ def evaluate(
     fitted = None
     if fit and scored.constant and norm_of(critic) is not None and solver.left != 0:
         copies = -(-len(real) // _PAIRS_OF_A_COPY)
-        fitted = fit_critic(critic, real, fake, exact, copies=copies, time_budget=solver.left).fitted
+        budget = _LONGEST_FIT if solver.left is None else min(_LONGEST_FIT, solver.left)
+        fitted = fit_critic(critic, real, fake, exact, copies=copies, time_budget=budget).fitted
     estimate, delta = scored.estimate(), (1 - confidence) / 2
     gap = None if distances.exact is None or estimate is None else distances.exact - estimate
     lower, lower_all = scored.population_lower(delta, diameters, look)
