@@ -81,8 +81,8 @@ class ExactW1(EvaluateEverySteps):
         confidence: of the population bracket.
         fit: when copies of the critic are fitted to the samples of the evaluation itself, see :func:`fit_critic`: "end"
             at the last step, and in ``validate`` and ``test``; "always"; or "never". It takes about as long as twenty
-            exact solves, and about two minutes at most. ``w1/critic_fitted`` divides the gap: ``w1/gap_unseen`` of it is what the critic has not seen
-            of these samples, and ``w1/gap_beyond`` what such critics do not express.
+            exact solves, and about two minutes at most. ``w1/critic_fitted`` divides the gap: ``w1/gap_unseen`` of it
+            is what the critic has not seen of these samples, and ``w1/gap_beyond`` what such critics do not express.
         time_budget: seconds that the solver may take for one evaluation (checked between its steps); None is no limit
             on one rank, and half of the collectives' timeout on several.
 
