@@ -39,7 +39,7 @@ REFUSED = {
     "reload_dataloaders_every_n_epochs=1": _STREAM,
     "limit_val_batches=2": _EVALUATIONS,
     "limit_val_batches=0": _EVALUATIONS,
-    "limit_test_batches=1": _EVALUATIONS,
+    "limit_test_batches=2": _EVALUATIONS,
     "val_check_interval=2": _EVALUATIONS,
     "check_val_every_n_epoch=2": _EVALUATIONS,
     "check_val_every_n_epoch=null": _EVALUATIONS,
@@ -131,13 +131,14 @@ def test_every_switch_that_means_nothing_names_what_to_set(switch, here, capsys,
 
 
 @pytest.mark.slow
-def test_one_batch_is_told_from_all_batches(here):
+@pytest.mark.parametrize(("name", "said"), [("limit_train_batches", _STREAM), ("limit_test_batches", _EVALUATIONS)])
+def test_one_batch_is_told_from_all_batches(name, said, here):
     # In a process of its own: if another test made a Union[float, int], typing takes it for Union[int, float], and 1 is
     # read as 1.0.
-    words = [sys.executable, "-m", "wgan_lip", *map(str, GAN), "--trainer.limit_train_batches=1"]
+    words = [sys.executable, "-m", "wgan_lip", *map(str, GAN), f"--trainer.{name}=1"]
     ended = subprocess.run(words, capture_output=True, text=True)
     assert ended.returncode == 2
-    assert _STREAM in ended.stderr
+    assert said in ended.stderr
 
 
 @pytest.mark.slow
