@@ -32,7 +32,7 @@ def markdown_table(rows: list[Row]) -> str:
         "in critic's features": [ratio_to_floor(row, "w1_critic_features") for row in rows],
         "diversity": [ratio_to_floor(row, of="generated_floor") for row in rows],
     }
-    columns |= {heading: ["" if one is None else f"{one.value:.3f}" for one in ratios[heading]] for heading in ratios}
+    columns |= {heading: ["" if one is None else str(one) for one in found] for heading, found in ratios.items()}
     columns["critic ≥"] = [f"{row['w1/critic']:.4f}" for row in rows]
     columns["L ≤"] = [f"{row['lipschitz/certified']:.7f}" for row in rows]
     # Older runs, and those without an average, lack some.

@@ -231,8 +231,8 @@ def test_the_table_and_the_figure_show_ratios_behind_maps_where_they_are_known(t
     rows = [row(0, generated_floor=1.0, **behind), row(10, generated_floor=1.5, **behind)]
     out = io.StringIO()
     Console(file=out, width=100).print(w1_table(rows))
-    assert "2.500" in out.getvalue()
-    assert "0.750" in out.getvalue()
+    assert "2.50" in out.getvalue()
+    assert "0.75" in out.getvalue()
     sizes = {}
     for name, some in (("with", rows), ("without", [row(0, floor=None), row(10, floor=None)])):
         save_figure(w1_figure(some), tmp_path / f"{name}.png")

@@ -106,8 +106,10 @@ class Evaluation(Distances):
         if self.uncertified is not None:
             parts.append(f"uncertified {self.uncertified:.3f}")
         for name, distances in self.features.items():
-            if distances.exact is not None and distances.noise_floor:
-                parts.append(f"{name} {distances.exact:.3f} (floor {distances.noise_floor:.3f})")
+            if distances.exact is not None:
+                exact = _with_error(distances.exact, distances.exact_standard_error)
+                floor = _with_error(distances.noise_floor, distances.noise_floor_standard_error)
+                parts.append(f"{name} {exact} (floor {floor})")
         return ", ".join(parts)
 
     def brief(self) -> str:

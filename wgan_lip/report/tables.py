@@ -154,7 +154,7 @@ def _percent(row: Row, metric: Metric) -> str:
 
 
 def _ratio(ratio: Ratio | None) -> str:
-    return "" if ratio is None else f"{ratio.value:.3f}"
+    return "" if ratio is None else plus_minus(ratio.value, ratio.error, 2)
 
 
 def _bracket(lower: float | None, upper: float | None) -> str:

@@ -70,7 +70,9 @@ def as_record(comparison: Comparison) -> dict[str, Any]:
                 "lower": one.result.lower,
                 "upper": one.result.upper,
                 "noise_floor_a": one.floors[0] and one.floors[0].mean,
+                "noise_floor_a_std": one.floors[0] and one.floors[0].std,
                 "noise_floor_b": one.floors[1] and one.floors[1].mean,
+                "noise_floor_b_std": one.floors[1] and one.floors[1].std,
             }
             for one in c.features
         ],
@@ -163,8 +165,7 @@ def _floor(side: Side, compared: int, c: Comparison) -> str:
     floor = side.floor
     if floor is None:
         return "none: splits is 0" if c.options.splits == 0 else "unknown: one point cannot be split"
-    spread = f" ± {floor.std:.2g}" if len(floor.values) > 1 else ""
-    text = f"{floor.mean:.4g}{spread} at {floor.size:,} against {floor.size:,} points, {_splits(floor)}"
+    text = f"{_mean(floor)} at {floor.size:,} against {floor.size:,} points, {_splits(floor)}"
     if floor.size < compared:
         return f"{text}; lower, in the mean, at the size of the comparison"
     return f"{text}; W1 is {c.result.value / floor.mean:.3g} times that" if c.result.exact and floor.mean > 0 else text
@@ -179,11 +180,15 @@ def _features(c: Comparison) -> _Rows:
             value = f"{result.value:.4g}{error}"
         else:
             value = f"NOT EXACT: {at_least(result.lower)} ≤ W1 ≤ {at_most(result.upper)}"
-        floors = [f"{label} {floor.mean:.4g}" for label, floor in zip("AB", one.floors, strict=True) if floor]
+        floors = [f"{label} {_mean(floor)}" for label, floor in zip("AB", one.floors, strict=True) if floor]
         if one.floors[0] and result.exact and one.floors[0].mean > 0:
             floors.append(f"W1 is {result.value / one.floors[0].mean:.3g} times that of A")
         rows.append((one.name, f"W1 {value}" + (f"; noise floors {', '.join(floors)}" if floors else "")))
     return rows
+
+
+def _mean(floor: NoiseFloor) -> str:
+    return f"{floor.mean:.4g}" + (f" ± {floor.std:.2g}" if len(floor.values) > 1 else "")
 
 
 def _splits(floor: NoiseFloor) -> str:
